@@ -1,0 +1,13 @@
+"""Woopra's raw daily export as a DuckDB model people can trust, and imports sent exactly once.
+
+The packages, from the ground up; each imports only from what stands above it in this list:
+
+- the modules of this folder (`errors`, `clock`, `data_directory`, `files`, `tables`): what all share
+- `woopra`: the service: its HTTP API, its rate budget, its calendar of log days
+- `archive`: the day files as they were downloaded, byte for byte
+- `parse`: a day file into Arrow tables and Parquet
+- `model`: the parsed days into `woopra.duckdb`
+- `sandbox`: an embedded Woopra to develop and demonstrate against
+- `defs`: all of Dagster, thin
+- `definitions`, `cli`: what Dagster loads and what is typed in a terminal
+"""

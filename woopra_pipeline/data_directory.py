@@ -1,0 +1,68 @@
+"""Where everything lives on disk: the one place that knows the layout of the data directory.
+
+raw/YYYY-MM-DD/       the archive: downloaded day files, byte for byte, and their manifest
+parsed/YYYY-MM-DD/    the day's Parquet files and their manifest
+model/                the private build of the model; only its one writer opens it
+woopra.duckdb         the published model: open it read-only at any time
+sandbox/              the embedded Woopra's world
+dagster/              Dagster's runs and events
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+DATA_DIRECTORY_VARIABLE = "WOOPRA_DATA_DIR"
+
+
+@dataclass(frozen=True)
+class DataDirectory:
+    """The paths below one data directory; none of them need exist."""
+
+    root: Path
+
+    @classmethod
+    def from_environment(cls) -> "DataDirectory":
+        """The directory named by `WOOPRA_DATA_DIR`, or else `data/` of the checkout."""
+        return cls(Path(os.environ.get(DATA_DIRECTORY_VARIABLE) or checkout() / "data").absolute())
+
+    @property
+    def raw(self) -> Path:
+        """The archive of day files."""
+        return self.root / "raw"
+
+    @property
+    def parsed(self) -> Path:
+        """The Parquet files of the parsed days."""
+        return self.root / "parsed"
+
+    @property
+    def model(self) -> Path:
+        """The model's private build file and what belongs to it."""
+        return self.root / "model"
+
+    @property
+    def published_model(self) -> Path:
+        """The DuckDB file readers open."""
+        return self.root / "woopra.duckdb"
+
+    @property
+    def sandbox(self) -> Path:
+        """The embedded Woopra's own files."""
+        return self.root / "sandbox"
+
+    @property
+    def dagster(self) -> Path:
+        """Storage of the Dagster instance."""
+        return self.root / "dagster"
+
+    @property
+    def rate_budget(self) -> Path:
+        """The SQLite file in which all processes count their requests."""
+        return self.root / "rate_budget.sqlite"
+
+
+def checkout() -> Path:
+    """The folder of the checkout, or the working directory if the package was installed without."""
+    folder = Path(__file__).parents[1]
+    return folder if (folder / "pyproject.toml").is_file() else Path.cwd()

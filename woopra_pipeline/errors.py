@@ -1,0 +1,65 @@
+"""The errors a user may meet: one tree, each message one sentence that says what to do next.
+
+    PipelineError
+    ├── ConfigurationError         a setting or an argument is missing or makes no sense
+    ├── ServiceError               Woopra did not give what was asked for
+    │   ├── CredentialsRejectedError   401 or 403
+    │   ├── LogDayNotFoundError        404: not there yet, expired, or an unknown project
+    │   ├── LogDayNotClosedError       the day has not ended in Pacific time
+    │   ├── RequestRejectedError       any other 4xx: the request itself is at fault
+    │   ├── RateBudgetSpentError       our own budget of requests is used up
+    │   └── ServiceUnavailableError    unreachable, 5xx, 429 or a broken body, after all retries
+    ├── ArchiveError               an archived day is missing or damaged
+    ├── ParsedDayError             a parsed day is missing or damaged
+    └── ModelError                 the model is missing, held by another process or damaged
+
+Nothing here may carry a secret: messages name the project and the URL without its credentials.
+"""
+
+
+class PipelineError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class ConfigurationError(PipelineError):
+    """A setting or an argument is missing, malformed or contradicts another."""
+
+
+class ServiceError(PipelineError):
+    """Woopra did not give what was asked for."""
+
+
+class CredentialsRejectedError(ServiceError):
+    """The service refused the app ID and secret key (401, 403)."""
+
+
+class LogDayNotFoundError(ServiceError):
+    """The service has no file of this log day (404)."""
+
+
+class LogDayNotClosedError(ServiceError):
+    """The log day has not ended in Pacific time, so its file is still growing."""
+
+
+class RequestRejectedError(ServiceError):
+    """The service refused the request as such (a 4xx that has no class of its own)."""
+
+
+class RateBudgetSpentError(ServiceError):
+    """The budget of requests is used up for longer than the client may wait."""
+
+
+class ServiceUnavailableError(ServiceError):
+    """The service could not be reached, or kept failing through all retries."""
+
+
+class ArchiveError(PipelineError):
+    """An archived day is missing or its file does not match its manifest."""
+
+
+class ParsedDayError(PipelineError):
+    """A parsed day is missing or its files do not match their manifest."""
+
+
+class ModelError(PipelineError):
+    """The model is missing, held by another process, or damaged."""

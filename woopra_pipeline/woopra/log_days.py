@@ -1,0 +1,60 @@
+"""Log days and log positions: the only place that knows Woopra's calendar.
+
+Woopra starts a new log file at midnight in Los Angeles. A log day is that calendar day, a plain
+`datetime.date` throughout the package; on the two days a year when the clocks change it lasts 23
+or 25 hours. A log position says where a line stands in the whole log, packed into one integer so
+that the order of the log, which is the only order that counts, is the order of integers.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from woopra_pipeline.errors import ConfigurationError
+
+LOG_TIME_ZONE = ZoneInfo("America/Los_Angeles")
+
+LINE_BITS = 32
+EPOCH = date(1970, 1, 1)
+
+
+def parse_log_day(text: str) -> date:
+    """Read a log day written as YYYY-MM-DD; raise `ConfigurationError` for anything else."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    if day is None or day.isoformat() != text:
+        raise ConfigurationError(f"{text!r} is no log day: write it as YYYY-MM-DD, like 2026-03-05")
+    return day
+
+
+def log_days_between(first: date, last: date) -> Iterator[date]:
+    """Every log day from `first` to `last`, both included, in order."""
+    for offset in range((last - first).days + 1):
+        yield first + timedelta(days=offset)
+
+
+def start_of_log_day(day: date) -> datetime:
+    """The instant, in UTC, at which `day`'s file starts: midnight in Los Angeles."""
+    return datetime.combine(day, time(), tzinfo=LOG_TIME_ZONE).astimezone(UTC)
+
+
+def end_of_log_day(day: date) -> datetime:
+    """The instant, in UTC, from which `day`'s file is complete: the next midnight there."""
+    return start_of_log_day(day + timedelta(days=1))
+
+
+def log_day_at(instant: datetime) -> date:
+    """The log day whose file is being written at `instant` (an aware datetime)."""
+    return instant.astimezone(LOG_TIME_ZONE).date()
+
+
+def log_position(day: date, line: int) -> int:
+    """The position of the `line`-th physical line (1-based) of `day`'s file in the whole log."""
+    return (day - EPOCH).days << LINE_BITS | line
+
+
+def split_log_position(position: int) -> tuple[date, int]:
+    """The log day and the 1-based line number that `position` was made of."""
+    return EPOCH + timedelta(days=position >> LINE_BITS), position & (1 << LINE_BITS) - 1
