@@ -77,8 +77,8 @@ class Table:
         return tuple(column.name for column in self.columns)
 
 
-def _required(name: str, type: ColumnType, comment: str, key: str | None = None) -> Column:
-    return Column(name, type, comment, key, nullable=False)
+def _required(name: str, column_type: ColumnType, comment: str, key: str | None = None) -> Column:
+    return Column(name, column_type, comment, key, nullable=False)
 
 
 _T = ColumnType
@@ -90,9 +90,7 @@ PID = _required("pid", _T.VARCHAR, "Profile id under which it was logged", "pid"
 VISIT_FIELDS = (
     Column("started_at", _T.TIMESTAMPTZ, "When the visit began", "time"),
     Column("duration", _T.BIGINT, "Length of the visit in seconds", "duration"),
-    Column(
-        "number", _T.BIGINT, "How many visits the visitor had made, this one included", "number"
-    ),
+    Column("number", _T.BIGINT, "Number of the visit among the visitor's own", "number"),
     Column("continent", _T.VARCHAR, "Continent code", "continent"),
     Column("country", _T.VARCHAR, "Country code", "country"),
     Column("region", _T.VARCHAR, "Region or state", "region"),
