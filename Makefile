@@ -1,0 +1,39 @@
+# What someone who has just cloned needs; `make help` lists it.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-long ui bench
+
+help:  ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(INSTALLED)  ## make .venv with everything pinned
+
+$(INSTALLED): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt setuptools
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
+		--constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: $(INSTALLED)  ## some weeks of the embedded sandbox, from fetch to model
+	$(BIN)/woopra-pipeline demo
+
+test: $(INSTALLED)  ## lint, types and the default tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -m "not long"
+
+test-long: $(INSTALLED)  ## the tests that take longer than a unit test may
+	$(BIN)/pytest -m long
+
+ui: $(INSTALLED)  ## the Dagster UI on the same instance and data
+	$(BIN)/woopra-pipeline ui
+
+bench: $(INSTALLED)  ## a bounded run of the benchmarks
+	$(BIN)/python -m benchmarks
