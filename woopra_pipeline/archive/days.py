@@ -1,0 +1,223 @@
+"""What is in the archive: a folder a day with its files and the manifest that names the current.
+
+    raw/YYYY-MM-DD/manifest.json
+    raw/YYYY-MM-DD/<first 16 digits of the SHA-256>.jsonl.zst
+
+A day fetched again with other content keeps its earlier files; the manifest lists them.
+"""
+
+import hashlib
+import io
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import msgspec
+import pyarrow as pa
+
+from woopra_pipeline.errors import ArchiveError, ConfigurationError
+from woopra_pipeline.files import replace_json
+from woopra_pipeline.woopra.log_days import parse_log_day
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+MANIFEST_NAME = "manifest.json"
+FILE_SUFFIX = ".jsonl.zst"
+READ_SIZE = 1 << 20
+
+
+@dataclass(frozen=True)
+class ArchivedDay:
+    """One version of a log day's file: where it is, and what it was when it was downloaded."""
+
+    log_day: date
+    path: Path
+    sha256: str
+    """Of the file's own bytes, uncompressed, as are the two counts."""
+    byte_count: int
+    line_count: int
+    """Physical lines (R8)."""
+    compressed_byte_count: int
+    fetched_at: datetime
+    status: int
+    headers: Mapping[str, str] = field(hash=False)
+    notes: tuple[str, ...] = ()
+    earlier: tuple["ArchivedDay", ...] = ()
+    """Versions this one took the place of, the latest last; they have none themselves."""
+
+
+class _Version(msgspec.Struct):
+    file: str
+    sha256: str
+    bytes: int
+    compressed_bytes: int
+    lines: int
+    fetched_at: datetime
+    status: int
+    headers: dict[str, str]
+    notes: tuple[str, ...]
+
+
+class _Manifest(msgspec.Struct):
+    log_day: date
+    current: _Version
+    earlier: list[_Version]
+
+
+class Archive:
+    """The archived log days in a folder, which need not exist yet."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def log_days(self) -> list[date]:
+        """The archived log days, in order."""
+        days = []
+        for manifest in self.folder.glob(f"*/{MANIFEST_NAME}"):
+            try:
+                days.append(parse_log_day(manifest.parent.name))
+            except ConfigurationError:
+                continue
+        return sorted(days)
+
+    def find(self, log_day: date) -> ArchivedDay | None:
+        """The current version of `log_day`, or None; `ArchiveError` if its manifest is damaged."""
+        path = self.day_folder(log_day) / MANIFEST_NAME
+        try:
+            manifest = msgspec.json.decode(path.read_bytes(), type=_Manifest)
+        except FileNotFoundError:
+            return None
+        except msgspec.DecodeError as error:
+            raise ArchiveError(
+                f"The manifest {path} cannot be read ({error}): remove it and {_fetch(log_day)}"
+            ) from error
+        earlier = tuple(self._from_manifest(log_day, version) for version in manifest.earlier)
+        return self._from_manifest(log_day, manifest.current, earlier)
+
+    def get(self, log_day: date) -> ArchivedDay:
+        """The current version of `log_day`; `ArchiveError` if there is none."""
+        archived = self.find(log_day)
+        if archived is None:
+            raise ArchiveError(f"Log day {log_day} is not archived: {_fetch(log_day)}")
+        return archived
+
+    @contextmanager
+    def open(self, archived: ArchivedDay) -> Iterator[BinaryIO]:
+        """The file's own bytes as a stream for reading in large blocks.
+
+        Opening and reading raise `ArchiveError` if the file is missing or damaged; what is wrong
+        with its content as a whole shows when the end is reached.
+        """
+        try:
+            source = pa.CompressedInputStream(pa.OSFile(str(archived.path)), "zstd")
+        except OSError as error:
+            raise damaged(archived, str(error)) from error
+        with io.BufferedReader(_VerifyingReader(source, archived), READ_SIZE) as stream:
+            yield stream
+
+    def verify(self, archived: ArchivedDay) -> None:
+        """Read the file to its end; raise `ArchiveError` if it is missing or damaged."""
+        with self.open(archived) as stream:
+            while stream.read(READ_SIZE):
+                pass
+
+    def day_folder(self, log_day: date) -> Path:
+        """Where everything of `log_day` is kept."""
+        return self.folder / log_day.isoformat()
+
+    def file_path(self, log_day: date, sha256: str) -> Path:
+        """Where the file of `log_day` with this content is kept."""
+        return self.day_folder(log_day) / f"{sha256[:16]}{FILE_SUFFIX}"
+
+    def write_manifest(self, archived: ArchivedDay) -> None:
+        """Make `archived`, whose file is in place, the current version of its day."""
+        manifest = _Manifest(
+            archived.log_day,
+            _to_manifest(archived),
+            [_to_manifest(version) for version in archived.earlier],
+        )
+        path = self.day_folder(archived.log_day) / MANIFEST_NAME
+        replace_json(path, msgspec.to_builtins(manifest))
+
+    def _from_manifest(
+        self, log_day: date, version: _Version, earlier: tuple[ArchivedDay, ...] = ()
+    ) -> ArchivedDay:
+        return ArchivedDay(
+            log_day=log_day,
+            path=self.day_folder(log_day) / version.file,
+            sha256=version.sha256,
+            byte_count=version.bytes,
+            line_count=version.lines,
+            compressed_byte_count=version.compressed_bytes,
+            fetched_at=version.fetched_at,
+            status=version.status,
+            headers=version.headers,
+            notes=version.notes,
+            earlier=earlier,
+        )
+
+
+def _to_manifest(archived: ArchivedDay) -> _Version:
+    return _Version(
+        file=archived.path.name,
+        sha256=archived.sha256,
+        bytes=archived.byte_count,
+        compressed_bytes=archived.compressed_byte_count,
+        lines=archived.line_count,
+        fetched_at=archived.fetched_at,
+        status=archived.status,
+        headers=dict(archived.headers),
+        notes=archived.notes,
+    )
+
+
+class _VerifyingReader(io.RawIOBase):
+    """Reads `source` and compares it, at its end, with what the manifest says of the file."""
+
+    def __init__(self, source: pa.NativeFile, archived: ArchivedDay) -> None:
+        self._source = source
+        self._archived = archived
+        self._sha256 = hashlib.sha256()
+        self._byte_count = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        try:
+            count: int = self._source.readinto(buffer)
+        except OSError as error:
+            raise damaged(self._archived, str(error)) from error
+        if count == 0:
+            self._verify()
+        self._byte_count += count
+        self._sha256.update(memoryview(buffer)[:count])
+        return count
+
+    def close(self) -> None:
+        self._source.close()
+        super().close()
+
+    def _verify(self) -> None:
+        expected = self._archived
+        if self._byte_count != expected.byte_count:
+            raise damaged(
+                expected, f"it holds {self._byte_count} bytes instead of {expected.byte_count}"
+            )
+        if self._sha256.hexdigest() != expected.sha256:
+            raise damaged(expected, "its content is not what was downloaded")
+
+
+def damaged(archived: ArchivedDay, reason: str) -> ArchiveError:
+    """The error for a file that is not what its manifest says."""
+    return ArchiveError(
+        f"The archived file {archived.path} is damaged: {reason}; {_fetch(archived.log_day)}"
+    )
+
+
+def _fetch(log_day: date) -> str:
+    return f"fetch the day with `woopra-pipeline backfill {log_day} {log_day}`"

@@ -1,0 +1,139 @@
+"""A download on its way into the archive: a temporary file, counted and hashed as it grows.
+
+Two processes may fetch the same day at once, and each may be killed at any moment. A lock on the
+day's folder, held for moments only, orders what they do to the folder. A lock on the temporary
+file, held as long as its writer lives, tells a download in progress from what a killed run left.
+"""
+
+import fcntl
+import hashlib
+import os
+import tempfile
+from codecs import BOM_UTF8
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import orjson
+import pyarrow as pa
+
+from woopra_pipeline.files import TEMPORARY_PREFIX, sync
+
+LARGEST_LAST_LINE = 64 << 20
+
+
+@contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Hold the lock of `folder`, made if it is missing; waits while another process has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+class StagedFile:
+    """A temporary zstd file in `folder`; a context manager that leaves nothing behind.
+
+    Nothing is created before the first `write`. Afterwards it says what was written.
+    """
+
+    path: Path
+    sha256: str
+    byte_count: int
+    line_count: int
+    compressed_byte_count: int
+    ends_within_line: bool
+    """Whether the file ends without a newline in something that is no JSON."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._descriptor: int | None = None
+
+    def __enter__(self) -> "StagedFile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self.path.unlink(missing_ok=True)
+
+    def write(self, chunks: Iterable[bytes]) -> None:
+        """Write `chunks`, in place of whatever an earlier call wrote, durably."""
+        if self._descriptor is None:
+            self._create()
+        digest = hashlib.sha256()
+        content = _LineCount()
+        byte_count = 0
+        with (
+            pa.OSFile(str(self.path), "wb") as file,
+            pa.CompressedOutputStream(file, "zstd") as compressed,
+        ):
+            for chunk in chunks:
+                compressed.write(chunk)
+                digest.update(chunk)
+                content.add(chunk)
+                byte_count += len(chunk)
+        sync(self.path)
+        self.sha256 = digest.hexdigest()
+        self.byte_count = byte_count
+        self.line_count = content.line_count
+        self.compressed_byte_count = self.path.stat().st_size
+        self.ends_within_line = content.ends_within_line
+
+    def _create(self) -> None:
+        with locked_folder(self._folder):
+            _remove_abandoned(self._folder)
+            self._descriptor, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=self._folder)
+            self.path = Path(name)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        self.path.chmod(0o644)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove the temporary files in the locked `folder` whose writers no longer live."""
+    for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
+        with suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+
+
+class _LineCount:
+    """Counts physical lines (R8) as the bytes pass, and keeps those after the last newline."""
+
+    def __init__(self) -> None:
+        self._newlines = 0
+        self._rest = bytearray()
+
+    def add(self, chunk: bytes) -> None:
+        newlines = chunk.count(b"\n")
+        if newlines:
+            self._newlines += newlines
+            self._rest.clear()
+            chunk = chunk[chunk.rindex(b"\n") + 1 :]
+        if len(self._rest) <= LARGEST_LAST_LINE:
+            self._rest += chunk
+
+    @property
+    def _last_line(self) -> bytes:
+        rest = bytes(self._rest)
+        return rest if self._newlines else rest.removeprefix(BOM_UTF8)
+
+    @property
+    def line_count(self) -> int:
+        return self._newlines + bool(self._last_line)
+
+    @property
+    def ends_within_line(self) -> bool:
+        last_line = self._last_line.strip()
+        if not last_line:
+            return False
+        if len(last_line) > LARGEST_LAST_LINE:
+            return True
+        try:
+            orjson.loads(last_line.decode("utf-8", "replace"))
+        except orjson.JSONDecodeError:
+            return True
+        return False

@@ -1,0 +1,86 @@
+"""What is needed to talk to one Woopra project, and every detail of its API that may differ.
+
+The endpoint details have the values the service documents today. Older generations of the API
+differ in some of them, and its documentation leaves others open: so all of them are settings.
+"""
+
+from dataclasses import dataclass, field
+
+import httpx
+
+from woopra_pipeline.errors import ConfigurationError
+
+
+@dataclass(frozen=True, kw_only=True)
+class WoopraSettings:
+    """A project, its credentials and how its API is used.
+
+    Raises `ConfigurationError` if something is missing or malformed.
+    """
+
+    project: str
+    app_id: str
+    secret_key: str = field(repr=False)
+    base_url: str = "https://www.woopra.com/rest/3.7"
+
+    export_path: str = "logs/export"
+    import_path: str = "logs/import"
+    import_method: str = "POST"
+    import_content_type: str = "text/plain; charset=utf-8"
+    project_parameter: str = "website"
+    file_parameter: str = "file"
+    position_parameter: str = "pos"
+    position_header: str = "X-Woopra-Pos"
+
+    attempts: int = 8
+    """How often a request that may be repeated is tried in all."""
+    connect_timeout: float = 15.0
+    """Seconds until a connection must stand."""
+    read_timeout: float = 180.0
+    """Seconds the service may stay silent before or within an answer."""
+    first_backoff: float = 1.0
+    """Seconds between the first two attempts; doubled for each one after."""
+    longest_backoff: float = 60.0
+    """Seconds at which doubling ends."""
+    longest_retry_after: float = 900.0
+    """Seconds to wait when the service names them; asked for more, the request fails at once."""
+
+    rate_budget: bool = True
+    """Whether requests are counted against the limits below."""
+    requests_per_minute: int = 300
+    requests_per_hour: int = 600
+    requests_per_day: int = 3_000
+    longest_budget_wait: float = 3_600.0
+    """Seconds to wait for a request's place in the budget before giving up."""
+
+    def __post_init__(self) -> None:
+        for name in ("project", "app_id", "secret_key"):
+            if not getattr(self, name).strip():
+                raise ConfigurationError(
+                    f"The setting {name} is empty: set WOOPRA_{name.upper()} to use the service"
+                )
+        try:
+            url = httpx.URL(self.base_url)
+        except httpx.InvalidURL:
+            url = httpx.URL()
+        if url.userinfo:
+            raise ConfigurationError(
+                "WOOPRA_BASE_URL must not carry credentials: "
+                "set WOOPRA_APP_ID and WOOPRA_SECRET_KEY instead"
+            )
+        if url.scheme not in {"http", "https"} or not url.host or url.query or url.fragment:
+            raise ConfigurationError(
+                "WOOPRA_BASE_URL must be an http or https address without a query, "
+                "like https://www.woopra.com/rest/3.7"
+            )
+        if self.attempts < 1:
+            raise ConfigurationError(f"attempts must be at least 1, not {self.attempts}")
+
+    @property
+    def host(self) -> str:
+        """The host of the service, for messages."""
+        return httpx.URL(self.base_url).host
+
+    def url(self, path: str) -> str:
+        """The address of the endpoint at `path`, without its parameters."""
+        return f"{self.base_url.rstrip('/')}/{path.strip('/')}"
