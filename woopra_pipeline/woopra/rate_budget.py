@@ -10,11 +10,14 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from pyrate_limiter import Duration, Rate, RateItem, SQLiteBucket
+from pyrate_limiter import Rate, RateItem, SQLiteBucket
 
 from woopra_pipeline.clock import Clock
 from woopra_pipeline.errors import ConfigurationError, RateBudgetSpentError
 from woopra_pipeline.woopra.settings import WoopraSettings
+
+MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
+"""In milliseconds."""
 
 
 class RateBudget:
@@ -40,9 +43,9 @@ class RateBudget:
         self._longest_wait = timedelta(seconds=settings.longest_budget_wait)
         self._thread_lock = threading.Lock()
         limits = {
-            Duration.MINUTE: settings.requests_per_minute,
-            Duration.HOUR: settings.requests_per_hour,
-            Duration.DAY: settings.requests_per_day,
+            MINUTE: settings.requests_per_minute,
+            HOUR: settings.requests_per_hour,
+            DAY: settings.requests_per_day,
         }
         if min(limits.values()) < 1:
             raise ConfigurationError("The rate limits must be at least 1 request each")
@@ -95,15 +98,15 @@ class RateBudget:
         self._bucket.close()  # type: ignore[no-untyped-call]
 
 
-def _binding_rates(limits: dict[Duration, int]) -> list[Rate]:
-    """The limits that can ever bind, which are the only ones the bucket accepts.
+def _binding_rates(limits: dict[int, int]) -> list[Rate]:
+    """The limits, by length of their window, that can ever bind: the bucket takes no others.
 
     A shorter window's limit never binds if a longer window's is not above it; a longer window's
     never does if the shorter ones cannot add up to it.
     """
     rates: list[Rate] = []
-    for duration, limit in limits.items():
+    for window, limit in sorted(limits.items()):
         rates = [rate for rate in rates if rate.limit < limit]
-        if all(limit * rate.interval <= rate.limit * int(duration) for rate in rates):
-            rates.append(Rate(limit, duration))
+        if all(limit * rate.interval <= rate.limit * window for rate in rates):
+            rates.append(Rate(limit, window))
     return rates

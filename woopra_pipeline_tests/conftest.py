@@ -1,0 +1,72 @@
+"""What tests of all packages share: a scripted server, and time that passes only by waiting."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import pytest
+
+from woopra_pipeline.woopra.client import WoopraClient
+from woopra_pipeline.woopra.settings import WoopraSettings
+from woopra_pipeline_tests.scripted_server import ScriptedServer
+
+
+class FrozenTime:
+    """A clock, the sleep that moves it on, and what was said meanwhile."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self.slept: list[float] = []
+        self.notices: list[str] = []
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def frozen_time() -> FrozenTime:
+    return FrozenTime(datetime(2026, 3, 10, 12, tzinfo=UTC))
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as running:
+        yield running
+
+
+class ClientFactory(Protocol):
+    def __call__(self, **settings: object) -> WoopraClient: ...
+
+
+@pytest.fixture
+def make_client(server: ScriptedServer, frozen_time: FrozenTime) -> Iterator[ClientFactory]:
+    """Makes clients of the scripted server that wait without sleeping and keep no rate budget."""
+    with ExitStack() as clients:
+
+        def make(**changes: object) -> WoopraClient:
+            settings = settings_for(**{"base_url": server.base_url, **changes})
+            client = WoopraClient(
+                settings,
+                clock=frozen_time.clock,
+                sleep=frozen_time.sleep,
+                notify=frozen_time.notices.append,
+            )
+            return clients.enter_context(client)
+
+        yield make
+
+
+def settings_for(**changes: object) -> WoopraSettings:
+    settings = WoopraSettings(
+        project="shop.example",
+        app_id="APP17",
+        secret_key="s3cr3t-k3y",
+        rate_budget=False,
+    )
+    return replace(settings, **changes)  # type: ignore[arg-type]
