@@ -1,0 +1,68 @@
+"""Opening, closing and publishing the model's database: the only place that does any of the three.
+
+DuckDB lets one process write a file, and then nobody else open it. So the model is written in a
+private build file, and readers get a copy that is put in place whole by a rename; whoever still
+has the earlier copy open keeps reading that one undisturbed.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files as package_files
+from pathlib import Path
+
+import duckdb
+
+from woopra_pipeline.data_directory import DataDirectory
+from woopra_pipeline.errors import ModelError
+from woopra_pipeline.files import replacing
+
+
+@contextmanager
+def connect(path: Path, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the database file at `path`, creating it unless `read_only`; always close it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        connection = duckdb.connect(path, read_only=read_only)
+    except duckdb.Error as error:
+        raise ModelError(f"{path} cannot be opened: {str(error).splitlines()[0]}") from error
+    with connection:
+        yield connection
+
+
+@contextmanager
+def connect_published(directory: DataDirectory) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the published model for reading, as of the moment of the call.
+
+    Raises `ModelError` if nothing has been published yet.
+    """
+    if not directory.published_model.exists():
+        raise ModelError(
+            f"there is no model yet at {directory.published_model}: "
+            "run `woopra-pipeline backfill FROM TO`, or `woopra-pipeline demo`"
+        )
+    with connect(directory.published_model, read_only=True) as connection:
+        yield connection
+
+
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Commit what the block does if it ends well, and undo all of it if it raises."""
+    connection.begin()
+    try:
+        yield
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.commit()
+
+
+def publish(build: Path, published: Path) -> None:
+    """Make a copy of the closed database file `build` the one readers open, whole or not at all."""
+    with replacing(published) as temporary:
+        shutil.copyfile(build, temporary)
+
+
+def statements(name: str) -> str:
+    """The SQL of `model/sql/NAME.sql`."""
+    return (package_files(__package__) / "sql" / f"{name}.sql").read_text(encoding="utf-8")

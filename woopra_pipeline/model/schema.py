@@ -1,0 +1,135 @@
+"""The database behind the model: the log's own tables, and the public ones users query.
+
+Schema `log` holds every line of the log with its position and, once a later delete line voids it,
+the position of that delete (`dead_after`). A row's death depends on nothing but the row and the
+set of delete lines, so any change of days touches only rows of pids whose deletes changed.
+Schema `main` holds the contract with users: tables and views over the living rows.
+"""
+
+from collections.abc import Iterator
+
+from woopra_pipeline.tables import (
+    ACTIONS_LOG,
+    DELETES_LOG,
+    LOG_DAYS,
+    MODEL_TABLES,
+    PROFILE_MERGES,
+    PROFILES,
+    PROPERTIES_LOG,
+    REJECTED_LINES_LOG,
+    VISITS_LOG,
+    Column,
+    ColumnType,
+    Table,
+)
+
+SCHEMA_VERSION = 1
+"""Raised whenever the tables of this module change; an older build file is then built anew."""
+
+LOG_POSITION = Column(
+    "log_position",
+    ColumnType.BIGINT,
+    "Place in the whole log: days since 1970-01-01 shifted left by 32 bits, plus log_line",
+    nullable=False,
+)
+DEAD_AFTER = Column(
+    "dead_after",
+    ColumnType.BIGINT,
+    "log_position of the first later delete line of the same pid; NULL while the row lives",
+)
+
+LINES = Table(
+    "log.lines",
+    VISITS_LOG.comment,
+    (
+        *VISITS_LOG.columns,
+        LOG_POSITION,
+        Column("earliest_at", ColumnType.TIMESTAMPTZ, "Earliest time above 0 of a visit line"),
+        Column("latest_at", ColumnType.TIMESTAMPTZ, "Latest time above 0 of a visit line"),
+        DEAD_AFTER,
+    ),
+)
+ACTIONS = Table(
+    "log.actions", ACTIONS_LOG.comment, (*ACTIONS_LOG.columns, LOG_POSITION, DEAD_AFTER)
+)
+PROPERTIES = Table(
+    "log.properties",
+    PROPERTIES_LOG.comment,
+    (
+        LOG_POSITION,
+        *(column for column in PROPERTIES_LOG.columns if column.name in ("key", "value")),
+    ),
+)
+DELETES = Table("log.deletes", DELETES_LOG.comment, (*DELETES_LOG.columns, LOG_POSITION))
+REJECTED = Table(
+    "log.rejected_lines", REJECTED_LINES_LOG.comment, (*REJECTED_LINES_LOG.columns, LOG_POSITION)
+)
+DAYS = Table(
+    "log.days",
+    "Ledger of the days in the model",
+    (
+        *LOG_DAYS.columns,
+        Column("fingerprint", ColumnType.VARCHAR, "Fingerprint of the parsed day applied"),
+    ),
+)
+MERGES = Table(
+    "log.merges",
+    PROFILE_MERGES.comment,
+    (
+        *PROFILE_MERGES.columns,
+        Column("hops", ColumnType.INTEGER, "Number of merges on the way to canonical_pid"),
+        LOG_POSITION,
+    ),
+)
+DEPARTED_PIDS = Table(
+    "log.departed_pids",
+    "Pids without a living profile, and where the merges lead from their last delete",
+    (
+        Column("pid", ColumnType.VARCHAR, "Profile id", nullable=False),
+        Column("canonical_pid", ColumnType.VARCHAR, "pid at the end of the merges, if any"),
+        Column("hops", ColumnType.INTEGER, "Number of merges followed"),
+    ),
+)
+STATE = Table(
+    "log.state",
+    "One row: what this file is",
+    (
+        Column("schema_version", ColumnType.INTEGER, "Version of the tables"),
+        Column("revision", ColumnType.VARCHAR, "New with every change of the content"),
+    ),
+)
+
+LOG_TABLES = (
+    LINES,
+    ACTIONS,
+    PROPERTIES,
+    DELETES,
+    REJECTED,
+    DAYS,
+    MERGES,
+    DEPARTED_PIDS,
+    STATE,
+)
+
+
+def create_table(table: Table) -> str:
+    """The statement that creates `table`, empty."""
+    columns = ", ".join(
+        f'"{column.name}" {column.type.value}{"" if column.nullable else " not null"}'
+        for column in table.columns
+    )
+    return f"create table {table.name} ({columns})"
+
+
+def comments() -> Iterator[str]:
+    """The statements that put every table's and column's meaning into the database."""
+    public = {table.name for table in MODEL_TABLES if table is not PROFILES}
+    for table in (*LOG_TABLES, *MODEL_TABLES):
+        kind = "view" if table.name in public else "table"
+        yield f"comment on {kind} {table.name} is {_literal(table.comment)}"
+        for column in table.columns:
+            yield (f'comment on column {table.name}."{column.name}" is {_literal(column.comment)}')
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

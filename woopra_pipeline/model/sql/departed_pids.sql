@@ -1,0 +1,30 @@
+-- Pids that have no profile (R5): a deleted one leads where its last delete leads, one that was only
+-- ever named as a target leads to itself.
+
+delete from log.departed_pids;
+
+insert into log.departed_pids by name
+with
+    last_deletes as (
+        select
+            from_pid as pid,
+            max_by({'canonical_pid': canonical_pid, 'hops': hops}, log_position) as path
+        from log.merges
+        group by from_pid
+    ),
+    targets as (
+        select distinct to_pid as pid
+        from log.merges
+        where to_pid is not null
+    ),
+    departed as (
+        select pid, path.canonical_pid, path.hops
+        from last_deletes
+        union all
+        select pid, pid, 0
+        from targets
+        anti join last_deletes using (pid)
+    )
+select *
+from departed
+anti join profiles using (pid);

@@ -1,0 +1,46 @@
+-- Visit and identify lines of the days that are being added, each with its death (R1): the first
+-- delete of its pid after it. Only pids that were ever deleted need the search.
+
+create or replace temp table dead_lines as
+with
+    lines as (
+        select pid, log_position(log_day, log_line) as log_position
+        from read_parquet(getvariable('visits_log'))
+        semi join log.deletes using (pid)
+    )
+select lines.log_position, deletes.log_position as dead_after
+from lines
+asof join log.deletes as deletes
+    on lines.pid = deletes.pid and lines.log_position < deletes.log_position;
+
+-- R3: an identify line's time counts nowhere, and neither does a time of 0 or below.
+create or replace temp table action_times as
+select
+    log_position(log_day, log_line) as log_position,
+    min(occurred_at) as earliest_at,
+    max(occurred_at) as latest_at
+from read_parquet(getvariable('actions_log'))
+where occurred_at > to_timestamp(0)
+group by all;
+
+insert into log.lines by name
+with
+    lines as (
+        select
+            *,
+            log_position(log_day, log_line) as log_position,
+            case when type = 'visit' and started_at > to_timestamp(0) then started_at end as own_at
+        from read_parquet(getvariable('visits_log'))
+    )
+select
+    lines.* exclude (own_at),
+    least(own_at, action_times.earliest_at) as earliest_at,
+    greatest(own_at, action_times.latest_at) as latest_at,
+    dead_lines.dead_after
+from lines
+left join action_times using (log_position)
+left join dead_lines using (log_position);
+
+insert into touched_pids
+select distinct pid
+from read_parquet(getvariable('visits_log'));

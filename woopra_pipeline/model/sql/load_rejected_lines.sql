@@ -1,0 +1,5 @@
+-- Lines of the days that are being added that could not be read (R8).
+
+insert into log.rejected_lines by name
+select *, log_position(log_day, log_line) as log_position
+from read_parquet(getvariable('rejected_lines_log'));

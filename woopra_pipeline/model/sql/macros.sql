@@ -1,0 +1,12 @@
+-- The packing of a log position, as in woopra/log_days.py.
+
+create macro log_position(log_day, log_line) as
+    ((log_day - date '1970-01-01')::bigint << 32) | log_line::bigint;
+
+-- A JSON value as plain text: a string without its quotes, null as NULL, anything else as written.
+create macro json_as_text(value) as
+    case
+        when value::varchar = 'null' then null
+        when starts_with(value::varchar, '"') then value ->> '$'
+        else value::varchar
+    end;

@@ -1,0 +1,36 @@
+-- Everything one day had brought, taken out again.
+
+insert into redeleted_pids
+select distinct pid
+from log.deletes
+where log_position >= getvariable('first_position')
+    and log_position < getvariable('next_position');
+
+insert into touched_pids
+select distinct pid
+from log.lines
+where log_position >= getvariable('first_position')
+    and log_position < getvariable('next_position');
+
+delete from log.lines
+where log_position >= getvariable('first_position')
+    and log_position < getvariable('next_position');
+
+delete from log.actions
+where log_position >= getvariable('first_position')
+    and log_position < getvariable('next_position');
+
+delete from log.properties
+where log_position >= getvariable('first_position')
+    and log_position < getvariable('next_position');
+
+delete from log.deletes
+where log_position >= getvariable('first_position')
+    and log_position < getvariable('next_position');
+
+delete from log.rejected_lines
+where log_position >= getvariable('first_position')
+    and log_position < getvariable('next_position');
+
+delete from log.days
+where log_position(log_day, 0) = getvariable('first_position');

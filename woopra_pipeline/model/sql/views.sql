@@ -1,0 +1,30 @@
+-- The public views: living rows only (R1).
+
+create view visits as
+select * exclude (type, log_position, earliest_at, latest_at, dead_after)
+from log.lines
+where dead_after is null and type = 'visit';
+
+create view actions as
+select * exclude (log_position, dead_after)
+from log.actions
+where dead_after is null;
+
+create view profile_merges as
+select * exclude (hops, log_position)
+from log.merges;
+
+create view pid_aliases as
+select pid, pid as canonical_pid, 0 as hops
+from profiles
+union all
+select pid, canonical_pid, hops
+from log.departed_pids;
+
+create view log_days as
+select * exclude (fingerprint)
+from log.days;
+
+create view rejected_lines as
+select * exclude (log_position)
+from log.rejected_lines;

@@ -1,0 +1,239 @@
+"""Bringing the model in line with the parsed days on disk: the one way it ever changes.
+
+The ledger `log.days` inside the database names the fingerprint of every day that was applied. An
+update compares it with the parsed days, applies the difference in one transaction that also writes
+the ledger, and publishes. What the model holds is thereby a function of the set of parsed days
+alone (R7), and a process killed at any point leaves the state before or the state after (R9).
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+
+from woopra_pipeline.clock import Clock, system_clock
+from woopra_pipeline.data_directory import DataDirectory
+from woopra_pipeline.files import remove
+from woopra_pipeline.model.database import connect, publish, statements, transaction
+from woopra_pipeline.model.lock import model_lock
+from woopra_pipeline.model.schema import DAYS, LOG_TABLES, SCHEMA_VERSION, comments, create_table
+from woopra_pipeline.parse.parsed_days import ParsedDay, find_parsed_days
+from woopra_pipeline.tables import MODEL_TABLES, PARSED_TABLES, PROFILES
+from woopra_pipeline.woopra.log_days import log_position
+
+REBUILD_SHARE = 0.5
+"""Above this share of changed lines, building anew is cheaper than changing what is there."""
+
+Method = Literal["none", "days", "rebuild"]
+
+
+@dataclass(frozen=True)
+class AppliedDay:
+    """A day in the model, as its ledger has it."""
+
+    fingerprint: str
+    line_count: int
+
+
+Ledger = Mapping[date, AppliedDay]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What separates the model from the parsed days on disk."""
+
+    added: tuple[ParsedDay, ...]
+    """Days to load: new ones, and the current form of replaced ones."""
+    obsolete: tuple[date, ...]
+    """Days to unload: removed ones, and the earlier form of replaced ones."""
+
+    @classmethod
+    def between(cls, ledger: Ledger, parsed: Mapping[date, ParsedDay]) -> "Difference":
+        """What leads from the days in `ledger` to the days in `parsed`."""
+        same = {
+            log_day
+            for log_day, day in ledger.items()
+            if log_day in parsed and parsed[log_day].fingerprint == day.fingerprint
+        }
+        return cls(
+            added=tuple(parsed[log_day] for log_day in sorted(parsed.keys() - same)),
+            obsolete=tuple(sorted(ledger.keys() - same)),
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.obsolete)
+
+
+@dataclass(frozen=True)
+class ModelUpdate:
+    """What an update did: days by what happened to them, and the sizes of the public tables."""
+
+    method: Method
+    added: tuple[date, ...]
+    replaced: tuple[date, ...]
+    removed: tuple[date, ...]
+    touched_profile_count: int
+    row_counts: Mapping[str, int]
+    published: bool
+    seconds: float
+
+
+def update_model(
+    directory: DataDirectory,
+    *,
+    clock: Clock = system_clock,
+    notify: Callable[[str], None] = lambda message: None,
+    rebuild_share: float = REBUILD_SHARE,
+) -> ModelUpdate:
+    """Apply every difference between the model and the parsed days, and publish the result.
+
+    Does nothing, and publishes nothing, if there is no difference. Above `rebuild_share`, changed
+    lines as a share of all lines, the model is built anew, with the same result. Raises `ParsedDayError` if a
+    parsed day is damaged and `ModelError` if another process holds the model for too long.
+    """
+    started = time.monotonic()
+    build = directory.model / "build.duckdb"
+    published = directory.published_model
+    with model_lock(directory.model, clock(), notify=notify):
+        parsed = find_parsed_days(directory.parsed)
+        ledger = _read_ledger(build)
+        difference = Difference.between(ledger or {}, parsed)
+        method = _method(ledger, difference, rebuild_share)
+        touched = 0
+        if method == "rebuild":
+            notify(f"building the model from {len(parsed)} log days")
+            touched = _rebuild(build, parsed.values(), clock)
+        elif method == "days":
+            notify(
+                f"applying {len(difference.added)} log days to the model, "
+                f"taking {len(difference.obsolete)} out"
+            )
+            with connect(build) as connection, transaction(connection):
+                touched = _apply(connection, difference, clock)
+        stale = _revision(build) != _revision(published)
+        if stale:
+            notify("publishing the model")
+            publish(build, published)
+        row_counts = _row_counts(published)
+    loaded = {day.log_day for day in difference.added}
+    unloaded = set(difference.obsolete)
+    return ModelUpdate(
+        method,
+        added=tuple(sorted(loaded - unloaded)),
+        replaced=tuple(sorted(loaded & unloaded)),
+        removed=tuple(sorted(unloaded - loaded)),
+        touched_profile_count=touched,
+        row_counts=row_counts,
+        published=stale,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _read_ledger(build: Path) -> Ledger | None:
+    """The days in the build file, or None if there is no build file of this version."""
+    if not build.exists():
+        return None
+    with connect(build) as connection:
+        if connection.sql("select schema_version from log.state").fetchall() != [(SCHEMA_VERSION,)]:
+            return None
+        rows = connection.sql("select log_day, fingerprint, line_count from log.days").fetchall()
+    return {row[0]: AppliedDay(row[1], row[2]) for row in rows}
+
+
+def _method(ledger: Ledger | None, difference: Difference, rebuild_share: float) -> Method:
+    if ledger is None:
+        return "rebuild"
+    if not difference:
+        return "none"
+    loaded = sum(day.line_count for day in difference.added)
+    unloaded = sum(ledger[log_day].line_count for log_day in difference.obsolete)
+    remaining = sum(day.line_count for day in ledger.values()) - unloaded + loaded
+    return "rebuild" if loaded + unloaded > rebuild_share * remaining else "days"
+
+
+def _rebuild(build: Path, days: Iterable[ParsedDay], clock: Clock) -> int:
+    """Build the model of `days` beside `build` and put it in its place."""
+    fresh = build.with_name("build-new.duckdb")
+    remove(fresh)
+    remove(fresh.with_name("build-new.duckdb.wal"))
+    with connect(fresh) as connection:
+        with transaction(connection):
+            _create(connection)
+            touched = _apply(connection, Difference(tuple(days), ()), clock)
+        connection.execute("checkpoint")
+    fresh.replace(build)
+    return touched
+
+
+def _create(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("create schema log")
+    for table in (*LOG_TABLES, PROFILES):
+        connection.execute(create_table(table))
+    connection.execute(statements("macros"))
+    connection.execute(statements("views"))
+    for comment in comments():
+        connection.execute(comment)
+    connection.execute("insert into log.state values (?, null)", [SCHEMA_VERSION])
+
+
+def _apply(connection: duckdb.DuckDBPyConnection, difference: Difference, clock: Clock) -> int:
+    """Apply `difference` inside the running transaction; return how many profiles it touched."""
+    # DuckDB guesses that a table filled in this transaction is tiny, and would loop over it.
+    connection.execute("set asof_loop_join_threshold = 0")
+    connection.execute(statements("working_tables"))
+    for log_day in difference.obsolete:
+        _set(connection, "first_position", log_position(log_day, 0))
+        _set(connection, "next_position", log_position(log_day + timedelta(days=1), 0))
+        connection.execute(statements("unload_day"))
+    had_days = _count(connection, "log.days")
+    if difference.added:
+        for table in PARSED_TABLES:
+            paths = [str(path) for day in difference.added for path in day.parquet_files(table)]
+            _set(connection, table.name, paths)
+        for name in ("deletes", "lines", "actions", "properties", "rejected_lines"):
+            connection.execute(statements(f"load_{name}"))
+    if had_days:
+        connection.execute(statements("move_deaths"))
+    connection.execute(statements("profiles"))
+    if _count(connection, "redeleted_pids"):
+        connection.execute(statements("merge_paths"))
+        while _count(connection, "merge_paths where onward is not null"):
+            connection.execute(statements("double_merge_paths"))
+        connection.execute(statements("merges"))
+    connection.execute(statements("departed_pids"))
+    applied_at = clock()
+    for day in difference.added:
+        entry = {**vars(day), "applied_at": applied_at}
+        connection.execute(
+            f"insert into log.days values ({', '.join('?' for column in DAYS.columns)})",
+            [entry[column.name] for column in DAYS.columns],
+        )
+    connection.execute("update log.state set revision = ?", [secrets.token_hex(8)])
+    return _count(connection, "(select distinct pid from touched_pids)")
+
+
+def _set(connection: duckdb.DuckDBPyConnection, variable: str, value: object) -> None:
+    connection.execute(f"set variable {variable} = ?", [value])
+
+
+def _count(connection: duckdb.DuckDBPyConnection, rows: str) -> int:
+    ((count,),) = connection.sql(f"select count(*) from {rows}").fetchall()
+    return int(count)
+
+
+def _revision(database: Path) -> str | None:
+    if not database.exists():
+        return None
+    with connect(database, read_only=True) as connection:
+        ((revision,),) = connection.sql("select revision from log.state").fetchall()
+    return str(revision)
+
+
+def _row_counts(published: Path) -> dict[str, int]:
+    with connect(published, read_only=True) as connection:
+        return {table.name: _count(connection, table.name) for table in MODEL_TABLES}
