@@ -1,0 +1,338 @@
+"""The identity system: which profile everything belongs to, and how that changes.
+
+A visitor is known by a cookie until an identifier of the hierarchy (`id`, `email`, …) is told.
+When one visitor turns out to have two profiles, they are merged: all but the survivor are deleted,
+and what they held is logged again under the survivor's pid, some time later. The survivor can be
+one of them, a profile with a new pid, or one with a pid that was deleted before.
+
+What a profile holds are *entries*. Visits of its own cookies are entries from the moment they are
+logged and are not stored at all; identify lines, and everything that was logged again, are stored
+with the instant at which they are, or will be, in the log. So what lives at any instant is what
+the profiles hold whose time in the log has come.
+"""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from woopra_pipeline.sandbox.chance import IntArray
+from woopra_pipeline.sandbox.people import DAY, HOUR, MINUTE, SECOND, People
+
+ALWAYS = -(1 << 62)
+NEVER = (1 << 63) - 1
+
+COOKIE = "cookie"
+
+
+class Span(msgspec.Struct, frozen=True):
+    """The visits of a cookie first logged in `since <= instant < until`, in UNIX ms."""
+
+    cookie: int
+    since: int
+    until: int
+
+
+class Profile(msgspec.Struct):
+    """One life of a pid: it starts when something is known under it and ends with its deletion.
+
+    `cookies` are those that log here now, and since when; `past` the visits it kept of cookies
+    that log elsewhere now; `keys` and `logged_at` the entries that are stored; `former` the pids
+    whose entries it took over. `merged_into` is the serial number of the profile that took over
+    this one's.
+    """
+
+    serial: int
+    pid: str
+    identifiers: dict[str, str] = {}
+    cookies: dict[int, int] = {}
+    past: list[Span] = []
+    keys: np.ndarray = np.empty(0, np.int64)
+    logged_at: np.ndarray = np.empty(0, np.int64)
+    former: list[str] = []
+    died_at: int | None = None
+    merged_into: int | None = None
+
+    @property
+    def spans(self) -> list[Span]:
+        """The visits of cookies that are entries without being stored."""
+        current = [Span(cookie, since, NEVER) for cookie, since in self.cookies.items()]
+        return self.past + current
+
+    def add(self, keys: IntArray, logged_at: IntArray) -> None:
+        """Store entries and when they are logged."""
+        self.keys = np.concatenate([self.keys, keys])
+        self.logged_at = np.concatenate([self.logged_at, logged_at])
+
+
+class SignIn(msgspec.Struct):
+    """From when a browser tells who uses it, in UNIX ms."""
+
+    email_at: int = NEVER
+    id_at: int = NEVER
+
+
+class State(msgspec.Struct):
+    """All the identity system knows at one instant; what a snapshot on disk holds."""
+
+    profiles: list[Profile] = []
+    sign_ins: dict[int, SignIn] = {}
+    scheduled: list[tuple[int, int]] = []
+    merge_count: int = 0
+    deletion_count: int = 0
+
+
+class Deletion(NamedTuple):
+    """A delete line: at `at` (UNIX ms) `pid` was deleted, merged into `new_id` if there is one."""
+
+    at: int
+    pid: str
+    new_id: str | None
+
+
+class Identities:
+    """The identity system at work, from `state` on."""
+
+    def __init__(self, people: People, hierarchy: tuple[str, ...], state: State) -> None:
+        self.people = people
+        self.chance = people.chance
+        self.hierarchy = hierarchy
+        self.state = state
+        self.by_identifier: dict[tuple[str, str], Profile] = {}
+        self.by_cookie: dict[int, Profile] = {}
+        self.by_pid: dict[str, Profile] = {}
+        for profile in state.profiles:
+            self.by_pid[profile.pid] = profile
+            if profile.died_at is None:
+                self._index(profile)
+        self.storing = {profile.serial: profile for profile in state.profiles}
+        """The profiles of which stored entries are logged on this day or later."""
+        self.begin_day(ALWAYS, 0)
+
+    def begin_day(self, start: int, last_utc_day: int) -> None:
+        """Forget what was noted for the previous log day; the next one begins at `start`.
+
+        Visits that start after `last_utc_day` are not needed while it lasts.
+        """
+        self._day_start = start
+        self.storing = {
+            serial: profile
+            for serial, profile in self.storing.items()
+            if (profile.logged_at >= start).any()
+        }
+        self._last_utc_day = last_utc_day
+        self._histories: dict[int, tuple[IntArray, IntArray]] = {}
+        self.deletions: list[Deletion] = []
+        self.cut_short: list[tuple[str, IntArray, IntArray]] = []
+        """Stored entries logged on this day under a pid that was deleted later on the same day."""
+        self.previous_pids: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
+        """For cookies whose pid changed on this day: until when they had which pid before."""
+
+    def own_pid(self, cookie: int) -> str:
+        """The pid a cookie's visits have as long as nothing else is known."""
+        return self.chance.one_pid("pid", cookie)
+
+    def of_cookie(self, cookie: int) -> Profile:
+        """The profile a cookie logs to."""
+        profile = self.by_cookie.get(cookie)
+        if profile is None:
+            profile = self._new_profile(self.own_pid(cookie))
+            profile.cookies[cookie] = ALWAYS
+            self.by_cookie[cookie] = profile
+        return profile
+
+    def identify(self, at: int, cookie: int | None, identifiers: dict[str, str]) -> Profile:
+        """Someone is known by these identifiers; return the one profile they have from now on.
+
+        Profiles found by them are merged, except where a stronger identifier says that they are
+        somebody else's: such a profile only loses the identifier it was found by.
+        """
+        told = {name: identifiers[name] for name in self.hierarchy if name in identifiers}
+        found = [(name, self.by_identifier.get((name, value))) for name, value in told.items()]
+        if cookie is not None:
+            found.append((COOKIE, self.of_cookie(cookie)))
+        same: list[Profile] = []
+        known = told
+        for name, profile in found:
+            if profile is None or profile in same or self._contradicts(profile, name, known):
+                continue
+            same.append(profile)
+            known = profile.identifiers | known
+        if not same:
+            same = [self._new_profile(self._fresh_pid())]
+        profile = same[0] if len(same) == 1 else self.merge(at, same)
+        for name, value in told.items():
+            self._move_identifier(name, value, profile)
+        if cookie is not None and self.by_cookie[cookie] is not profile:
+            self._move_cookie(at, cookie, profile)
+        return profile
+
+    def merge(self, at: int, profiles: list[Profile]) -> Profile:
+        """Make one profile of several (or of one, which then gets another pid)."""
+        key = at ^ profiles[0].serial
+        survivor = self._choose_survivor(key, profiles)
+        killed = [profile for profile in profiles if profile is not survivor]
+        identifiers = survivor.identifiers
+        for profile in reversed(profiles):
+            identifiers = identifiers | profile.identifiers
+        keys = [self._kill(at, profile, survivor) for profile in killed]
+        survivor.identifiers = identifiers
+        survivor.former += [pid for profile in killed for pid in (*profile.former, profile.pid)]
+        for profile in killed:
+            for cookie in profile.cookies:
+                survivor.cookies[cookie] = at
+            profile.former = []
+            profile.cookies = {}
+        self._index(survivor)
+        self._log_again(at, key, survivor, np.concatenate(keys))
+        return survivor
+
+    def delete(self, at: int, profile: Profile) -> None:
+        """Delete a profile for good; what its visitor does next is a new one's."""
+        self._kill(at, profile, None)
+        same_pid = self.chance.one("same pid after deletion", at ^ profile.serial) < 0.5
+        pid = profile.pid if same_pid else self._fresh_pid()
+        successor = self._new_profile(pid)
+        successor.identifiers = profile.identifiers
+        successor.cookies = dict.fromkeys(profile.cookies, at)
+        profile.cookies = {}
+        self._index(successor)
+
+    def log(self, at: int, profile: Profile, key: int) -> None:
+        """Log an entry that is no visit of one of the profile's own cookies."""
+        profile.add(np.array([key], np.int64), np.array([at], np.int64))
+        self.storing[profile.serial] = profile
+
+    def remember_histories(self, cookies: Iterable[int]) -> None:
+        """Make the visits of many cookies at once, since they are likely to be needed."""
+        wanted = [cookie for cookie in set(cookies) if cookie not in self._histories]
+        if not wanted:
+            return
+        visits = self.people.of_cookies(np.array(wanted, np.int64), self._last_utc_day)
+        order = np.lexsort((visits.key, visits.logged_at, visits.cookie))
+        cookie, key, logged_at = visits.cookie[order], visits.key[order], visits.logged_at[order]
+        bounds = np.searchsorted(cookie, wanted), np.searchsorted(cookie, wanted, "right")
+        for one, start, stop in zip(wanted, *bounds, strict=True):
+            self._histories[one] = key[start:stop], logged_at[start:stop]
+
+    def change_pids_due(self, before: int) -> None:
+        """Give the profiles another pid whose scheduled time is before the instant `before`."""
+        scheduled = self.state.scheduled
+        while scheduled and scheduled[0][0] < before:
+            at, serial = heapq.heappop(scheduled)
+            profile = self.state.profiles[serial]
+            if profile.died_at is None:
+                self.merge(at, [profile])
+
+    def _contradicts(self, profile: Profile, found_by: str, known: dict[str, str]) -> bool:
+        for name in self.hierarchy:
+            if name == found_by:
+                return False
+            if name in known and profile.identifiers.get(name, known[name]) != known[name]:
+                return True
+        return False
+
+    def _choose_survivor(self, key: int, profiles: list[Profile]) -> Profile:
+        luck = self.chance.one("survivor", key)
+        if len(profiles) > 1 and luck < 0.8:
+            return profiles[int(luck / 0.8 * len(profiles))]
+        gone = [
+            pid
+            for profile in profiles
+            for pid in profile.former
+            if self.by_pid[pid].died_at is not None
+        ]
+        if gone and self.chance.one("comes back", key) < 0.5:
+            return self._new_profile(gone[-1])
+        return self._new_profile(self._fresh_pid(like=profiles[0].pid))
+
+    def _fresh_pid(self, like: str = "") -> str:
+        serial = len(self.state.profiles)
+        swapped = like.swapcase()
+        if swapped not in self.by_pid and like and self.chance.one("other case", serial) < 0.05:
+            return swapped
+        return self.chance.one_pid("fresh pid", serial)
+
+    def _new_profile(self, pid: str) -> Profile:
+        profile = Profile(len(self.state.profiles), pid)
+        self.state.profiles.append(profile)
+        self.by_pid[pid] = profile
+        return profile
+
+    def _index(self, profile: Profile) -> None:
+        for identifier in profile.identifiers.items():
+            self.by_identifier[identifier] = profile
+        for cookie in profile.cookies:
+            self.by_cookie[cookie] = profile
+
+    def _move_identifier(self, name: str, value: str, profile: Profile) -> None:
+        owner = self.by_identifier.get((name, value))
+        if owner is not None and owner is not profile:
+            del owner.identifiers[name]
+        replaced = profile.identifiers.get(name)
+        if replaced is not None and replaced != value:
+            self.by_identifier.pop((name, replaced), None)
+        profile.identifiers[name] = value
+        self.by_identifier[name, value] = profile
+
+    def _move_cookie(self, at: int, cookie: int, profile: Profile) -> None:
+        owner = self.by_cookie[cookie]
+        owner.past.append(Span(cookie, owner.cookies.pop(cookie), at))
+        self.previous_pids[cookie].append((at, owner.pid))
+        profile.cookies[cookie] = at
+        self.by_cookie[cookie] = profile
+
+    def _kill(self, at: int, profile: Profile, survivor: Profile | None) -> IntArray:
+        """End a profile's life and return the entries it held, in the order they were logged."""
+        logged_today = (profile.logged_at >= self._day_start) & (profile.logged_at < at)
+        if logged_today.any():
+            logged = profile.keys[logged_today], profile.logged_at[logged_today]
+            self.cut_short.append((profile.pid, *logged))
+        for cookie in profile.cookies:
+            self.previous_pids[cookie].append((at, profile.pid))
+        self.deletions.append(Deletion(at, profile.pid, survivor.pid if survivor else None))
+        if survivor is None:
+            self.state.deletion_count += 1
+        else:
+            self.state.merge_count += 1
+            profile.merged_into = survivor.serial
+        keys = self._entries(profile, at) if survivor else profile.keys
+        profile.died_at = at
+        profile.past = []
+        profile.keys = profile.logged_at = np.empty(0, np.int64)
+        return keys
+
+    def _entries(self, profile: Profile, at: int) -> IntArray:
+        self.remember_histories(span.cookie for span in profile.spans)
+        keys, logged_at = [profile.keys], [profile.logged_at]
+        for span in profile.spans:
+            key, logged = self._histories[span.cookie]
+            start, stop = np.searchsorted(logged, [span.since, min(span.until, at)])
+            keys.append(key[start:stop])
+            logged_at.append(logged[start:stop])
+        key = np.concatenate(keys)
+        return key[np.lexsort((key, np.concatenate(logged_at)))]
+
+    def _log_again(self, at: int, key: int, survivor: Profile, keys: IntArray) -> None:
+        """Schedule what the killed profiles held, and now and then what disturbs it."""
+        luck = self.chance.one("re-log delay", key)
+        if luck < 0.85:
+            delay = SECOND + luck * 10 * MINUTE
+        elif luck < 0.98:
+            delay = (luck - 0.85) / 0.13 * 30 * HOUR
+        else:
+            delay = DAY + (luck - 0.98) / 0.02 * 8 * DAY
+        pace = 50 * 4 ** (self.chance.one("re-log pace", key) * 7)
+        logged_at = at + int(delay) + (np.arange(len(keys)) * pace).astype(np.int64)
+        survivor.add(keys, logged_at)
+        self.storing[survivor.serial] = survivor
+        luck = self.chance.one("another pid", key)
+        if luck < 0.08 and len(keys):
+            half = int((logged_at[-1] - at) * luck / 0.08)
+            heapq.heappush(self.state.scheduled, (at + 1 + half, survivor.serial))
+        elif luck < 0.13:
+            later = int(luck * 100 * DAY)
+            heapq.heappush(self.state.scheduled, (at + later, survivor.serial))

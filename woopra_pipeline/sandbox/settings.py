@@ -1,0 +1,45 @@
+"""What a sandbox's world is made of."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date
+
+import orjson
+
+from woopra_pipeline.errors import ConfigurationError
+
+FIRST_DAY = date(2026, 1, 1)
+"""The first log day of a world unless its settings say otherwise."""
+
+WORLD_VERSION = 1
+"""Raised whenever the same settings make another world than before."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SandboxSettings:
+    """A world: the same settings are the same world, to the byte, on every machine.
+
+    `people` is how many are around at any time; they come and go. With `days` None the world is
+    endless; otherwise its log days end after that many. `identifiers` are the properties that
+    identify a visitor, strongest first; a cookie is weaker than all of them.
+    """
+
+    seed: int = 1
+    people: int = 400
+    first_day: date = FIRST_DAY
+    days: int | None = None
+    identifiers: tuple[str, ...] = ("id", "email")
+
+    def __post_init__(self) -> None:
+        if self.people < 1:
+            raise ConfigurationError(f"A sandbox needs at least 1 person, not {self.people}")
+        if self.days is not None and self.days < 1:
+            raise ConfigurationError(f"A sandbox needs at least 1 day, not {self.days}")
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the world: 16 hexadecimal digits, different for different worlds."""
+        text = orjson.dumps(
+            [WORLD_VERSION, self.seed, self.people, self.first_day, self.days, self.identifiers]
+        )
+        return hashlib.sha256(text).hexdigest()[:16]

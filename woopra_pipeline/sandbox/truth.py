@@ -1,0 +1,140 @@
+"""What is true at the end of a log day, as the identity system knows it.
+
+Nothing here reads a line: what lives, and under which pid, is what the profiles hold whose time
+in the log has come.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+import numpy as np
+import orjson
+import pyarrow as pa
+
+from woopra_pipeline.sandbox.chance import IntArray, PidArray
+from woopra_pipeline.sandbox.identities import Identities, Profile
+from woopra_pipeline.sandbox.lines import VISIT, Entries, Lines
+from woopra_pipeline.sandbox.log_days import make_entries
+from woopra_pipeline.sandbox.people import milliseconds
+from woopra_pipeline.woopra.log_days import end_of_log_day
+
+_ENTRIES_AT_ONCE = 100_000
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The world as of the end of `log_day`: what a model of all days up to it must say."""
+
+    log_day: date
+    entries: Entries
+    lines: Lines
+    merge_count: int
+    """Delete lines so far that named a new pid."""
+    deletion_count: int
+    """Delete lines so far that named none."""
+    canonical_pids: dict[str, str | None]
+    """For every pid ever deleted: where what it held before its last deletion is now."""
+
+    @cached_property
+    def visits(self) -> pa.Table:
+        """The living visits: `pid`, `person` (a number), `started_at` and `logged_at` (UNIX ms),
+        `actions` (a list of `time` in UNIX ms and `name`, newest first).
+        """
+        visits = self.entries.take(self.entries.kind == VISIT)
+        actions = self.lines.actions(visits.visits)
+        ends = np.cumsum(actions.counts)
+        places = np.arange(len(actions.time))
+        newest_first = np.repeat(2 * ends - actions.counts - 1, actions.counts) - places
+        times = pa.array(actions.time[newest_first])
+        names = self.lines.action_names.take(pa.array(actions.kind[newest_first]))
+        offsets = np.concatenate([[0], ends]).astype(np.int32)
+        return pa.table(
+            {
+                "pid": pa.array(visits.pid.astype(str)),
+                "person": visits.visits.person,
+                "started_at": visits.visits.started_at,
+                "logged_at": visits.logged_at,
+                "actions": pa.ListArray.from_arrays(
+                    offsets, pa.StructArray.from_arrays([times, names], ["time", "name"])
+                ),
+            }
+        )
+
+    @cached_property
+    def profiles(self) -> dict[str, dict[str, object]]:
+        """The living profiles: pid → properties, each as it was last set (R2)."""
+        profiles: defaultdict[str, dict[str, object]] = defaultdict(dict)
+        for start in range(0, len(self.entries), _ENTRIES_AT_ONCE):
+            some = self.entries.take(slice(start, start + _ENTRIES_AT_ONCE))
+            visitors = self.lines.visitors(some).to_pylist()
+            for pid, visitor in zip(some.pid.tolist(), visitors, strict=True):
+                profiles[pid.decode()].update(orjson.loads(visitor))
+        return dict(profiles)
+
+    @cached_property
+    def pids_of_people(self) -> dict[int, set[str]]:
+        """Each person (a number) → the pids under which visits of theirs live."""
+        pids: defaultdict[int, set[str]] = defaultdict(set)
+        visits = self.entries.visits
+        for person, pid in zip(visits.person.tolist(), self.entries.pid.tolist(), strict=True):
+            pids[person].add(pid.decode())
+        return dict(pids)
+
+
+def truth_of(identities: Identities, lines: Lines, log_day: date) -> Truth:
+    """The truth at the end of `log_day`, which `identities` has just lived through."""
+    end = milliseconds(end_of_log_day(log_day))
+    key, logged_at, pid = _living(identities, lines, log_day, end)
+    state = identities.state
+    return Truth(
+        log_day,
+        make_entries(lines.people, identities, key, logged_at, pid),
+        lines,
+        state.merge_count,
+        state.deletion_count,
+        _canonical_pids(state.profiles),
+    )
+
+
+def _living(
+    identities: Identities, lines: Lines, log_day: date, end: int
+) -> tuple[IntArray, IntArray, PidArray]:
+    people = lines.people
+    visits = people.on_days(0, (log_day - people.first_log_day).days + 1)
+    visits = visits.take(visits.logged_at < end)
+    is_own = ~np.isin(visits.cookie, np.array(list(identities.by_cookie), np.int64))
+    own = visits.take(is_own)
+    cookies, place = np.unique(own.cookie, return_inverse=True)
+    keys, logged_at = [own.key], [own.logged_at]
+    pids = [people.chance.pids("pid", cookies)[place]]
+
+    known = visits.take(~is_own)
+    order = np.argsort(known.cookie, kind="stable")
+    known = known.take(order)
+    for profile in identities.state.profiles:
+        logged = profile.logged_at < end
+        some_keys, some_logged_at = [profile.keys[logged]], [profile.logged_at[logged]]
+        for span in profile.spans:
+            start, stop = np.searchsorted(known.cookie, [span.cookie, span.cookie + 1])
+            instants = known.logged_at[start:stop]
+            within = (instants >= span.since) & (instants < span.until)
+            some_keys.append(known.key[start:stop][within])
+            some_logged_at.append(instants[within])
+        keys += some_keys
+        logged_at += some_logged_at
+        pids.append(np.full(sum(map(len, some_keys)), profile.pid.encode(), "S12"))
+    return np.concatenate(keys), np.concatenate(logged_at), np.concatenate(pids)
+
+
+def _canonical_pids(profiles: list[Profile]) -> dict[str, str | None]:
+    canonical: dict[str, str | None] = {}
+    for profile in profiles:
+        if profile.died_at is None:
+            continue
+        end = profile
+        while end.died_at is not None and end.merged_into is not None:
+            end = profiles[end.merged_into]
+        canonical[profile.pid] = end.pid if end.died_at is None else None
+    return canonical
