@@ -226,6 +226,19 @@ PROFILES = Table(
     ),
 )
 
+PROFILE_PROPERTIES = Table(
+    "profile_properties",
+    "Properties of the living profiles, one row per key: `profiles.properties` without the JSON",
+    (
+        _required("pid", _T.VARCHAR, "Profile id"),
+        _required("key", _T.VARCHAR, "Name of the property"),
+        _required("value", _T.JSON, "Its last value in log order"),
+        Column("text", _T.VARCHAR, "The value as text: strings unquoted, NULL for a JSON null"),
+        _required("log_day", _T.DATE, "Log day of the line that set it"),
+        _required("log_line", _T.INTEGER, "1-based physical line in that day's file"),
+    ),
+)
+
 VISITS = Table(
     "visits",
     "Living visits: each visit once, under the profile it belongs to now",
@@ -287,6 +300,7 @@ REJECTED_LINES = Table("rejected_lines", REJECTED_LINES_LOG.comment, REJECTED_LI
 
 MODEL_TABLES = (
     PROFILES,
+    PROFILE_PROPERTIES,
     VISITS,
     ACTIONS,
     PROFILE_MERGES,

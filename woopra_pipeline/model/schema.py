@@ -90,6 +90,16 @@ DEPARTED_PIDS = Table(
         Column("hops", ColumnType.INTEGER, "Number of merges followed"),
     ),
 )
+LAST_WRITES = Table(
+    "log.last_writes",
+    "Last write of every property of the living profiles (R2)",
+    (
+        Column("pid", ColumnType.VARCHAR, "Profile id", nullable=False),
+        Column("key", ColumnType.VARCHAR, "Name of the property", nullable=False),
+        Column("value", ColumnType.JSON, "Its last value", nullable=False),
+        LOG_POSITION,
+    ),
+)
 STATE = Table(
     "log.state",
     "One row: what this file is",
@@ -108,6 +118,7 @@ LOG_TABLES = (
     DAYS,
     MERGES,
     DEPARTED_PIDS,
+    LAST_WRITES,
     STATE,
 )
 

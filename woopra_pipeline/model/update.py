@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -77,7 +77,7 @@ class ModelUpdate:
     added: tuple[date, ...]
     replaced: tuple[date, ...]
     removed: tuple[date, ...]
-    touched_profile_count: int
+    touched_pid_count: int
     row_counts: Mapping[str, int]
     published: bool
     seconds: float
@@ -93,33 +93,31 @@ def update_model(
     """Apply every difference between the model and the parsed days, and publish the result.
 
     Does nothing, and publishes nothing, if there is no difference. Above `rebuild_share`, changed
-    lines as a share of all lines, the model is built anew, with the same result. Raises `ParsedDayError` if a
-    parsed day is damaged and `ModelError` if another process holds the model for too long.
+    lines as a share of all lines, the model is built anew, with the same result. Raises
+    `ParsedDayError` if a parsed day is damaged and `ModelError` if another process holds the model
+    for too long.
     """
     started = time.monotonic()
     build = directory.model / "build.duckdb"
-    published = directory.published_model
     with model_lock(directory.model, clock(), notify=notify):
         parsed = find_parsed_days(directory.parsed)
-        ledger = _read_ledger(build)
-        difference = Difference.between(ledger or {}, parsed)
-        method = _method(ledger, difference, rebuild_share)
-        touched = 0
+        with connect(build) as connection:
+            ledger = _read_ledger(connection)
+            difference = Difference.between(ledger or {}, parsed)
+            method = _method(ledger, difference, rebuild_share)
+            touched = 0
+            if method == "days":
+                notify(
+                    f"applying {len(difference.added)} log days to the model, "
+                    f"taking {len(difference.obsolete)} out"
+                )
+                touched = _apply(connection, difference, clock)
         if method == "rebuild":
             notify(f"building the model from {len(parsed)} log days")
             touched = _rebuild(build, parsed.values(), clock)
-        elif method == "days":
-            notify(
-                f"applying {len(difference.added)} log days to the model, "
-                f"taking {len(difference.obsolete)} out"
-            )
-            with connect(build) as connection, transaction(connection):
-                touched = _apply(connection, difference, clock)
-        stale = _revision(build) != _revision(published)
-        if stale:
-            notify("publishing the model")
-            publish(build, published)
-        row_counts = _row_counts(published)
+        published = _publish(build, directory.published_model, notify)
+        with connect(build) as connection:
+            row_counts = {table.name: _count(connection, table.name) for table in MODEL_TABLES}
     loaded = {day.log_day for day in difference.added}
     unloaded = set(difference.obsolete)
     return ModelUpdate(
@@ -127,21 +125,20 @@ def update_model(
         added=tuple(sorted(loaded - unloaded)),
         replaced=tuple(sorted(loaded & unloaded)),
         removed=tuple(sorted(unloaded - loaded)),
-        touched_profile_count=touched,
+        touched_pid_count=touched,
         row_counts=row_counts,
-        published=stale,
+        published=published,
         seconds=time.monotonic() - started,
     )
 
 
-def _read_ledger(build: Path) -> Ledger | None:
-    """The days in the build file, or None if there is no build file of this version."""
-    if not build.exists():
+def _read_ledger(connection: duckdb.DuckDBPyConnection) -> Ledger | None:
+    """The days in the build file, or None if it is new or of another version."""
+    if not connection.sql("from duckdb_schemas() where schema_name = 'log'").fetchall():
         return None
-    with connect(build) as connection:
-        if connection.sql("select schema_version from log.state").fetchall() != [(SCHEMA_VERSION,)]:
-            return None
-        rows = connection.sql("select log_day, fingerprint, line_count from log.days").fetchall()
+    if connection.sql("select schema_version from log.state").fetchall() != [(SCHEMA_VERSION,)]:
+        return None
+    rows = connection.sql("select log_day, fingerprint, line_count from log.days").fetchall()
     return {row[0]: AppliedDay(row[1], row[2]) for row in rows}
 
 
@@ -162,68 +159,68 @@ def _rebuild(build: Path, days: Iterable[ParsedDay], clock: Clock) -> int:
     remove(fresh)
     remove(fresh.with_name("build-new.duckdb.wal"))
     with connect(fresh) as connection:
-        with transaction(connection):
-            _create(connection)
-            touched = _apply(connection, Difference(tuple(days), ()), clock)
-        connection.execute("checkpoint")
+        connection.execute("create schema log")
+        for table in (*LOG_TABLES, PROFILES):
+            connection.execute(create_table(table))
+        connection.execute(statements("macros"))
+        connection.execute(statements("views"))
+        connection.execute("; ".join(comments()))
+        connection.execute("insert into log.state values (?, null)", [SCHEMA_VERSION])
+        touched = _apply(connection, Difference(tuple(days), ()), clock)
     fresh.replace(build)
     return touched
 
 
-def _create(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute("create schema log")
-    for table in (*LOG_TABLES, PROFILES):
-        connection.execute(create_table(table))
-    connection.execute(statements("macros"))
-    connection.execute(statements("views"))
-    for comment in comments():
-        connection.execute(comment)
-    connection.execute("insert into log.state values (?, null)", [SCHEMA_VERSION])
-
-
 def _apply(connection: duckdb.DuckDBPyConnection, difference: Difference, clock: Clock) -> int:
-    """Apply `difference` inside the running transaction; return how many profiles it touched."""
+    """Apply `difference` in one transaction, ledger and all; return how many pids it touched."""
     # DuckDB guesses that a table filled in this transaction is tiny, and would loop over it.
     connection.execute("set asof_loop_join_threshold = 0")
-    connection.execute(statements("working_tables"))
-    for log_day in difference.obsolete:
-        _set(connection, "first_position", log_position(log_day, 0))
-        _set(connection, "next_position", log_position(log_day + timedelta(days=1), 0))
-        connection.execute(statements("unload_day"))
-    had_days = _count(connection, "log.days")
-    if difference.added:
-        for table in PARSED_TABLES:
-            paths = [str(path) for day in difference.added for path in day.parquet_files(table)]
-            _set(connection, table.name, paths)
-        for name in ("deletes", "lines", "actions", "properties", "rejected_lines"):
-            connection.execute(statements(f"load_{name}"))
-    if had_days:
-        connection.execute(statements("move_deaths"))
-    connection.execute(statements("profiles"))
-    if _count(connection, "redeleted_pids"):
-        connection.execute(statements("merge_paths"))
-        while _count(connection, "merge_paths where onward is not null"):
-            connection.execute(statements("double_merge_paths"))
-        connection.execute(statements("merges"))
-    connection.execute(statements("departed_pids"))
-    applied_at = clock()
-    for day in difference.added:
+    with transaction(connection):
+        connection.execute(statements("working_tables"))
+        for log_day in difference.obsolete:
+            _set(connection, "first_position", log_position(log_day, 0))
+            _set(connection, "next_position", log_position(log_day + timedelta(days=1), 0))
+            connection.execute(statements("unload_day"))
+        is_first = not _count(connection, "log.days")
+        if difference.added:
+            _load(connection, difference.added, clock())
+        if not is_first:
+            connection.execute(statements("move_deaths"))
+        connection.execute(statements("profiles"))
+        if _count(connection, "redeleted_pids"):
+            connection.execute(statements("merge_paths"))
+            while _count(connection, "merge_paths where onward is not null"):
+                connection.execute(statements("double_merge_paths"))
+            connection.execute(statements("merges"))
+        connection.execute(statements("departed_pids"))
+        connection.execute("update log.state set revision = ?", [secrets.token_hex(8)])
+        touched = _count(connection, "touched_pids")
+    connection.execute("checkpoint")
+    return touched
+
+
+def _load(
+    connection: duckdb.DuckDBPyConnection, days: Iterable[ParsedDay], applied_at: datetime
+) -> None:
+    """Load the rows of `days` and enter the days in the ledger."""
+    for table in PARSED_TABLES:
+        paths = [str(path) for day in days for path in day.parquet_files(table)]
+        _set(connection, table.name, paths)
+    for name in ("deletes", "lines", "actions", "properties", "rejected_lines"):
+        connection.execute(statements(f"load_{name}"))
+    for day in days:
         entry = {**vars(day), "applied_at": applied_at}
-        connection.execute(
-            f"insert into log.days values ({', '.join('?' for column in DAYS.columns)})",
-            [entry[column.name] for column in DAYS.columns],
-        )
-    connection.execute("update log.state set revision = ?", [secrets.token_hex(8)])
-    return _count(connection, "(select distinct pid from touched_pids)")
+        values = [entry[column.name] for column in DAYS.columns]
+        connection.execute(f"insert into log.days values ({', '.join('?' * len(values))})", values)
 
 
-def _set(connection: duckdb.DuckDBPyConnection, variable: str, value: object) -> None:
-    connection.execute(f"set variable {variable} = ?", [value])
-
-
-def _count(connection: duckdb.DuckDBPyConnection, rows: str) -> int:
-    ((count,),) = connection.sql(f"select count(*) from {rows}").fetchall()
-    return int(count)
+def _publish(build: Path, published: Path, notify: Callable[[str], None]) -> bool:
+    """Put a copy of `build` where readers look, unless it is there already."""
+    if _revision(build) == _revision(published):
+        return False
+    notify("publishing the model")
+    publish(build, published)
+    return True
 
 
 def _revision(database: Path) -> str | None:
@@ -234,6 +231,10 @@ def _revision(database: Path) -> str | None:
     return str(revision)
 
 
-def _row_counts(published: Path) -> dict[str, int]:
-    with connect(published, read_only=True) as connection:
-        return {table.name: _count(connection, table.name) for table in MODEL_TABLES}
+def _set(connection: duckdb.DuckDBPyConnection, variable: str, value: object) -> None:
+    connection.execute(f"set variable {variable} = ?", [value])
+
+
+def _count(connection: duckdb.DuckDBPyConnection, rows: str) -> int:
+    ((count,),) = connection.sql(f"select count(*) from {rows}").fetchall()
+    return int(count)

@@ -24,7 +24,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass
 class Profile:
-    properties: dict[str, str] = field(default_factory=dict)
+    properties: dict[str, Row] = field(default_factory=dict)
     visits: list[Row] = field(default_factory=list)
     actions: list[Row] = field(default_factory=list)
 
@@ -52,7 +52,10 @@ def interpret(files: Mapping[date, bytes]) -> Interpretation:
                     counts["action"] += len(visit.actions)
                     log.pids.add(visit.pid)
                     profile = log.profiles.setdefault(visit.pid, Profile())
-                    profile.properties |= visit.properties
+                    profile.properties |= {
+                        key: where | {"pid": visit.pid, "key": key, "value": value}
+                        for key, value in visit.properties.items()
+                    }
                     if visit.type == "visit":
                         row = where | {"pid": visit.pid}
                         profile.visits.append(row | visit.columns)
@@ -96,6 +99,11 @@ def tables(log: Interpretation) -> dict[str, list[Row]]:
     }
     return {
         "profiles": [profile_row(pid, profile) for pid, profile in log.profiles.items()],
+        "profile_properties": [
+            row | {"text": as_text(row["value"])}
+            for profile in log.profiles.values()
+            for row in profile.properties.values()
+        ],
         "visits": [row for profile in log.profiles.values() for row in profile.visits],
         "actions": [row for profile in log.profiles.values() for row in profile.actions],
         "profile_merges": [
@@ -121,11 +129,12 @@ def profile_row(pid: str, profile: Profile) -> Row:
     times = [row["started_at"] for row in profile.visits]
     times += [row["occurred_at"] for row in profile.actions]
     seen = [time for time in times if isinstance(time, datetime) and time > EPOCH]
+    properties = {key: str(row["value"]) for key, row in sorted(profile.properties.items())}
     return {
         "pid": pid,
-        "properties": dict(sorted(profile.properties.items())),
-        "email": as_text(profile.properties.get("email", "null")),
-        "name": as_text(profile.properties.get("name", "null")),
+        "properties": properties,
+        "email": as_text(properties.get("email", "null")),
+        "name": as_text(properties.get("name", "null")),
         "first_seen_at": min(seen, default=None),
         "last_seen_at": max(seen, default=None),
         "visit_count": len(profile.visits),
@@ -133,8 +142,9 @@ def profile_row(pid: str, profile: Profile) -> Row:
     }
 
 
-def as_text(value: str) -> str | None:
+def as_text(value: object) -> str | None:
     """What a text column holds for a property's JSON text."""
-    if value == "null":
+    text = str(value)
+    if text == "null":
         return None
-    return string_value(value) if value.startswith('"') else value
+    return string_value(text) if text.startswith('"') else text

@@ -67,7 +67,7 @@ class ArrivingDays(RuleBasedStateMachine):
 @pytest.mark.parametrize(
     ("examples", "steps"),
     [
-        pytest.param(60, 8, id="short"),
+        pytest.param(50, 6, id="short"),
         pytest.param(2000, 12, id="long", marks=pytest.mark.long),
     ],
 )

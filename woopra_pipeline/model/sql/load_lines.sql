@@ -41,6 +41,10 @@ from lines
 left join action_times using (log_position)
 left join dead_lines using (log_position);
 
-insert into touched_pids
+insert into added_days
+select distinct log_day
+from read_parquet(getvariable('visits_log'));
+
+insert into grown_pids
 select distinct pid
 from read_parquet(getvariable('visits_log'));

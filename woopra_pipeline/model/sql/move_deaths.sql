@@ -28,6 +28,6 @@ set dead_after = moved_deaths.dead_after
 from moved_deaths
 where actions.log_position = moved_deaths.log_position;
 
-insert into touched_pids
+insert into disturbed_pids
 select distinct pid
 from moved_deaths;

@@ -1,40 +1,83 @@
--- Profiles of the touched pids, from their living lines (R2): the properties are the last write per
--- key in log order, the seen times and counts come from visits alone (R3).
+-- Profiles of the disturbed and the grown pids (R2). A disturbed pid is worked out from all its
+-- living lines; for one that has only grown, what is known of it is merged with its new lines.
+
+create or replace temp table touched_pids as
+select pid from disturbed_pids
+union
+select pid from grown_pids;
+
+create or replace temp table counted_lines as
+select pid, type, log_position, earliest_at, latest_at, action_count
+from log.lines
+semi join disturbed_pids using (pid)
+where dead_after is null
+union all
+select pid, type, log_position, earliest_at, latest_at, action_count
+from log.lines
+semi join added_days using (log_day)
+anti join disturbed_pids using (pid)
+where dead_after is null;
+
+-- The last write of each key, in log order. The position decides, so that a late day's older write
+-- does not undo a newer one.
+create or replace temp table writes as
+select
+    counted_lines.pid,
+    properties.key,
+    max_by(properties.value, log_position) as value,
+    max(log_position) as log_position
+from log.properties as properties
+join counted_lines using (log_position)
+group by all;
+
+delete from log.last_writes
+where pid in (from disturbed_pids);
+
+delete from log.last_writes
+using writes
+where last_writes.pid = writes.pid
+    and last_writes.key = writes.key
+    and last_writes.log_position < writes.log_position;
+
+insert into log.last_writes by name
+select *
+from writes
+anti join log.last_writes using (pid, key);
+
+-- R3: the seen times and the counts come from visits alone.
+create or replace temp table seen as
+with
+    known as (
+        select pid, first_seen_at, last_seen_at, visit_count, action_count
+        from profiles
+        semi join grown_pids using (pid)
+        anti join disturbed_pids using (pid)
+        union all
+        select pid, earliest_at, latest_at, (type = 'visit')::bigint, action_count
+        from counted_lines
+    )
+select
+    pid,
+    min(first_seen_at) as first_seen_at,
+    max(last_seen_at) as last_seen_at,
+    sum(visit_count)::bigint as visit_count,
+    sum(action_count)::bigint as action_count
+from known
+group by pid;
 
 delete from profiles
 where pid in (from touched_pids);
 
 insert into profiles by name
 with
-    living as (
-        select pid, type, log_position, earliest_at, latest_at, action_count
-        from log.lines
-        semi join touched_pids using (pid)
-        where dead_after is null
-    ),
-    seen as (
-        select
-            pid,
-            min(earliest_at) as first_seen_at,
-            max(latest_at) as last_seen_at,
-            count(*) filter (type = 'visit') as visit_count,
-            coalesce(sum(action_count), 0)::bigint as action_count
-        from living
-        group by pid
-    ),
-    last_writes as (
-        select living.pid, properties.key, max_by(properties.value, living.log_position) as value
-        from log.properties as properties
-        join living using (log_position)
-        group by all
-    ),
     objects as (
         select
             pid,
             '{' || string_agg(to_json(key) || ':' || value, ',' order by key) || '}' as properties,
             max(value) filter (key = 'email') as email,
             max(value) filter (key = 'name') as name
-        from last_writes
+        from log.last_writes
+        semi join touched_pids using (pid)
         group by pid
     )
 select

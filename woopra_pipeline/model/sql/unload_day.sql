@@ -6,7 +6,7 @@ from log.deletes
 where log_position >= getvariable('first_position')
     and log_position < getvariable('next_position');
 
-insert into touched_pids
+insert into disturbed_pids
 select distinct pid
 from log.lines
 where log_position >= getvariable('first_position')

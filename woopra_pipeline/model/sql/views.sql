@@ -28,3 +28,13 @@ from log.days;
 create view rejected_lines as
 select * exclude (log_position)
 from log.rejected_lines;
+
+create view profile_properties as
+select
+    pid,
+    key,
+    value,
+    json_as_text(value) as text,
+    log_day(log_position) as log_day,
+    log_line(log_position) as log_line
+from log.last_writes;

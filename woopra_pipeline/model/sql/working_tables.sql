@@ -1,4 +1,8 @@
--- What an update notes on its way: pids whose delete lines change, and pids whose profile may.
+-- What an update notes on its way: the days it adds, the pids whose delete lines change, the pids of
+-- which lines that were in the model die, revive or go (disturbed), and those that get new lines
+-- (grown).
 
+create or replace temp table added_days (log_day date);
 create or replace temp table redeleted_pids (pid varchar);
-create or replace temp table touched_pids (pid varchar);
+create or replace temp table disturbed_pids (pid varchar);
+create or replace temp table grown_pids (pid varchar);
