@@ -6,7 +6,7 @@ whatever no column asks for stands in `extra`, so that nothing a line said is lo
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, TypeAlias
@@ -20,7 +20,13 @@ from woopra_pipeline.parse.json_text import (
     replace_lone_surrogates,
     string_value,
 )
-from woopra_pipeline.tables import ACTION_FIELDS, FLAT_REFERRER_KEYS, VISIT_FIELDS, ColumnType
+from woopra_pipeline.tables import (
+    ACTION_FIELDS,
+    FLAT_REFERRER_KEYS,
+    VISIT_FIELDS,
+    Column,
+    ColumnType,
+)
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 WHITE_SPACE = b" \t\r"
@@ -34,8 +40,27 @@ SMALLEST_BIGINT = -(2**63)
 LARGEST_BIGINT = 2**63 - 1
 
 REFERRER_KEY = "referrer"
-REFERRER_PREFIX = f"{REFERRER_KEY}."
-"""What `Column.key` puts before a field of the `referrer` object."""
+_REFERRER_PREFIX = f"{REFERRER_KEY}."
+_FIELDS = {column.key: column for column in VISIT_FIELDS if column.key is not None}
+
+VISIT_COLUMNS = {
+    key: column for key, column in _FIELDS.items() if not key.startswith(_REFERRER_PREFIX)
+}
+"""The columns read from the line itself, by their key there."""
+
+REFERRER_COLUMNS = {
+    key.removeprefix(_REFERRER_PREFIX): column
+    for key, column in _FIELDS.items()
+    if key.startswith(_REFERRER_PREFIX)
+}
+"""The columns read from the line's `referrer` object, by their key in it."""
+
+ACTION_COLUMNS = {
+    column.key: column
+    for column in ACTION_FIELDS
+    if column.key is not None and column.type is not ColumnType.JSON
+}
+"""The columns read from an action, by their key in it; `properties` is read as an object."""
 
 _INTEGER = re.compile(r"-?[0-9]+")
 _LONGEST_BIGINT = len(str(SMALLEST_BIGINT))
@@ -93,7 +118,12 @@ def split_lines(file: bytes) -> list[bytes]:
 
     A byte order mark at the start of the file belongs to no line.
     """
-    lines = file.removeprefix(BYTE_ORDER_MARK).split(b"\n")
+    return split_chunk(file.removeprefix(BYTE_ORDER_MARK))
+
+
+def split_chunk(chunk: bytes) -> list[bytes]:
+    """The physical lines of a piece of a file that begins where a line begins."""
+    lines = chunk.split(b"\n")
     if not lines[-1]:
         lines.pop()
     return lines
@@ -169,17 +199,12 @@ def _take_visit_fields(fields: dict[str, str]) -> dict[str, object]:
     elif fields.get(REFERRER_KEY) == _NULL:
         del fields[REFERRER_KEY]
 
-    columns: dict[str, object] = {}
-    for column in VISIT_FIELDS:
-        assert column.key is not None
-        if column.key.startswith(REFERRER_PREFIX):
-            key = column.key.removeprefix(REFERRER_PREFIX)
-            columns[column.name] = _take_field(referrer, key, column.type)
-        else:
-            columns[column.name] = _take_field(fields, column.key, column.type)
+    columns = _take_fields(fields, VISIT_COLUMNS) | _take_fields(referrer, REFERRER_COLUMNS)
     for key, name in FLAT_REFERRER_KEYS.items():
-        if columns[name] is None or fields.get(key) == _NULL:
-            columns[name] = _take_field(fields, key, ColumnType.VARCHAR) or columns[name]
+        if columns[name] is None:
+            columns[name] = _take_field(fields, key, ColumnType.VARCHAR)
+        elif fields.get(key) == _NULL:
+            del fields[key]
 
     if referrer:
         fields[REFERRER_KEY] = object_text(dict(sorted(referrer.items())))
@@ -200,10 +225,7 @@ def _action_objects(actions: str) -> list[dict[str, str]]:
 def _read_action(fields: dict[str, str]) -> dict[str, object]:
     _require_integer_time(fields, "time of an action is not an integer")
     properties = _take_object(fields, "properties", "properties of an action is not an object")
-    columns: dict[str, object] = {}
-    for column in ACTION_FIELDS:
-        assert column.key is not None
-        columns[column.name] = _take_field(fields, column.key, column.type)
+    columns = _take_fields(fields, ACTION_COLUMNS)
     columns["properties"] = None if properties is None else object_text(properties)
     columns["extra"] = _extra(fields)
     return columns
@@ -222,6 +244,10 @@ def _take_object(fields: dict[str, str], key: str, reason: str) -> dict[str, str
     if not text.startswith("{"):
         raise _RejectedError(reason)
     return object_members(text)
+
+
+def _take_fields(fields: dict[str, str], columns: Mapping[str, Column]) -> dict[str, object]:
+    return {column.name: _take_field(fields, key, column.type) for key, column in columns.items()}
 
 
 def _take_field(fields: dict[str, str], key: str, column_type: ColumnType) -> object:

@@ -1,0 +1,374 @@
+"""Many lines at once into Arrow tables: what `parse_line` says of each of them, only fast.
+
+Ordinary lines are read by structs and turned into columns; every other line goes to `parse_line`.
+"""
+
+import gc
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from itertools import chain
+from typing import Any, BinaryIO
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from msgspec import Raw
+
+from woopra_pipeline.parse import json_text
+from woopra_pipeline.parse.lines import (
+    REFERRER_KEY,
+    BlankLine,
+    DeleteLine,
+    RejectedLine,
+    VisitLine,
+    column_value,
+    parse_line,
+    split_chunk,
+)
+from woopra_pipeline.parse.shapes import ABSENT, UNREADABLE, LineShapes, Shape, line_shapes
+from woopra_pipeline.tables import (
+    ACTIONS_LOG,
+    DELETES_LOG,
+    FLAT_REFERRER_KEYS,
+    LOG_DAY,
+    LOG_LINE,
+    PARSED_TABLES,
+    PROPERTIES_LOG,
+    REJECTED_LINES_LOG,
+    VISITS_LOG,
+    ColumnType,
+    Table,
+)
+
+BATCH_BYTES = 1 << 19
+"""How many bytes of lines are turned into columns at once: what the processor's cache can hold."""
+
+Columns = dict[str, Any]
+Extras = list[dict[str, Any]]
+Integers = npt.NDArray[np.signedinteger[Any]]
+
+_encode_lines = msgspec.json.Encoder().encode_lines
+_encode_sorted = msgspec.json.Encoder(order="sorted").encode
+
+
+@dataclass(frozen=True)
+class ParsedChunk:
+    """What some lines became: the `PARSED_TABLES` by name, in log order, and what is in none."""
+
+    tables: Mapping[str, pa.Table]
+    line_count: int
+    blank_count: int
+
+
+def whole_lines(stream: BinaryIO, size: int) -> Iterator[bytes]:
+    """The rest of `stream` in pieces of some `size` bytes, or more, that end where a line ends."""
+    pieces: list[bytes] = []
+    while block := stream.read(size):
+        end = block.rfind(b"\n") + 1
+        if end:
+            yield b"".join([*pieces, block[:end]])
+            pieces.clear()
+        pieces.append(block[end:])
+    if rest := b"".join(pieces):
+        yield rest
+
+
+def parse_chunk(chunk: bytes, log_day: date, first_line: int) -> ParsedChunk:
+    """Read whole lines of `log_day`'s file, the first of which is its `first_line`-th (1-based)."""
+    batches = [_parse_lines({}, log_day)]
+    line_count = 0
+    with _garbage_collection_paused():
+        shapes = line_shapes(chunk)
+        for batch in whole_lines(io.BytesIO(chunk), BATCH_BYTES):
+            lines = dict(enumerate(split_chunk(batch), first_line + line_count))
+            batches.append(_parse_batch(lines, log_day, shapes, _is_utf8(batch)))
+            line_count += len(lines)
+    return ParsedChunk(
+        tables={
+            table.name: pa.concat_tables(batch.tables[table.name] for batch in batches)
+            for table in PARSED_TABLES
+        },
+        line_count=line_count,
+        blank_count=sum(batch.blank_count for batch in batches),
+    )
+
+
+@contextmanager
+def _garbage_collection_paused() -> Iterator[None]:
+    """Records make no cycles: looking for some among so many objects is time lost."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _parse_batch(
+    lines: Mapping[int, bytes], log_day: date, shapes: LineShapes, is_utf8: bool
+) -> ParsedChunk:
+    """Read lines, given by their numbers; `is_utf8` says that all of them are UTF-8."""
+    visits, others = _decode(lines, shapes.visit, is_utf8)
+    deletes, others = _decode(others, shapes.delete, is_utf8)
+    for log_line, visit in list(visits.items()):
+        if visit.actions and visit.type == "identify":
+            others[log_line] = lines[log_line]
+            del visits[log_line]
+    ordinary = _visit_tables(visits, shapes, log_day)
+    ordinary[DELETES_LOG.name] = _deletes_table(deletes, shapes.delete, log_day)
+    ordinary[REJECTED_LINES_LOG.name] = REJECTED_LINES_LOG.arrow_schema.empty_table()
+    if not others:
+        return ParsedChunk(ordinary, len(lines), blank_count=0)
+    parsed = _parse_lines(others, log_day)
+    tables = {name: _in_log_order(ordinary[name], parsed.tables[name]) for name in ordinary}
+    return ParsedChunk(tables, len(lines), parsed.blank_count)
+
+
+def _parse_lines(lines: Mapping[int, bytes], log_day: date) -> ParsedChunk:
+    """Read lines, given by their numbers, with `parse_line`."""
+    rows: dict[str, list[dict[str, object]]] = {table.name: [] for table in PARSED_TABLES}
+    blank_count = 0
+    for log_line, line in lines.items():
+        place: dict[str, object] = {"log_day": log_day, "log_line": log_line}
+        match parse_line(line):
+            case VisitLine() as visit:
+                place["pid"] = visit.pid
+                rows[VISITS_LOG.name].append(place | {"type": visit.type} | visit.columns)
+                rows[ACTIONS_LOG.name] += [
+                    place | {"action_index": index} | action
+                    for index, action in enumerate(visit.actions)
+                ]
+                rows[PROPERTIES_LOG.name] += [
+                    place | {"key": key, "value": value} for key, value in visit.properties.items()
+                ]
+            case DeleteLine() as delete:
+                rows[DELETES_LOG.name].append(place | vars(delete))
+            case RejectedLine() as rejected:
+                rows[REJECTED_LINES_LOG.name].append(place | vars(rejected))
+            case BlankLine():
+                blank_count += 1
+    tables = {
+        table.name: pa.Table.from_pylist(rows[table.name], schema=table.arrow_schema)
+        for table in PARSED_TABLES
+    }
+    return ParsedChunk(tables, len(lines), blank_count)
+
+
+def _in_log_order(some: pa.Table, others: pa.Table) -> pa.Table:
+    """The rows of both tables; all rows of one line stand in one of them, in order."""
+    rows = pa.concat_tables([some, others]).combine_chunks()
+    return rows.take(pa.array(np.argsort(rows["log_line"].to_numpy(), kind="stable")))
+
+
+def _decode(
+    lines: Mapping[int, bytes], shape: Shape, is_utf8: bool
+) -> tuple[dict[int, Any], dict[int, bytes]]:
+    """The structs of the lines that have the shape, and the lines that have not."""
+    decode = shape.decoder.decode
+    records = {}
+    others = {}
+    for log_line, line in lines.items():
+        try:
+            if not is_utf8:
+                line.decode()
+            records[log_line] = decode(line)
+        except UNREADABLE:
+            others[log_line] = line
+    return records, others
+
+
+def _visit_tables(
+    visits: Mapping[int, Any], shapes: LineShapes, log_day: date
+) -> dict[str, pa.Table]:
+    log_lines = np.fromiter(visits, np.int32, len(visits))
+    fields = _fields(visits.values(), shapes.visit)
+    pids = pa.array(fields["pid"], pa.string())
+    visitors, action_lists = fields["visitor"], fields["actions"]
+    columns, extras = _columns(fields, shapes.visit)
+    columns |= _referrer_columns(fields[REFERRER_KEY], shapes.referrer, extras)
+    columns |= _flat_referrer_columns(columns, extras)
+    columns |= {
+        "type": fields["type"],
+        "pid": pids,
+        "visitor": _object_texts(visitors),
+        "action_count": _lengths(action_lists),
+        "extra": _extra_texts(extras),
+    }
+    return {
+        VISITS_LOG.name: _table(VISITS_LOG, log_day, log_lines, columns),
+        ACTIONS_LOG.name: _actions_table(action_lists, shapes.action, log_day, log_lines, pids),
+        PROPERTIES_LOG.name: _properties_table(visitors, log_day, log_lines, pids),
+    }
+
+
+def _actions_table(
+    action_lists: Sequence[Sequence[Any] | None],
+    shape: Shape,
+    log_day: date,
+    log_lines: Integers,
+    pids: pa.Array,
+) -> pa.Table:
+    """One row per action of the lines with these numbers and pids."""
+    counts = _lengths(action_lists)
+    line_of_row = np.repeat(np.arange(len(counts)), counts)
+    first_row_of_line = np.cumsum(counts) - counts
+    fields = _fields(chain.from_iterable(filter(None, action_lists)), shape)
+    columns, extras = _columns(fields, shape)
+    columns |= {
+        "action_index": np.arange(len(line_of_row)) - first_row_of_line[line_of_row],
+        "pid": pids.take(pa.array(line_of_row)),
+        "properties": _object_texts(fields["properties"]),
+        "extra": _extra_texts(extras),
+    }
+    return _table(ACTIONS_LOG, log_day, log_lines[line_of_row], columns)
+
+
+def _properties_table(
+    visitors: Sequence[Mapping[str, Raw] | None],
+    log_day: date,
+    log_lines: Integers,
+    pids: pa.Array,
+) -> pa.Table:
+    """One row per member of the `visitor` objects of the lines with these numbers and pids."""
+    counts = _lengths(visitors)
+    line_of_row = np.repeat(np.arange(len(counts)), counts)
+    columns = {
+        "pid": pids.take(pa.array(line_of_row)),
+        "key": list(chain.from_iterable(filter(None, visitors))),
+        "value": _texts([raw for visitor in visitors if visitor for raw in visitor.values()]),
+    }
+    return _table(PROPERTIES_LOG, log_day, log_lines[line_of_row], columns)
+
+
+def _deletes_table(deletes: Mapping[int, Any], shape: Shape, log_day: date) -> pa.Table:
+    log_lines = np.fromiter(deletes, np.int32, len(deletes))
+    fields = _fields(deletes.values(), shape)
+    _, extras = _columns(fields, shape)
+    columns = {
+        "pid": fields["pid"],
+        "new_id": fields["new_id"],
+        "extra": _extra_texts(extras),
+    }
+    return _table(DELETES_LOG, log_day, log_lines, columns)
+
+
+def _fields(records: Iterable[Any], shape: Shape) -> Columns:
+    """The attributes of the shape's structs, each with its values in all of `records`."""
+    names = shape.struct.__struct_fields__
+    values = list(zip(*map(msgspec.structs.astuple, records), strict=True))
+    return dict(zip(names, values or [()] * len(names), strict=True))
+
+
+def _columns(fields: Columns, shape: Shape) -> tuple[Columns, Extras]:
+    """The shape's columns by name, and for each record the members that no column takes."""
+    extras: Extras = [{} for _ in next(iter(fields.values()))]
+    columns = {column.name: fields[column.name] for column in shape.columns.values()}
+    for key, column in shape.columns.items():
+        if column.name in shape.raw_columns:
+            columns[column.name] = [
+                _raw_value(raw, key, column.type, extra)
+                for raw, extra in zip(columns[column.name], extras, strict=True)
+            ]
+    for attribute, key in shape.unknown_keys.items():
+        for raw, extra in zip(fields[attribute], extras, strict=True):
+            if raw is not ABSENT:
+                extra[key] = Raw(_compact(raw))
+    return columns, extras
+
+
+def _raw_value(raw: Raw, key: str, column_type: ColumnType, extra: dict[str, Any]) -> object:
+    """What a column of this type holds for the value; a value it cannot take goes to `extra`."""
+    if raw is ABSENT:
+        return None
+    text = _compact(raw)
+    if text == b"null":
+        return None
+    value = column_value(text.decode(), column_type)
+    if value is None:
+        extra[key] = Raw(text)
+    return value
+
+
+def _referrer_columns(referrers: Sequence[Any], shape: Shape, extras: Extras) -> Columns:
+    none = shape.struct()
+    columns, referrer_extras = _columns(
+        _fields([referrer or none for referrer in referrers], shape), shape
+    )
+    for extra, referrer_extra in zip(extras, referrer_extras, strict=True):
+        if referrer_extra:
+            extra[REFERRER_KEY] = referrer_extra
+    return columns
+
+
+def _flat_referrer_columns(columns: Columns, extras: Extras) -> Columns:
+    """The referrer columns, filled where they are empty from the flat fields in `extras`."""
+    filled: Columns = {}
+    for key, name in FLAT_REFERRER_KEYS.items():
+        values = list(columns[name])
+        for row, extra in enumerate(extras):
+            if key in extra and (values[row] is None or bytes(extra[key]) == b"null"):
+                flat_value = _raw_value(extra.pop(key), key, ColumnType.VARCHAR, extra)
+                values[row] = flat_value if values[row] is None else values[row]
+        filled[name] = values
+    return filled
+
+
+def _texts(values: Sequence[Raw]) -> list[bytes]:
+    lines = _encode_lines(values)
+    texts = lines.split(b"\n")[:-1]
+    if b"[" in lines or b"{" in lines:
+        texts = [_compact(text) for text in texts]
+    return texts
+
+
+def _object_texts(objects: Sequence[Mapping[str, Raw] | None]) -> list[bytes | None]:
+    lines = _encode_lines(objects)
+    texts = lines.split(b"\n")[:-1]
+    if b"[" in lines or lines.count(b"{") > len(objects) - objects.count(None):
+        texts = [_compact(text) for text in texts]
+    return [None if text == b"null" else text for text in texts]
+
+
+def _extra_texts(extras: Extras) -> list[bytes | None]:
+    return [_encode_sorted(extra) if extra else None for extra in extras]
+
+
+def _compact(text: bytes | Raw) -> bytes:
+    """JSON without insignificant white space, however deep it is."""
+    try:
+        compact: bytes = msgspec.json.format(text, indent=-1)
+    except RecursionError:
+        compact = json_text.compact(bytes(text).decode()).encode()
+    return compact
+
+
+def _lengths(collections: Sequence[Sized | None]) -> Integers:
+    return np.array([len(collection or ()) for collection in collections], np.int64)
+
+
+def _table(table: Table, log_day: date, log_lines: Integers, columns: Columns) -> pa.Table:
+    arrays = []
+    for column in table.columns:
+        if column is LOG_DAY:
+            arrays.append(pa.repeat(pa.scalar(log_day, column.type.arrow), len(log_lines)))
+        elif column is LOG_LINE:
+            arrays.append(pa.array(log_lines, column.type.arrow))
+        elif column.type is ColumnType.TIMESTAMPTZ:
+            milliseconds = pa.array(columns[column.name], pa.timestamp("ms", tz="UTC"))
+            arrays.append(milliseconds.cast(column.type.arrow))
+        else:
+            arrays.append(pa.array(columns[column.name], column.type.arrow))
+    return pa.Table.from_arrays(arrays, schema=table.arrow_schema)

@@ -1,0 +1,130 @@
+"""An archived day into its parsed form: whole or not at all, and only when something changed."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import BinaryIO
+
+from woopra_pipeline.archive.days import Archive, ArchivedDay
+from woopra_pipeline.archive.staging import locked_folder
+from woopra_pipeline.errors import ParsedDayError
+from woopra_pipeline.files import remove, sync
+from woopra_pipeline.parse.chunks import whole_lines
+from woopra_pipeline.parse.lines import BYTE_ORDER_MARK
+from woopra_pipeline.parse.parsed_days import ParsedDay, find_parsed_day, write_manifest
+from woopra_pipeline.parse.parts import Part, write_part
+from woopra_pipeline.parse.workers import Job, write_parts
+
+PARSER_VERSION = 1
+"""To be raised whenever the same bytes would give other rows: all days are then parsed again."""
+
+CHUNK_BYTES = 8 << 20
+"""How many bytes of a file become one part."""
+
+WORTH_WORKERS_BYTES = 32 << 20
+"""From this size on a file is parsed faster with worker processes than before they are up."""
+
+MOST_PROCESSES = 4
+"""As many workers, at some 200 MB each, keep a parse within 1.5 GB whatever the file's size."""
+
+FOLDER_NAME_LENGTH = 16
+
+
+def parse_log_day(
+    archive: Archive, log_day: date, parsed_folder: Path, *, processes: int | None = None
+) -> ParsedDay:
+    """Parse the archived file of `log_day` into `parsed_folder` (`DataDirectory.parsed`).
+
+    If the day's files there were made from the same bytes by the same parser, they stay. Otherwise
+    the new files become current all at once (R9); the ones before remain on disk until the next
+    call for this day, for the sake of those who are reading them.
+
+    `processes` is the number of worker processes for a large file, by default one per usable core
+    and at most four; 1 parses in this process. Raises `ArchiveError` if the day is not archived or
+    its file is damaged, `ParsedDayError` if the parsed files cannot be written.
+    """
+    archived = archive.get(log_day)
+    fingerprint = hashlib.sha256(f"{archived.sha256} {PARSER_VERSION}".encode()).hexdigest()
+    day_folder = parsed_folder / log_day.isoformat()
+    try:
+        with locked_folder(day_folder):
+            current = _current(parsed_folder, log_day)
+            _remove_others(day_folder, current)
+            if current is not None and current.fingerprint == fingerprint:
+                return current
+            folder = day_folder / fingerprint[:FOLDER_NAME_LENGTH]
+            parsed_day = _parse(archive, archived, fingerprint, folder, processes)
+            write_manifest(parsed_day)
+            return parsed_day
+    except OSError as error:
+        raise ParsedDayError(
+            f"The parsed files of {log_day} cannot be written ({error}): make room or correct the "
+            f"permissions below {parsed_folder}, then parse the day again"
+        ) from error
+
+
+def _current(parsed_folder: Path, log_day: date) -> ParsedDay | None:
+    """The day as it was parsed before; None as well if that is damaged, and to be made anew."""
+    try:
+        return find_parsed_day(parsed_folder, log_day)
+    except ParsedDayError:
+        return None
+
+
+def _remove_others(day_folder: Path, current: ParsedDay | None) -> None:
+    """Remove the folders that no manifest names: what took its place long ago, or never did."""
+    for path in day_folder.iterdir():
+        if path.is_dir() and (current is None or path != current.folder):
+            remove(path)
+
+
+def _parse(
+    archive: Archive, archived: ArchivedDay, fingerprint: str, folder: Path, processes: int | None
+) -> ParsedDay:
+    folder.mkdir()
+    with archive.open(archived) as stream:
+        jobs = _jobs(stream, archived.log_day, folder)
+        if archived.byte_count < WORTH_WORKERS_BYTES or processes == 1:
+            written = [write_part(*job) for job in jobs]
+        else:
+            written = write_parts(jobs, processes or min(_usable_cores(), MOST_PROCESSES))
+    sync(folder)
+    sync(folder.parent)
+    return ParsedDay(
+        log_day=archived.log_day,
+        fingerprint=fingerprint,
+        folder=folder,
+        raw_sha256=archived.sha256,
+        raw_bytes=archived.byte_count,
+        fetched_at=archived.fetched_at,
+        parser_version=PARSER_VERSION,
+        line_count=sum(part.line_count for part in written),
+        visit_count=sum(part.visit_count for part in written),
+        identify_count=sum(part.identify_count for part in written),
+        delete_count=sum(part.delete_count for part in written),
+        action_count=sum(part.action_count for part in written),
+        property_count=sum(part.property_count for part in written),
+        rejected_count=sum(part.rejected_count for part in written),
+        blank_count=sum(part.blank_count for part in written),
+        files={name: size for part in written for name, size in part.files.items()},
+    )
+
+
+def _jobs(stream: BinaryIO, log_day: date, folder: Path) -> Iterator[Job]:
+    first_line = 1
+    for number, chunk in enumerate(_chunks(stream)):
+        yield Part(log_day, number, first_line, str(folder)), chunk
+        first_line += chunk.count(b"\n")
+
+
+def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+    """The file in pieces of whole lines: one at least, though it be empty."""
+    chunks = whole_lines(stream, CHUNK_BYTES)
+    yield next(chunks, b"").removeprefix(BYTE_ORDER_MARK)
+    yield from chunks
+
+
+def _usable_cores() -> int:
+    return len(os.sched_getaffinity(0))

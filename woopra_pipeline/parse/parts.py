@@ -1,0 +1,75 @@
+"""A piece of a day file as Parquet files of its own: the unit of work of a parse."""
+
+from datetime import date
+from pathlib import Path
+
+import msgspec
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from woopra_pipeline.files import sync
+from woopra_pipeline.parse.chunks import parse_chunk
+from woopra_pipeline.tables import (
+    ACTIONS_LOG,
+    DELETES_LOG,
+    PARSED_TABLES,
+    PROPERTIES_LOG,
+    REJECTED_LINES_LOG,
+    VISITS_LOG,
+)
+
+
+class Part(msgspec.Struct, frozen=True):
+    """Where a piece of a day file stands, and where its Parquet files belong.
+
+    `number` counts the pieces of the file from 0; `first_line` is the 1-based number of the
+    piece's first line in the file.
+    """
+
+    log_day: date
+    number: int
+    first_line: int
+    folder: str
+
+
+class WrittenPart(msgspec.Struct, frozen=True):
+    """What a piece of a day file held, and the names and sizes in bytes of its Parquet files."""
+
+    line_count: int
+    visit_count: int
+    identify_count: int
+    delete_count: int
+    action_count: int
+    property_count: int
+    rejected_count: int
+    blank_count: int
+    files: dict[str, int]
+
+
+def write_part(part: Part, chunk: bytes) -> WrittenPart:
+    """Parse `chunk` and write its tables, durably; only the first part writes empty ones too.
+
+    Raises `OSError` if the files cannot be written.
+    """
+    parsed = parse_chunk(chunk, part.log_day, part.first_line)
+    files = {}
+    for table in PARSED_TABLES:
+        rows = parsed.tables[table.name]
+        if rows.num_rows or part.number == 0:
+            path = Path(part.folder) / f"{table.name}-{part.number:05}.parquet"
+            pq.write_table(rows.combine_chunks(), path, compression="zstd")
+            sync(path)
+            files[path.name] = path.stat().st_size
+    counts = {name: rows.num_rows for name, rows in parsed.tables.items()}
+    identify_count = pc.sum(pc.equal(parsed.tables[VISITS_LOG.name]["type"], "identify")).as_py()
+    return WrittenPart(
+        line_count=parsed.line_count,
+        visit_count=counts[VISITS_LOG.name] - (identify_count or 0),
+        identify_count=identify_count or 0,
+        delete_count=counts[DELETES_LOG.name],
+        action_count=counts[ACTIONS_LOG.name],
+        property_count=counts[PROPERTIES_LOG.name],
+        rejected_count=counts[REJECTED_LINES_LOG.name],
+        blank_count=parsed.blank_count,
+        files=files,
+    )

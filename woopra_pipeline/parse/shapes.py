@@ -1,0 +1,200 @@
+"""Structs that read ordinary lines at C speed, made to measure for a sample of the lines at hand.
+
+A struct refuses, in C, whatever R8 wants judged with care: an unknown key, a value its column
+cannot take, an integer out of range, JSON that is not strict. What a sample shows to be common
+must not be refused line after line, though: unknown keys seen there become fields that end in
+`extra`, and columns seen with values they cannot take are read as raw JSON, value by value.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from types import GenericAlias
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta, Raw
+
+from woopra_pipeline.parse.lines import (
+    ACTION_COLUMNS,
+    EARLIEST_MILLISECOND,
+    LARGEST_BIGINT,
+    LATEST_MILLISECOND,
+    REFERRER_COLUMNS,
+    REFERRER_KEY,
+    SMALLEST_BIGINT,
+    VISIT_COLUMNS,
+)
+from woopra_pipeline.tables import Column, ColumnType
+
+SAMPLED_LINES = 256
+MOST_UNKNOWN_KEYS = 100
+
+ABSENT = Raw()
+"""What a raw field holds where the line does not have its key; compare by identity."""
+
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding a line raises that is no ordinary line; such a line is for `parse_line`."""
+
+# Beyond 2^53 not every integer is a double: such a number is for `parse_line` to judge.
+_EXACT = 2.0**53
+_TYPES: Mapping[ColumnType, Any] = {
+    ColumnType.BIGINT: Annotated[int, Meta(ge=SMALLEST_BIGINT, le=LARGEST_BIGINT)] | None,
+    ColumnType.BOOLEAN: bool | None,
+    ColumnType.DOUBLE: Annotated[float, Meta(ge=-_EXACT, le=_EXACT)] | None,
+    ColumnType.TIMESTAMPTZ: (
+        Annotated[int, Meta(ge=EARLIEST_MILLISECOND, le=LATEST_MILLISECOND)] | None
+    ),
+    ColumnType.VARCHAR: str | None,
+}
+_PID = Annotated[str, Meta(min_length=1)]
+_DECODERS = {column_type: msgspec.json.Decoder(type_) for column_type, type_ in _TYPES.items()}
+_OBJECT = msgspec.json.Decoder(dict[str, Raw])
+_OBJECTS = msgspec.json.Decoder(list[dict[str, Raw]])
+
+# msgspec allows no such character in the name of a field.
+_UNUSABLE_KEY = re.compile(r'["\\\x00-\x1f]')
+
+_Decoded = TypeVar("_Decoded")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One kind of object: the struct that reads it, and what its attributes stand for.
+
+    The attribute of a column has the column's name; those in `raw_columns` hold raw JSON, the
+    others a value the column can take. `unknown_keys` tells for the attributes that no column
+    asks for, raw too, which key they hold. All other attributes are named for their key.
+    """
+
+    struct: type[msgspec.Struct]
+    columns: Mapping[str, Column]
+    raw_columns: frozenset[str]
+    unknown_keys: Mapping[str, str]
+    decoder: msgspec.json.Decoder[Any]
+
+
+@dataclass(frozen=True)
+class LineShapes:
+    """The shapes of the lines of a file, or of a piece of it."""
+
+    visit: Shape
+    referrer: Shape
+    action: Shape
+    delete: Shape
+
+
+def line_shapes(chunk: bytes) -> LineShapes:
+    """The shapes that fit the lines of a piece of a file, judged by a sample of them."""
+    sample = _decode_each(_sample_lines(chunk), _OBJECT)
+    deletes = [line for line in sample if bytes(line.get("type", ABSENT)) == b'"delete"']
+    visits = [line for line in sample if bytes(line.get("type", ABSENT)) != b'"delete"']
+    referrers = _decode_each(
+        (line[REFERRER_KEY] for line in visits if REFERRER_KEY in line), _OBJECT
+    )
+    action_lists = _decode_each((line["actions"] for line in visits if "actions" in line), _OBJECTS)
+    actions = [action for action_list in action_lists for action in action_list]
+
+    referrer = _shape("Referrer", REFERRER_COLUMNS, {}, referrers)
+    action = _shape(
+        "Action", ACTION_COLUMNS, {"properties": (dict[str, Raw] | None, None)}, actions
+    )
+    visit = _shape(
+        "Visit",
+        VISIT_COLUMNS,
+        {
+            "type": (Literal["visit", "identify"], msgspec.NODEFAULT),
+            "pid": (_PID, msgspec.NODEFAULT),
+            "visitor": (dict[str, Raw] | None, None),
+            REFERRER_KEY: (referrer.struct | None, None),
+            "actions": (GenericAlias(list, action.struct) | None, None),
+        },
+        visits,
+    )
+    delete = _shape(
+        "Delete",
+        {},
+        {
+            "type": (Literal["delete"], msgspec.NODEFAULT),
+            "pid": (_PID, msgspec.NODEFAULT),
+            "new_id": (_PID | None, None),
+        },
+        deletes,
+    )
+    return LineShapes(visit, referrer, action, delete)
+
+
+def _sample_lines(chunk: bytes) -> Iterator[bytes]:
+    """The lines at evenly spaced places of a piece of a file."""
+    places = range(0, len(chunk), len(chunk) // SAMPLED_LINES + 1)
+    for start in sorted({chunk.rfind(b"\n", 0, place) + 1 for place in places}):
+        end = chunk.find(b"\n", start)
+        yield chunk[start:] if end < 0 else chunk[start:end]
+
+
+def _shape(
+    name: str,
+    columns: Mapping[str, Column],
+    other_fields: Mapping[str, tuple[Any, Any]],
+    sample: Sequence[Mapping[str, Raw]],
+) -> Shape:
+    """A shape of these columns and of other fields with these types and defaults, all by key."""
+    counts = Counter(key for members in sample for key in members)
+    known = columns.keys() | other_fields.keys()
+    unknown = [
+        key for key, _ in counts.most_common() if key not in known and not _UNUSABLE_KEY.search(key)
+    ][:MOST_UNKNOWN_KEYS]
+    unknown_keys = {f"unknown_{number}": key for number, key in enumerate(unknown)}
+    raw_columns = frozenset(
+        column.name
+        for key, column in columns.items()
+        if not all(_fits(members[key], column) for members in sample if key in members)
+    )
+
+    fields: dict[str, tuple[str, Any, Any]] = {}
+    for key, (field_type, default) in other_fields.items():
+        fields[key] = (key, field_type, default)
+    for key, column in columns.items():
+        if column.name in raw_columns:
+            fields[key] = (column.name, Raw, ABSENT)
+        else:
+            fields[key] = (column.name, _TYPES[column.type], None)
+    for attribute, key in unknown_keys.items():
+        fields[key] = (attribute, Raw, ABSENT)
+
+    # msgspec looks for the next key next to the last one found: the order of the lines is fastest.
+    in_order = [key for key in counts if key in fields]
+    in_order += [key for key in fields if key not in counts]
+    struct = msgspec.defstruct(
+        name,
+        [fields[key] for key in in_order],
+        rename={fields[key][0]: key for key in in_order},
+        forbid_unknown_fields=True,
+        kw_only=True,
+        gc=False,
+    )
+    return Shape(struct, columns, raw_columns, unknown_keys, msgspec.json.Decoder(struct))
+
+
+def _fits(raw: Raw, column: Column) -> bool:
+    """Whether a typed attribute can hold the value; a time it cannot hold is judged by line."""
+    if column.type is ColumnType.TIMESTAMPTZ:
+        return True
+    try:
+        _DECODERS[column.type].decode(raw)
+    except UNREADABLE:
+        return False
+    return True
+
+
+def _decode_each(
+    texts: Iterable[bytes | Raw], decoder: msgspec.json.Decoder[_Decoded]
+) -> list[_Decoded]:
+    """What the decoder makes of the texts; those it refuses are left out."""
+    decoded = []
+    for text in texts:
+        with suppress(*UNREADABLE):
+            decoded.append(decoder.decode(text))
+    return decoded
