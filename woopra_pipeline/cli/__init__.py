@@ -1,0 +1,77 @@
+"""What is typed in a terminal: reading arguments, showing progress and results, saying errors.
+
+One module a command; what a command does lives in the packages below.
+"""
+
+import importlib
+import os
+import sys
+import traceback
+import warnings
+from types import TracebackType
+from typing import NoReturn
+
+import click
+
+from woopra_pipeline.cli.terminal import say_error
+from woopra_pipeline.errors import PipelineError
+
+COMMANDS = ("demo", "sandbox", "backfill", "query", "status", "ui")
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """The commands, each imported only when it is needed: Dagster alone takes a second."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names, in the order in which a newcomer needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"{__name__}.{cmd_name}").command
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show where an error comes from.")
+@click.version_option(package_name="woopra-pipeline")
+def group(debug: bool) -> None:
+    """Woopra's log as a DuckDB model: every person one profile, every action counted once."""
+    if not debug:
+        sys.excepthook = _say_in_one_line
+
+
+def main() -> NoReturn:
+    """Run what the command line says; any error is one line on stderr and a non-zero exit."""
+    # Dagster may still change this parameter in a minor version; its version is pinned.
+    warnings.filterwarnings("ignore", message="Parameter `backfill_policy`")
+    arguments = sorted(sys.argv[1:], key=lambda argument: argument != "--debug")
+    try:
+        sys.exit(group.main(arguments, standalone_mode=False) or 0)
+    except click.ClickException as error:
+        if "--debug" in arguments:
+            traceback.print_exc()
+        say_error(error.format_message())
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        say_error("Interrupted: what is finished stays, and the same command carries on")
+        _leave(INTERRUPTED)
+    except BrokenPipeError:
+        _leave(1)
+
+
+def _say_in_one_line(
+    kind: type[BaseException], error: BaseException, _: TracebackType | None
+) -> None:
+    if isinstance(error, PipelineError):
+        say_error(str(error))
+    else:
+        say_error(f"{kind.__name__}: {error} (run it again with --debug to see where)")
+
+
+def _leave(status: int) -> NoReturn:
+    """End at once: without waiting for downloads, or for a reader that is gone."""
+    os._exit(status)

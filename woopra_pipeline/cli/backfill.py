@@ -1,0 +1,79 @@
+"""`woopra-pipeline backfill`: log days from fetch to model."""
+
+import importlib
+import os
+from datetime import date, timedelta
+
+import click
+
+from woopra_pipeline.cli.terminal import count, say, spans
+from woopra_pipeline.clock import Clock, system_clock
+from woopra_pipeline.data_directory import DataDirectory
+from woopra_pipeline.errors import ConfigurationError
+from woopra_pipeline.model.database import connect_published
+from woopra_pipeline.woopra.log_days import end_of_log_day, log_day_at, parse_log_day
+
+START_DATE_VARIABLE = "WOOPRA_START_DATE"
+
+
+@click.command("backfill")
+@click.argument("first", metavar="FROM")
+@click.argument("last", metavar="TO")
+def command(first: str, last: str) -> None:
+    """Fetch, parse and model every log day from FROM to TO, both included.
+
+    Log days are written YYYY-MM-DD and end at midnight in Los Angeles. A day is always fetched
+    anew: the same bytes change nothing, other bytes become current. It is an error if any day
+    does not make it to the model; all others still do.
+    """
+    first_day, last_day = parse_log_day(first), parse_log_day(last)
+    require_closed(first_day, last_day, system_clock)
+    directory = DataDirectory.from_environment()
+    bad = backfill(directory, first_day, last_day)
+    days = (last_day - first_day).days + 1
+    if bad:
+        raise click.ClickException(
+            f"{len(bad):,} of {count(days, 'log day')} failed: {spans(bad)}; "
+            "run the same command again for them"
+        )
+    with connect_published(directory) as connection:
+        profiles, visits, actions = connection.execute(
+            "select count(*), sum(visit_count)::bigint, sum(action_count)::bigint from profiles"
+        ).fetchall()[0]
+    click.echo(
+        f"{count(days, 'log day')} in the model, which now holds {count(profiles, 'profile')}, "
+        f"{count(visits or 0, 'visit')} and {count(actions or 0, 'action')}"
+    )
+
+
+def require_closed(first: date, last: date, clock: Clock) -> None:
+    """Raise `ConfigurationError` unless `first` to `last` are log days that have ended."""
+    if first > last:
+        raise ConfigurationError(f"FROM ({first}) is later than TO ({last}): swap them")
+    today = log_day_at(clock())
+    if last >= today:
+        raise ConfigurationError(
+            f"Log day {last} is not over: its file is complete from "
+            f"{end_of_log_day(last):%Y-%m-%d %H:%M} UTC on; "
+            f"the last day there is now is {today - timedelta(days=1)}"
+        )
+
+
+def backfill(directory: DataDirectory, first: date, last: date) -> dict[date, str]:
+    """Take log days to the model; returns why each one that did not get there did not.
+
+    Raises `ConfigurationError` if the partitions are set to begin after `first`.
+    """
+    configured = os.environ.get(START_DATE_VARIABLE)
+    if configured and parse_log_day(configured) > first:
+        raise ConfigurationError(
+            f"{first} lies before {START_DATE_VARIABLE} ({configured}): "
+            f"set {START_DATE_VARIABLE}={first}, or leave it unset"
+        )
+    os.environ[START_DATE_VARIABLE] = configured or str(first)
+    # Imported only now, because that fixes where the partitions begin.
+    runs = importlib.import_module("woopra_pipeline.cli.runs")
+    if not configured and str(first) < runs.START_DATE:
+        say(f"Set {START_DATE_VARIABLE}={first} to see the days before {runs.START_DATE} in the UI")
+    bad: dict[date, str] = runs.take_to_model(directory, first, last)
+    return bad

@@ -1,0 +1,98 @@
+"""How far a backfill is: bars on a terminal, a short line now and then anywhere else."""
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from woopra_pipeline.cli.terminal import count, say
+from woopra_pipeline.defs.backfill import Progress as Happening
+
+DOING = {"raw_export": "fetching", "parsed_days": "parsing", "model": "updating the model"}
+SECONDS_BETWEEN_LINES = 30.0
+
+
+class BackfillProgress:
+    """Shows what it is told; a context manager."""
+
+    def __init__(self) -> None:
+        console = Console(stderr=True)
+        self._on_terminal = console.is_terminal
+        self._bars = Progress(
+            TextColumn("{task.description:<20}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not self._on_terminal,
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._started = self._said = 0.0
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+
+    def __call__(self, happening: Happening) -> None:
+        """Show one more thing that happened."""
+        match happening.kind:
+            case "start":
+                self._start(happening)
+            case "day":
+                self._advance(happening.step)
+            case "bad day":
+                self._line(happening.text)
+                self._advance(happening.step)
+            case "note":
+                self._line(happening.text)
+            case "end":
+                self._end(happening)
+
+    def _start(self, happening: Happening) -> None:
+        step = happening.step
+        self._started = self._said = time.monotonic()
+        if step in self._tasks:
+            task = self._bars.tasks[self._tasks[step]]
+            self._bars.update(task.id, total=(task.total or 0) + happening.days)
+        else:
+            total = None if step == "model" else happening.days
+            self._tasks[step] = self._bars.add_task(DOING[step], total=total)
+
+    def _advance(self, step: str) -> None:
+        self._bars.advance(self._tasks[step])
+        now = time.monotonic()
+        if not self._on_terminal and now - self._said > SECONDS_BETWEEN_LINES:
+            self._said = now
+            task = self._bars.tasks[self._tasks[step]]
+            say(f"{DOING[step]}: {task.completed:.0f} of {task.total:.0f} log days")
+
+    def _end(self, happening: Happening) -> None:
+        if happening.step == "model":
+            self._bars.update(self._tasks["model"], total=1, completed=1)
+        if not self._on_terminal:
+            days = "" if happening.step == "model" else f" {count(happening.days, 'log day')}"
+            seconds = time.monotonic() - self._started
+            say(f"{DOING[happening.step]}{days}: done in {seconds:.1f} s")
+
+    def _line(self, text: str) -> None:
+        if self._on_terminal:
+            self._bars.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        else:
+            say(text)

@@ -1,0 +1,27 @@
+"""Dagster runs of the command line.
+
+Importing this fixes the partitions, so it comes after `WOOPRA_START_DATE` is settled.
+"""
+
+from datetime import date
+
+from woopra_pipeline.cli.progress import BackfillProgress
+from woopra_pipeline.data_directory import DataDirectory
+from woopra_pipeline.definitions import definitions
+from woopra_pipeline.defs.backfill import Backfill
+from woopra_pipeline.defs.instance import open_instance
+from woopra_pipeline.defs.partitions import START_DATE
+from woopra_pipeline.defs.resources import woopra
+
+__all__ = ["START_DATE", "take_to_model"]
+
+
+def take_to_model(directory: DataDirectory, first: date, last: date) -> dict[date, str]:
+    """Fetch, parse and model the log days from `first` to `last`, showing progress.
+
+    Returns why each day that did not get there did not. Raises `ConfigurationError`, before
+    anything is done, if a project is named without its credentials.
+    """
+    woopra().process_config_and_initialize().require_complete()
+    with open_instance(directory) as instance, BackfillProgress() as progress:
+        return Backfill(definitions, instance, directory, progress).run(first, last)

@@ -1,0 +1,18 @@
+"""Everything Dagster loads."""
+
+from dagster import Definitions, in_process_executor
+
+from woopra_pipeline.defs.assets.export import raw_export
+from woopra_pipeline.defs.assets.model import model
+from woopra_pipeline.defs.assets.parsed import parsed_days
+from woopra_pipeline.defs.jobs import daily_log_day, daily_log_day_schedule
+from woopra_pipeline.defs.resources import resources
+
+definitions = Definitions(
+    assets=[raw_export, parsed_days, model],
+    jobs=[daily_log_day],
+    schedules=[daily_log_day_schedule],
+    resources=resources(),
+    # The steps of a run follow one another, and parsing brings its own processes.
+    executor=in_process_executor,
+)

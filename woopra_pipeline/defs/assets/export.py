@@ -1,0 +1,54 @@
+"""The archive: each log day's file as Woopra delivered it."""
+
+from dagster import AssetExecutionContext, BackfillPolicy, MetadataValue, asset
+
+from woopra_pipeline.archive import Archive
+from woopra_pipeline.archive.fetch import FetchedDay, fetch_log_day
+from woopra_pipeline.archive.project import claim_archive
+from woopra_pipeline.clock import system_clock
+from woopra_pipeline.defs.days import AssetMetadata, work_through_days
+from woopra_pipeline.defs.partitions import log_days
+from woopra_pipeline.defs.resources import DataDirectoryResource, WoopraResource
+
+DOWNLOADS_AT_ONCE = 4
+
+
+@asset(
+    partitions_def=log_days,
+    backfill_policy=BackfillPolicy.single_run(),
+    group_name="archive",
+    kinds={"api", "zstd"},
+    owners=["team:data"],
+)
+def raw_export(
+    context: AssetExecutionContext, woopra: WoopraResource, data_directory: DataDirectoryResource
+) -> None:
+    """The log file of a day, byte for byte, beside a manifest that says where it came from.
+
+    It is always fetched anew: the same bytes change nothing, other bytes become current and the
+    earlier file is kept aside, and a day the service no longer has stays as it was archived.
+    """
+    directory = data_directory.directory
+    archive = Archive(directory.raw)
+    with woopra.client(directory, notify=context.log.warning) as client:
+        claim_archive(archive.folder, client.settings.project)
+        work_through_days(
+            context,
+            lambda log_day: fetch_log_day(client, archive, log_day, clock=system_clock),
+            _describe,
+            threads=DOWNLOADS_AT_ONCE,
+        )
+
+
+def _describe(fetched: FetchedDay) -> tuple[str, AssetMetadata]:
+    archived = fetched.archived
+    metadata = {
+        "dagster/row_count": archived.line_count,
+        "bytes": archived.byte_count,
+        "sha256": archived.sha256,
+        "outcome": fetched.outcome,
+        "fetched_at": MetadataValue.timestamp(archived.fetched_at),
+        "path": MetadataValue.path(archived.path),
+    }
+    sentence = f"{fetched.outcome}, {archived.line_count:,} lines, {archived.byte_count:,} bytes"
+    return sentence, {"raw_export": metadata}

@@ -1,0 +1,74 @@
+"""The model: the tables of `woopra.duckdb`, brought in line with the parsed days."""
+
+from collections.abc import Iterator
+
+from dagster import (
+    AssetExecutionContext,
+    AssetSpec,
+    BackfillPolicy,
+    MaterializeResult,
+    MetadataValue,
+    multi_asset,
+)
+
+from woopra_pipeline.defs.metadata import column_schema
+from woopra_pipeline.defs.resources import DataDirectoryResource
+from woopra_pipeline.model.update import update_model
+from woopra_pipeline.tables import MODEL_TABLES, PARSED_TABLES
+
+SOURCES = {
+    "profiles": ["visits_log", "actions_log", "properties_log", "deletes_log"],
+    "profile_properties": ["properties_log", "deletes_log"],
+    "visits": ["visits_log", "deletes_log"],
+    "actions": ["actions_log", "deletes_log"],
+    "profile_merges": ["deletes_log"],
+    "pid_aliases": ["visits_log", "deletes_log"],
+    "relog_audit": ["actions_log", "deletes_log"],
+    "rejected_lines": ["rejected_lines_log"],
+}
+"""What a table's rows are made of, where that is not everything."""
+
+
+@multi_asset(
+    specs=[
+        AssetSpec(
+            table.name,
+            deps=SOURCES.get(table.name, [parsed.name for parsed in PARSED_TABLES]),
+            description=f"{table.comment}.",
+            group_name="model",
+            kinds={"duckdb"},
+            owners=["team:data"],
+            metadata={"dagster/column_schema": column_schema(table)},
+        )
+        for table in MODEL_TABLES
+    ],
+    backfill_policy=BackfillPolicy.single_run(),
+    can_subset=True,
+    pool="model",
+)
+def model(
+    context: AssetExecutionContext, data_directory: DataDirectoryResource
+) -> Iterator[MaterializeResult[None]]:
+    """Apply every difference between the parsed days and the model, and publish the result.
+
+    All tables change together, whichever are selected.
+    """
+    directory = data_directory.directory
+    update = update_model(directory, notify=context.log.info)
+    context.log.info(
+        f"model in line with the parsed days: {len(update.added)} added, "
+        f"{len(update.replaced)} replaced, {len(update.removed)} removed"
+    )
+    for key in context.selected_asset_keys:
+        yield MaterializeResult(
+            asset_key=key,
+            metadata={
+                "dagster/row_count": update.row_counts[key.to_user_string()],
+                "days_added": len(update.added),
+                "days_replaced": len(update.replaced),
+                "days_removed": len(update.removed),
+                "pids_touched": update.touched_pid_count,
+                "seconds": update.seconds,
+                "path": MetadataValue.path(directory.published_model),
+            },
+        )

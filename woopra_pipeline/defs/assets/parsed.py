@@ -1,0 +1,68 @@
+"""The parsed days: each archived file as typed tables, one set of Parquet files a day."""
+
+from collections.abc import Iterator
+
+from dagster import (
+    AssetExecutionContext,
+    AssetSpec,
+    BackfillPolicy,
+    MaterializeResult,
+    MetadataValue,
+    multi_asset,
+)
+
+from woopra_pipeline.archive import Archive
+from woopra_pipeline.defs.days import AssetMetadata, work_through_days
+from woopra_pipeline.defs.metadata import column_schema
+from woopra_pipeline.defs.partitions import log_days
+from woopra_pipeline.defs.resources import DataDirectoryResource
+from woopra_pipeline.parse.parse_day import parse_log_day
+from woopra_pipeline.parse.parsed_days import ParsedDay
+from woopra_pipeline.tables import PARSED_TABLES
+
+
+@multi_asset(
+    specs=[
+        AssetSpec(
+            table.name,
+            deps=["raw_export"],
+            description=f"{table.comment}.",
+            group_name="log",
+            kinds={"parquet"},
+            owners=["team:data"],
+            metadata={"dagster/column_schema": column_schema(table)},
+        )
+        for table in PARSED_TABLES
+    ],
+    partitions_def=log_days,
+    backfill_policy=BackfillPolicy.single_run(),
+    can_subset=True,
+)
+def parsed_days(
+    context: AssetExecutionContext, data_directory: DataDirectoryResource
+) -> Iterator[MaterializeResult[None]]:
+    """Parse the archived file of each log day; every line of it is counted exactly once.
+
+    All tables come from one reading, so all are made, whichever are selected.
+    """
+    directory = data_directory.directory
+    archive = Archive(directory.raw)
+    work_through_days(
+        context, lambda log_day: parse_log_day(archive, log_day, directory.parsed), _describe
+    )
+    for key in context.selected_asset_keys:
+        yield MaterializeResult(asset_key=key)
+
+
+def _describe(day: ParsedDay) -> tuple[str, AssetMetadata]:
+    metadata = {
+        table.name: {
+            "dagster/row_count": day.row_count(table),
+            "bytes": sum(path.stat().st_size for path in day.parquet_files(table)),
+            "lines": day.line_count,
+            "rejected_lines": day.rejected_count,
+            "path": MetadataValue.path(day.folder),
+        }
+        for table in PARSED_TABLES
+    }
+    return f"{day.line_count:,} lines, {day.rejected_count:,} rejected", metadata

@@ -1,0 +1,144 @@
+"""Many days from fetch to model in this process, as materializations recorded in the instance.
+
+Where all goes well that is one run. Where days fail, Dagster skips what stands after them, for
+the good days too; then further runs take the good days to the model without fetching them again.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import groupby
+from typing import Literal, TypeAlias
+
+from dagster import (
+    AssetsDefinition,
+    DagsterEventType,
+    DagsterInstance,
+    Definitions,
+    EventLogEntry,
+    Failure,
+)
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+)
+from dagster._core.utils import make_new_run_id
+
+from woopra_pipeline.data_directory import DataDirectory
+from woopra_pipeline.defs.assets.export import raw_export
+from woopra_pipeline.defs.assets.model import model
+from woopra_pipeline.defs.assets.parsed import parsed_days
+from woopra_pipeline.defs.instance import alive
+from woopra_pipeline.woopra.log_days import log_days_between
+
+Kind: TypeAlias = Literal["start", "day", "bad day", "note", "end"]
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Something that happened in a step: it starts or ends, a day is done or has failed, …"""
+
+    step: str
+    """`raw_export`, `parsed_days` or `model`."""
+    kind: Kind
+    text: str = ""
+    days: int = 0
+    """How many log days the step works through; 0 for the model."""
+
+
+Notify: TypeAlias = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Backfill:
+    """Runs in this process, recorded in `instance`; `notify` hears what happens in them."""
+
+    definitions: Definitions
+    instance: DagsterInstance
+    directory: DataDirectory
+    notify: Notify
+
+    def run(self, first: date, last: date) -> dict[date, str]:
+        """Take every log day from `first` to `last` from fetch to model.
+
+        Returns, for each day that did not get there, the sentence that says why. Raises what the
+        model step raises.
+        """
+        log_days = list(log_days_between(first, last))
+        failed_step, bad = self._execute([raw_export, parsed_days, model], log_days)
+        if failed_step == raw_export.op.name:
+            for block in _blocks([log_day for log_day in log_days if log_day not in bad]):
+                bad |= self._execute([parsed_days], block)[1]
+        if failed_step and len(bad) < len(log_days):
+            self._execute([model], [])
+        return bad
+
+    def _execute(
+        self, assets: Sequence[AssetsDefinition], log_days: Sequence[date]
+    ) -> tuple[str | None, dict[date, str]]:
+        """One run of `assets`; returns the step at which days failed, and why each of them did."""
+        run_id = make_new_run_id()
+        listener = _Listener(self.notify, len(log_days))
+        self.instance.add_event_listener(run_id, listener)
+        tags = {
+            ASSET_PARTITION_RANGE_START_TAG: str(log_days[0]),
+            ASSET_PARTITION_RANGE_END_TAG: str(log_days[-1]),
+        }
+        job = self.definitions.resolve_implicit_global_asset_job_def()
+        with alive(self.instance, self.directory, run_id):
+            try:
+                job.execute_in_process(
+                    run_config=QUIET,
+                    instance=self.instance,
+                    asset_selection=[key for asset in assets for key in asset.keys],
+                    run_id=run_id,
+                    tags=tags if log_days else None,
+                )
+            except Failure as failure:
+                return listener.step, {
+                    date.fromisoformat(log_day): str(sentence.value)
+                    for log_day, sentence in failure.metadata.items()
+                }
+        return None, {}
+
+
+class _Listener:
+    """Tells, of all that Dagster records about a run, what someone waiting wants to know."""
+
+    def __init__(self, notify: Notify, days: int) -> None:
+        self.step: str | None = None
+        self._notify = notify
+        self._days = days
+
+    def __call__(self, entry: EventLogEntry) -> None:
+        event = entry.dagster_event
+        if event is None:
+            if entry.step_key and entry.step_key == self.step:
+                self._tell(self._kind_of(int(entry.level)), entry.user_message)
+        elif event.event_type is DagsterEventType.STEP_START:
+            self.step = event.step_key
+            self._tell("start")
+        elif event.event_type in {DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE}:
+            self._tell("end")
+        elif event.event_type is DagsterEventType.ENGINE_EVENT and event.step_key:
+            # The only one of a step in this process: it waits for its pool.
+            self._notify(Progress(event.step_key, "note", "waiting for another run to finish"))
+
+    def _tell(self, kind: Kind, text: str = "") -> None:
+        assert self.step is not None
+        self._notify(Progress(self.step, kind, text, self._days))
+
+    def _kind_of(self, level: int) -> Kind:
+        if level >= logging.ERROR:
+            return "bad day"
+        if level == logging.INFO and self.step != model.op.name:
+            return "day"
+        return "note"
+
+
+def _blocks(log_days: Sequence[date]) -> Iterator[list[date]]:
+    """The stretches of days without a gap: what one run can take."""
+    for _, block in groupby(enumerate(log_days), lambda entry: entry[1].toordinal() - entry[0]):
+        yield [log_day for _, log_day in block]

@@ -1,0 +1,90 @@
+"""The Dagster instance: where runs and events are kept, and what a dead process leaves behind.
+
+It lives in the data directory, so that runs survive restarts without DAGSTER_HOME being set. What
+was done already is never decided from it: that is what the files and the model are for.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from dagster import DagsterInstance
+from dagster._core.instance import InstanceRef
+from filelock import FileLock, Timeout
+
+from woopra_pipeline.data_directory import DataDirectory, checkout
+from woopra_pipeline.files import replacing
+
+CONFIGURATION_NAME = "dagster.yaml"
+PLACES = ("storage", "compute_logs", "local_artifact_storage")
+"""What the checkout's configuration says about where things are kept."""
+
+
+@contextmanager
+def open_instance(directory: DataDirectory) -> Iterator[DagsterInstance]:
+    """The instance of `directory`, cleared of what dead processes left; output is not captured."""
+    reference = InstanceRef.from_dir(
+        str(home(directory)),
+        overrides={
+            "compute_logs": {
+                "module": "dagster._core.storage.noop_compute_log_manager",
+                "class": "NoOpComputeLogManager",
+            }
+        },
+    )
+    with DagsterInstance.from_ref(reference) as instance:
+        _bury_the_dead(instance, _locks(directory))
+        yield instance
+
+
+def home(directory: DataDirectory) -> Path:
+    """The folder to be DAGSTER_HOME for `directory`, with its configuration written.
+
+    The configuration is the checkout's own, except that everything is kept in that folder.
+    """
+    template = checkout() / CONFIGURATION_NAME
+    configuration: dict[str, Any] = {"telemetry": {"enabled": False}}
+    if template.is_file():
+        configuration |= yaml.safe_load(template.read_text(encoding="utf-8"))
+    for place in PLACES:
+        configuration.pop(place, None)
+    folder = directory.dagster
+    with replacing(folder / CONFIGURATION_NAME) as temporary:
+        temporary.write_text(yaml.safe_dump(configuration), encoding="utf-8")
+    return folder
+
+
+@contextmanager
+def alive(instance: DagsterInstance, directory: DataDirectory, run_id: str) -> Iterator[None]:
+    """Show that this process executes the run; let go of the pools it held, however it ended."""
+    path = _locks(directory) / run_id
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path):
+        try:
+            yield
+        finally:
+            instance.event_log_storage.free_concurrency_slots_for_run(run_id)
+            path.unlink(missing_ok=True)
+
+
+def _locks(directory: DataDirectory) -> Path:
+    return directory.dagster / "executing"
+
+
+def _bury_the_dead(instance: DagsterInstance, locks: Path) -> None:
+    """End the runs whose process is gone, and free what runs that have ended still hold."""
+    for path in locks.glob("*"):
+        try:
+            with FileLock(path, timeout=0):
+                run = instance.get_run_by_id(path.name)
+                if run is not None and not run.is_finished:
+                    instance.report_run_failed(run, "The process that executed this run is gone.")
+                path.unlink(missing_ok=True)
+        except Timeout:
+            continue
+    for run_id in instance.event_log_storage.get_concurrency_run_ids():
+        run = instance.get_run_by_id(run_id)
+        if run is None or run.is_finished:
+            instance.event_log_storage.free_concurrency_slots_for_run(run_id)

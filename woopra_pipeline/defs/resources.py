@@ -1,0 +1,160 @@
+"""What assets are given: the service, the data directory, and the published model to read."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from dagster import ConfigurableResource, EnvVar
+from dagster_duckdb import DuckDBResource
+from pydantic import Field
+
+from woopra_pipeline.data_directory import DATA_DIRECTORY_VARIABLE, DataDirectory
+from woopra_pipeline.sandbox import Sandbox, serve
+from woopra_pipeline.woopra.client import WoopraClient
+from woopra_pipeline.woopra.settings import WoopraSettings
+
+SERVICE_VARIABLES = {
+    "project": "WOOPRA_PROJECT",
+    "app_id": "WOOPRA_APP_ID",
+    "secret_key": "WOOPRA_SECRET_KEY",
+    "base_url": "WOOPRA_BASE_URL",
+}
+
+
+class DataDirectoryResource(ConfigurableResource["DataDirectoryResource"]):
+    """Where archive, parsed files and model live."""
+
+    root: str = Field(description="The data directory; `data/` of the checkout unless it is set.")
+
+    @property
+    def directory(self) -> DataDirectory:
+        """The paths below it."""
+        return DataDirectory(Path(self.root).absolute())
+
+
+class WoopraResource(ConfigurableResource["WoopraResource"]):
+    """The service's API; without a project, the embedded sandbox answers in its place."""
+
+    project: str = Field(
+        "", description="Name of the project; empty: the embedded sandbox answers instead."
+    )
+    app_id: str = Field("", description="App ID, the user name of HTTP Basic.")
+    secret_key: str = Field("", repr=False, description="Secret key, the password of HTTP Basic.")
+    base_url: str = Field(WoopraSettings.base_url, description="Root of the API.")
+
+    export_path: str = Field(WoopraSettings.export_path, description="Endpoint of the log files.")
+    import_path: str = Field(WoopraSettings.import_path, description="Endpoint of imports.")
+    import_method: str = Field(
+        WoopraSettings.import_method, description="HTTP method of imports; older APIs: PUT."
+    )
+    import_content_type: str = Field(
+        WoopraSettings.import_content_type, description="Content type of imports."
+    )
+    project_parameter: str = Field(
+        WoopraSettings.project_parameter, description="Query parameter that names the project."
+    )
+    file_parameter: str = Field(
+        WoopraSettings.file_parameter, description="Query parameter that names the log day."
+    )
+    position_parameter: str = Field(
+        WoopraSettings.position_parameter, description="Query parameter of the byte to start at."
+    )
+    position_header: str = Field(
+        WoopraSettings.position_header, description="Header of the byte to carry on from."
+    )
+
+    attempts: int = Field(
+        WoopraSettings.attempts, description="How often a request may be tried in all."
+    )
+    connect_timeout: float = Field(
+        WoopraSettings.connect_timeout, description="Seconds until a connection must stand."
+    )
+    read_timeout: float = Field(
+        WoopraSettings.read_timeout, description="Seconds the service may stay silent."
+    )
+    first_backoff: float = Field(
+        WoopraSettings.first_backoff, description="Seconds between the first two attempts."
+    )
+    longest_backoff: float = Field(
+        WoopraSettings.longest_backoff, description="Seconds at which doubling the wait ends."
+    )
+    longest_retry_after: float = Field(
+        WoopraSettings.longest_retry_after,
+        description="Seconds to wait at most when the service names them.",
+    )
+
+    rate_budget: bool = Field(
+        WoopraSettings.rate_budget, description="Whether requests are counted against the limits."
+    )
+    requests_per_minute: int = Field(
+        WoopraSettings.requests_per_minute, description="Requests a minute, all endpoints together."
+    )
+    requests_per_hour: int = Field(
+        WoopraSettings.requests_per_hour, description="Requests an hour, all endpoints together."
+    )
+    requests_per_day: int = Field(
+        WoopraSettings.requests_per_day, description="Requests a day, all endpoints together."
+    )
+    longest_budget_wait: float = Field(
+        WoopraSettings.longest_budget_wait,
+        description="Seconds to wait for a place in the budget before giving up.",
+    )
+
+    @property
+    def settings(self) -> WoopraSettings:
+        """The project's settings; raises `ConfigurationError` if credentials are missing."""
+        values: dict[str, Any] = {
+            field.name: getattr(self, field.name) for field in fields(WoopraSettings)
+        }
+        return WoopraSettings(**values)
+
+    def require_complete(self) -> None:
+        """Raise `ConfigurationError` if a project is named but cannot be talked to."""
+        if self.project:
+            _ = self.settings
+
+    @contextmanager
+    def client(
+        self, directory: DataDirectory, notify: Callable[[str], None]
+    ) -> Iterator[WoopraClient]:
+        """A client of the project, or of an embedded sandbox that is served meanwhile."""
+        if self.project:
+            with WoopraClient(
+                self.settings, rate_budget_path=directory.rate_budget, notify=notify
+            ) as client:
+                yield client
+        else:
+            with (
+                serve(Sandbox(directory.sandbox)) as sandbox,
+                WoopraClient(sandbox.settings, notify=notify) as client,
+            ):
+                yield client
+
+
+def woopra() -> WoopraResource:
+    """The service of this process's environment; what is set there stays in its variable."""
+    variables: dict[str, Any] = {
+        field: EnvVar(variable)
+        for field, variable in SERVICE_VARIABLES.items()
+        if os.environ.get(variable)
+    }
+    return WoopraResource(**variables)
+
+
+def resources() -> dict[str, ConfigurableResource[Any]]:
+    """The resources of this process's environment."""
+    directory = DataDirectory.from_environment()
+    is_set = bool(os.environ.get(DATA_DIRECTORY_VARIABLE))
+    return {
+        "woopra": woopra(),
+        "data_directory": DataDirectoryResource(
+            root=EnvVar(DATA_DIRECTORY_VARIABLE) if is_set else str(directory.root)
+        ),
+        "duckdb": DuckDBResource(
+            database=str(directory.published_model),
+            connection_config={"access_mode": "READ_ONLY"},
+        ),
+    }
