@@ -223,6 +223,9 @@ PROFILES = Table(
         Column("last_seen_at", _T.TIMESTAMPTZ, "Latest time above 0 of its visits and actions"),
         _required("visit_count", _T.BIGINT, "Number of its living visits"),
         _required("action_count", _T.BIGINT, "Number of actions of its living visits"),
+        _required(
+            "is_provisional", _T.BOOLEAN, "Whether a merge into it may still wait for its re-log"
+        ),
     ),
 )
 
@@ -267,6 +270,20 @@ PROFILE_MERGES = Table(
     ),
 )
 
+RELOG_AUDIT = Table(
+    "relog_audit",
+    "Delete lines with a to_pid: whether the actions they voided were logged again on its path",
+    (
+        LOG_DAY,
+        LOG_LINE,
+        _required("from_pid", _T.VARCHAR, "pid that was deleted"),
+        _required("to_pid", _T.VARCHAR, "pid it was merged into"),
+        _required("action_count", _T.BIGINT, "Actions it voided"),
+        _required("relogged_count", _T.BIGINT, "Actions of these that were logged again since"),
+        _required("missing_count", _T.BIGINT, "Actions of these that were not"),
+    ),
+)
+
 PID_ALIASES = Table(
     "pid_aliases",
     "Every pid ever seen and where its latest data lives now",
@@ -304,6 +321,7 @@ MODEL_TABLES = (
     VISITS,
     ACTIONS,
     PROFILE_MERGES,
+    RELOG_AUDIT,
     PID_ALIASES,
     LOG_DAYS,
     REJECTED_LINES,

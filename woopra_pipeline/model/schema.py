@@ -17,6 +17,7 @@ from woopra_pipeline.tables import (
     PROFILES,
     PROPERTIES_LOG,
     REJECTED_LINES_LOG,
+    RELOG_AUDIT,
     VISITS_LOG,
     Column,
     ColumnType,
@@ -78,6 +79,8 @@ MERGES = Table(
     (
         *PROFILE_MERGES.columns,
         Column("hops", ColumnType.INTEGER, "Number of merges on the way to canonical_pid"),
+        Column("path_first", ColumnType.BIGINT, "Number of the delete in the forest of paths"),
+        Column("path_last", ColumnType.BIGINT, "Highest number among deletes that lead through it"),
         LOG_POSITION,
     ),
 )
@@ -88,6 +91,18 @@ DEPARTED_PIDS = Table(
         Column("pid", ColumnType.VARCHAR, "Profile id", nullable=False),
         Column("canonical_pid", ColumnType.VARCHAR, "pid at the end of the merges, if any"),
         Column("hops", ColumnType.INTEGER, "Number of merges followed"),
+    ),
+)
+AUDITS = Table(
+    "log.audits",
+    RELOG_AUDIT.comment,
+    (
+        LOG_POSITION,
+        *(
+            column
+            for column in RELOG_AUDIT.columns
+            if column.name in ("action_count", "relogged_count")
+        ),
     ),
 )
 LAST_WRITES = Table(
@@ -118,6 +133,7 @@ LOG_TABLES = (
     DAYS,
     MERGES,
     DEPARTED_PIDS,
+    AUDITS,
     LAST_WRITES,
     STATE,
 )

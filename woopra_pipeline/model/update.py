@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Literal
 
 import duckdb
+import pyarrow as pa
 
 from woopra_pipeline.clock import Clock, system_clock
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.files import remove
 from woopra_pipeline.model.database import connect, publish, statements, transaction
 from woopra_pipeline.model.lock import model_lock
+from woopra_pipeline.model.merge_forest import number_forest
 from woopra_pipeline.model.schema import DAYS, LOG_TABLES, SCHEMA_VERSION, comments, create_table
 from woopra_pipeline.parse.parsed_days import ParsedDay, find_parsed_days
 from woopra_pipeline.tables import MODEL_TABLES, PARSED_TABLES, PROFILES
@@ -164,6 +166,7 @@ def _rebuild(build: Path, days: Iterable[ParsedDay], clock: Clock) -> int:
             connection.execute(create_table(table))
         connection.execute(statements("macros"))
         connection.execute(statements("views"))
+        connection.execute(statements("as_of"))
         connection.execute("; ".join(comments()))
         connection.execute("insert into log.state values (?, null)", [SCHEMA_VERSION])
         touched = _apply(connection, Difference(tuple(days), ()), clock)
@@ -188,11 +191,9 @@ def _apply(connection: duckdb.DuckDBPyConnection, difference: Difference, clock:
             connection.execute(statements("move_deaths"))
         connection.execute(statements("profiles"))
         if _count(connection, "redeleted_pids"):
-            connection.execute(statements("merge_paths"))
-            while _count(connection, "merge_paths where onward is not null"):
-                connection.execute(statements("double_merge_paths"))
-            connection.execute(statements("merges"))
+            _follow_merges(connection)
         connection.execute(statements("departed_pids"))
+        connection.execute(statements("relog_audit"))
         connection.execute("update log.state set revision = ?", [secrets.token_hex(8)])
         touched = _count(connection, "touched_pids")
     connection.execute("checkpoint")
@@ -212,6 +213,16 @@ def _load(
         entry = {**vars(day), "applied_at": applied_at}
         values = [entry[column.name] for column in DAYS.columns]
         connection.execute(f"insert into log.days values ({', '.join('?' * len(values))})", values)
+
+
+def _follow_merges(connection: duckdb.DuckDBPyConnection) -> None:
+    """Follow every merge to its end."""
+    connection.execute(statements("merge_steps"))
+    steps = connection.sql("select node, onward from merge_steps order by node").fetchnumpy()
+    forest = number_forest(steps["onward"])
+    connection.register("forest", pa.table({"node": steps["node"], **vars(forest)}))
+    connection.execute(statements("merges"))
+    connection.unregister("forest")
 
 
 def _publish(build: Path, published: Path, notify: Callable[[str], None]) -> bool:

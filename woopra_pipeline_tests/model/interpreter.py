@@ -4,11 +4,12 @@ visit: find or create the profile of that pid, set the visitor's keys on it, add
 delete: find the profile of that pid and delete it. Everything else follows from what that leaves.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
-from woopra_pipeline.parse.json_text import string_value
+from woopra_pipeline.parse.json_text import object_members, string_value
 from woopra_pipeline.parse.lines import (
     BlankLine,
     DeleteLine,
@@ -17,6 +18,7 @@ from woopra_pipeline.parse.lines import (
     parse_line,
     split_lines,
 )
+from woopra_pipeline.woopra.log_days import log_days_between
 
 Row = dict[str, object]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,6 +38,10 @@ class Interpretation:
     pids: set[str] = field(default_factory=set)
     rejected: list[Row] = field(default_factory=list)
     days: list[Row] = field(default_factory=list)
+    actions: list[tuple[tuple[date, int], str, object]] = field(default_factory=list)
+    """Every action logged: at which position, under which pid, its time and name."""
+    killed: list[list[object]] = field(default_factory=list)
+    """The times and names of the actions that each delete killed."""
 
 
 def interpret(files: Mapping[date, bytes]) -> Interpretation:
@@ -63,10 +69,15 @@ def interpret(files: Mapping[date, bytes]) -> Interpretation:
                             row | {"action_index": index} | action
                             for index, action in enumerate(visit.actions)
                         ]
+                        log.actions += [
+                            ((log_day, log_line), visit.pid, time_and_name(action))
+                            for action in visit.actions
+                        ]
                 case DeleteLine() as delete:
                     counts["delete"] += 1
                     log.pids |= {delete.pid} | ({delete.new_id} if delete.new_id else set())
-                    log.profiles.pop(delete.pid, None)
+                    killed = log.profiles.pop(delete.pid, Profile())
+                    log.killed.append([time_and_name(action) for action in killed.actions])
                     log.deletes.append((log_day, log_line, delete.pid, delete.new_id))
                 case RejectedLine(reason, raw):
                     counts["rejected"] += 1
@@ -77,28 +88,74 @@ def interpret(files: Mapping[date, bytes]) -> Interpretation:
     return log
 
 
-def follow(log: Interpretation, step: int) -> tuple[str | None, int]:
-    """Where the merges lead from the delete line numbered `step`, and how many were followed."""
-    pid, hops = log.deletes[step][3], 0
-    while pid is not None:
-        hops += 1
-        onward = [i for i in range(step + 1, len(log.deletes)) if log.deletes[i][2] == pid]
+def follow(log: Interpretation, step: int) -> list[str | None]:
+    """The pids that the merges lead to from the delete line numbered `step`, one after another."""
+    path = [log.deletes[step][3]]
+    while path[-1] is not None:
+        onward = [i for i in range(step + 1, len(log.deletes)) if log.deletes[i][2] == path[-1]]
         if not onward:
             break
         step = onward[0]
-        pid = log.deletes[step][3]
-    return pid, hops
+        path.append(log.deletes[step][3])
+    return path
+
+
+def audit_row(log: Interpretation, step: int) -> Row:
+    """R6: of the actions a delete killed, how many were logged again after it on its path."""
+    log_day, log_line, from_pid, to_pid = log.deletes[step]
+    path = follow(log, step)
+    killed = Counter(log.killed[step])
+    logged = Counter(
+        what
+        for position, pid, what in log.actions
+        if position > (log_day, log_line) and pid in path
+    )
+    return {
+        "log_day": log_day,
+        "log_line": log_line,
+        "from_pid": from_pid,
+        "to_pid": to_pid,
+        "action_count": killed.total(),
+        "relogged_count": (killed & logged).total(),
+        "missing_count": (killed - logged).total(),
+    }
+
+
+def provisional_pids(log: Interpretation) -> set[str | None]:
+    """Ends of merges that miss something, or killed nothing known while a later day is missing."""
+    loaded = [day["log_day"] for day in log.days]
+    missing_days = (
+        [day for day in log_days_between(min(loaded), max(loaded)) if day not in loaded]
+        if loaded
+        else []
+    )
+    return {
+        follow(log, step)[-1]
+        for step, (log_day, _, _, to_pid) in enumerate(log.deletes)
+        if to_pid is not None
+        and (
+            audit_row(log, step)["missing_count"]
+            or (not log.killed[step] and any(day > log_day for day in missing_days))
+        )
+    }
 
 
 def tables(log: Interpretation) -> dict[str, list[Row]]:
     """The public tables of the model, columns that depend on the time of processing left out."""
     deleted = {pid: step for step, (_, _, pid, _) in enumerate(log.deletes)}
-    aliases = {
-        pid: follow(log, deleted[pid]) if pid in deleted and pid not in log.profiles else (pid, 0)
-        for pid in log.pids
-    }
+    aliases: list[Row] = []
+    for pid in log.pids:
+        alias, hops = pid, 0
+        if pid in deleted and pid not in log.profiles:
+            path = follow(log, deleted[pid])
+            alias, hops = path[-1], len([step for step in path if step is not None])
+        aliases.append({"pid": pid, "canonical_pid": alias, "hops": hops})
+    provisional = provisional_pids(log)
     return {
-        "profiles": [profile_row(pid, profile) for pid, profile in log.profiles.items()],
+        "profiles": [
+            profile_row(pid, profile) | {"is_provisional": pid in provisional}
+            for pid, profile in log.profiles.items()
+        ],
         "profile_properties": [
             row | {"text": as_text(row["value"])}
             for profile in log.profiles.values()
@@ -112,14 +169,14 @@ def tables(log: Interpretation) -> dict[str, list[Row]]:
                 "log_line": log_line,
                 "from_pid": from_pid,
                 "to_pid": to_pid,
-                "canonical_pid": follow(log, step)[0],
+                "canonical_pid": follow(log, step)[-1],
             }
             for step, (log_day, log_line, from_pid, to_pid) in enumerate(log.deletes)
         ],
-        "pid_aliases": [
-            {"pid": pid, "canonical_pid": canonical_pid, "hops": hops}
-            for pid, (canonical_pid, hops) in aliases.items()
+        "relog_audit": [
+            audit_row(log, step) for step, delete in enumerate(log.deletes) if delete[3] is not None
         ],
+        "pid_aliases": aliases,
         "log_days": log.days,
         "rejected_lines": log.rejected,
     }
@@ -140,6 +197,13 @@ def profile_row(pid: str, profile: Profile) -> Row:
         "visit_count": len(profile.visits),
         "action_count": len(profile.actions),
     }
+
+
+def time_and_name(action: Row) -> object:
+    """What a re-logged action has in common with the one it stands for (R6)."""
+    extra = object_members(str(action["extra"])) if action["extra"] else {}
+    odd_time = extra.get("time") if action["occurred_at"] is None else None
+    return action["occurred_at"], odd_time, action["name"]
 
 
 def as_text(value: object) -> str | None:

@@ -41,6 +41,10 @@ from lines
 left join action_times using (log_position)
 left join dead_lines using (log_position);
 
+insert into changed_kills
+select distinct dead_after
+from dead_lines;
+
 insert into added_days
 select distinct log_day
 from read_parquet(getvariable('visits_log'));

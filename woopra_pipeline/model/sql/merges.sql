@@ -1,4 +1,4 @@
--- Delete lines with the end of their paths.
+-- Delete lines with the end of their paths (R4), from the numbered forest of merge steps.
 
 delete from log.merges;
 
@@ -8,9 +8,13 @@ select
     deletes.log_line,
     deletes.pid as from_pid,
     deletes.new_id as to_pid,
-    merge_paths.end_pid as canonical_pid,
-    merge_paths.hops,
+    ends.new_id as canonical_pid,
+    (forest.depth + (ends.new_id is not null)::integer)::integer as hops,
+    forest.first as path_first,
+    forest.last as path_last,
     deletes.log_position
-from log.deletes as deletes
-join merge_paths using (log_position)
+from forest
+join merge_nodes as nodes using (node)
+join merge_nodes as ends on forest.root = ends.node
+join log.deletes as deletes on nodes.log_position = deletes.log_position
 order by deletes.log_position;

@@ -12,7 +12,11 @@ with
         from log.deletes
         semi join redeleted_pids using (pid)
     )
-select lines.pid, lines.log_position, deletes.log_position as dead_after
+select
+    lines.pid,
+    lines.log_position,
+    lines.dead_after as earlier_dead_after,
+    deletes.log_position as dead_after
 from lines
 asof left join deletes
     on lines.pid = deletes.pid and lines.log_position < deletes.log_position
@@ -27,6 +31,11 @@ update log.actions
 set dead_after = moved_deaths.dead_after
 from moved_deaths
 where actions.log_position = moved_deaths.log_position;
+
+insert into changed_kills
+select earlier_dead_after from moved_deaths
+union
+select dead_after from moved_deaths;
 
 insert into disturbed_pids
 select distinct pid

@@ -84,6 +84,7 @@ select
     seen.*,
     coalesce(objects.properties, '{}')::json as properties,
     json_as_text(objects.email) as email,
-    json_as_text(objects.name) as name
+    json_as_text(objects.name) as name,
+    false as is_provisional
 from seen
 left join objects using (pid);

@@ -12,6 +12,12 @@ from log.lines
 where log_position >= getvariable('first_position')
     and log_position < getvariable('next_position');
 
+insert into changed_kills
+select distinct dead_after
+from log.lines
+where log_position >= getvariable('first_position')
+    and log_position < getvariable('next_position');
+
 delete from log.lines
 where log_position >= getvariable('first_position')
     and log_position < getvariable('next_position');
@@ -25,6 +31,10 @@ where log_position >= getvariable('first_position')
     and log_position < getvariable('next_position');
 
 delete from log.deletes
+where log_position >= getvariable('first_position')
+    and log_position < getvariable('next_position');
+
+delete from log.audits
 where log_position >= getvariable('first_position')
     and log_position < getvariable('next_position');
 

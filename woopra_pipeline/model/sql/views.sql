@@ -11,8 +11,20 @@ from log.actions
 where dead_after is null;
 
 create view profile_merges as
-select * exclude (hops, log_position)
+select * exclude (hops, path_first, path_last, log_position)
 from log.merges;
+
+create view relog_audit as
+select
+    merges.log_day,
+    merges.log_line,
+    merges.from_pid,
+    merges.to_pid,
+    audits.action_count,
+    audits.relogged_count,
+    audits.action_count - audits.relogged_count as missing_count
+from log.audits as audits
+join log.merges as merges using (log_position);
 
 create view pid_aliases as
 select pid, pid as canonical_pid, 0 as hops

@@ -1,0 +1,105 @@
+-- The model as of the end of a log day: the same rows, with every later line of the log left out.
+
+create macro lives_as_of(log_position, dead_after, as_of) as
+    log_position < log_position(as_of::date + 1, 0)
+    and coalesce(dead_after >= log_position(as_of::date + 1, 0), true);
+
+create macro visits_as_of(as_of) as table
+select * exclude (type, log_position, earliest_at, latest_at, dead_after)
+from log.lines
+where type = 'visit' and lives_as_of(log_position, dead_after, as_of);
+
+create macro actions_as_of(as_of) as table
+select * exclude (log_position, dead_after)
+from log.actions
+where lives_as_of(log_position, dead_after, as_of);
+
+create macro profiles_as_of(as_of) as table
+with
+    living as (
+        select pid, type, log_position, earliest_at, latest_at, action_count
+        from log.lines
+        where lives_as_of(log_position, dead_after, as_of)
+    ),
+    seen as (
+        select
+            pid,
+            min(earliest_at) as first_seen_at,
+            max(latest_at) as last_seen_at,
+            count(*) filter (type = 'visit') as visit_count,
+            sum(action_count)::bigint as action_count
+        from living
+        group by pid
+    ),
+    last_writes as (
+        select living.pid, properties.key, max_by(properties.value, living.log_position) as value
+        from log.properties as properties
+        join living using (log_position)
+        group by all
+    ),
+    objects as (
+        select
+            pid,
+            '{' || string_agg(to_json(key) || ':' || value, ',' order by key) || '}' as properties,
+            max(value) filter (key = 'email') as email,
+            max(value) filter (key = 'name') as name
+        from last_writes
+        group by pid
+    )
+select
+    seen.pid,
+    coalesce(objects.properties, '{}')::json as properties,
+    json_as_text(objects.email) as email,
+    json_as_text(objects.name) as name,
+    seen.first_seen_at,
+    seen.last_seen_at,
+    seen.visit_count,
+    seen.action_count
+from seen
+left join objects using (pid);
+
+-- R5. A path as of a day is the whole path up to the last of its deletes that was logged by then.
+create macro pid_aliases_as_of(as_of) as table
+with
+    living as (
+        select distinct pid
+        from log.lines
+        where lives_as_of(log_position, dead_after, as_of)
+    ),
+    deletes as (
+        select *
+        from log.merges
+        where log_position < log_position(as_of::date + 1, 0)
+    ),
+    last_deletes as (
+        select from_pid as pid, max_by(path_first, log_position) as path_first
+        from deletes
+        group by from_pid
+    ),
+    paths as (
+        select
+            last_deletes.pid,
+            max_by({'pid': steps.to_pid}, steps.log_position).pid as canonical_pid,
+            count(steps.to_pid)::integer as hops
+        from last_deletes
+        join deletes as steps
+            on last_deletes.path_first >= steps.path_first
+            and last_deletes.path_first <= steps.path_last
+        group by last_deletes.pid
+    ),
+    targets as (
+        select distinct to_pid as pid
+        from deletes
+        where to_pid is not null
+    )
+select pid, pid as canonical_pid, 0 as hops
+from living
+union all
+select pid, canonical_pid, hops
+from paths
+anti join living using (pid)
+union all
+select pid, pid, 0
+from targets
+anti join living using (pid)
+anti join paths using (pid);
