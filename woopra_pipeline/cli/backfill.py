@@ -65,7 +65,7 @@ def backfill(directory: DataDirectory, first: date, last: date) -> dict[date, st
     Raises `ConfigurationError` if the partitions are set to begin after `first`.
     """
     configured = os.environ.get(START_DATE_VARIABLE)
-    if configured and parse_log_day(configured) > first:
+    if configured and configured > str(first):
         raise ConfigurationError(
             f"{first} lies before {START_DATE_VARIABLE} ({configured}): "
             f"set {START_DATE_VARIABLE}={first}, or leave it unset"

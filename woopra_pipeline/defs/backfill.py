@@ -14,6 +14,7 @@ from typing import Literal, TypeAlias
 from dagster import (
     AssetsDefinition,
     DagsterEventType,
+    DagsterExecutionInterruptedError,
     DagsterInstance,
     Definitions,
     EventLogEntry,
@@ -82,10 +83,10 @@ class Backfill:
         run_id = make_new_run_id()
         listener = _Listener(self.notify, len(log_days))
         self.instance.add_event_listener(run_id, listener)
-        tags = {
-            ASSET_PARTITION_RANGE_START_TAG: str(log_days[0]),
-            ASSET_PARTITION_RANGE_END_TAG: str(log_days[-1]),
-        }
+        tags = {}
+        if log_days:
+            tags[ASSET_PARTITION_RANGE_START_TAG] = str(log_days[0])
+            tags[ASSET_PARTITION_RANGE_END_TAG] = str(log_days[-1])
         job = self.definitions.resolve_implicit_global_asset_job_def()
         with alive(self.instance, self.directory, run_id):
             try:
@@ -94,8 +95,10 @@ class Backfill:
                     instance=self.instance,
                     asset_selection=[key for asset in assets for key in asset.keys],
                     run_id=run_id,
-                    tags=tags if log_days else None,
+                    tags=tags,
                 )
+            except DagsterExecutionInterruptedError:
+                raise KeyboardInterrupt from None
             except Failure as failure:
                 return listener.step, {
                     date.fromisoformat(log_day): str(sentence.value)
@@ -120,7 +123,7 @@ class _Listener:
         elif event.event_type is DagsterEventType.STEP_START:
             self.step = event.step_key
             self._tell("start")
-        elif event.event_type in {DagsterEventType.STEP_SUCCESS, DagsterEventType.STEP_FAILURE}:
+        elif event.event_type is DagsterEventType.STEP_SUCCESS:
             self._tell("end")
         elif event.event_type is DagsterEventType.ENGINE_EVENT and event.step_key:
             # The only one of a step in this process: it waits for its pool.

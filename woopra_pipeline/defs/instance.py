@@ -58,14 +58,14 @@ def home(directory: DataDirectory) -> Path:
 
 @contextmanager
 def alive(instance: DagsterInstance, directory: DataDirectory, run_id: str) -> Iterator[None]:
-    """Show that this process executes the run; let go of the pools it held, however it ended."""
+    """Show that this process executes the run; when the block ends, so has the run."""
     path = _locks(directory) / run_id
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path):
         try:
             yield
         finally:
-            instance.event_log_storage.free_concurrency_slots_for_run(run_id)
+            _end(instance, run_id, "The run was interrupted.")
             path.unlink(missing_ok=True)
 
 
@@ -78,9 +78,7 @@ def _bury_the_dead(instance: DagsterInstance, locks: Path) -> None:
     for path in locks.glob("*"):
         try:
             with FileLock(path, timeout=0):
-                run = instance.get_run_by_id(path.name)
-                if run is not None and not run.is_finished:
-                    instance.report_run_failed(run, "The process that executed this run is gone.")
+                _end(instance, path.name, "The process that executed this run is gone.")
                 path.unlink(missing_ok=True)
         except Timeout:
             continue
@@ -88,3 +86,11 @@ def _bury_the_dead(instance: DagsterInstance, locks: Path) -> None:
         run = instance.get_run_by_id(run_id)
         if run is None or run.is_finished:
             instance.event_log_storage.free_concurrency_slots_for_run(run_id)
+
+
+def _end(instance: DagsterInstance, run_id: str, reason: str) -> None:
+    """See that a run nobody executes any more has ended, and holds no pool."""
+    run = instance.get_run_by_id(run_id)
+    if run is not None and not run.is_finished:
+        instance.report_run_failed(run, reason)
+    instance.event_log_storage.free_concurrency_slots_for_run(run_id)
