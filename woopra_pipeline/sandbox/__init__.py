@@ -1,14 +1,35 @@
 """An embedded Woopra: a world of people, the profiles the service takes them for, its HTTP API.
 
 Here live the people and what they do (`people`), the identity system that merges their profiles
-(`identities`), the lines all that leaves in the log (`lines`, `log_days`), what is really true
-(`truth`), the files on disk (`world`) and the server (`server`). Nothing here reads a line of the
-log or knows the model: the truth must not depend on what it is compared with.
+(`identities`), the lines all that leaves in the log (`lines`, `log_days`), what is imported
+(`imports`), what is really true (`truth`), the files on disk (`world`) and the server (`server`)
+with its `moods`. Nothing here reads a line of the log or knows the model: the truth must not
+depend on what it is compared with.
 """
 
-from woopra_pipeline.sandbox.server import RunningSandbox, serve
+from woopra_pipeline.sandbox.clock import SandboxClock
+from woopra_pipeline.sandbox.moods import Mood, Moods
+from woopra_pipeline.sandbox.server import (
+    Limits,
+    RunningSandbox,
+    Service,
+    serve,
+    serve_until_interrupted,
+)
 from woopra_pipeline.sandbox.settings import SandboxSettings
 from woopra_pipeline.sandbox.truth import Truth
 from woopra_pipeline.sandbox.world import Sandbox
 
-__all__ = ["RunningSandbox", "Sandbox", "SandboxSettings", "Truth", "serve"]
+__all__ = [
+    "Limits",
+    "Mood",
+    "Moods",
+    "RunningSandbox",
+    "Sandbox",
+    "SandboxClock",
+    "SandboxSettings",
+    "Service",
+    "Truth",
+    "serve",
+    "serve_until_interrupted",
+]

@@ -201,14 +201,20 @@ class Identities:
         profile.cookies = {}
         self._index(successor)
 
-    def log(self, at: int, profile: Profile, key: int) -> None:
-        """Log an entry that is no visit of one of the profile's own cookies."""
-        profile.add(np.array([key], np.int64), np.array([at], np.int64))
+    def survivor_of(self, profile: Profile) -> Profile:
+        """The profile that holds what `profile` held when it was last seen."""
+        while profile.merged_into is not None:
+            profile = self.state.profiles[profile.merged_into]
+        return profile
+
+    def log(self, at: int, profile: Profile, keys: list[int]) -> None:
+        """Log entries that are no visits of one of the profile's own cookies."""
+        profile.add(np.array(keys, np.int64), np.full(len(keys), at, np.int64))
         self.storing[profile.serial] = profile
 
     def remember_histories(self, cookies: Iterable[int]) -> None:
         """Make the visits of many cookies at once, since they are likely to be needed."""
-        wanted = [cookie for cookie in set(cookies) if cookie not in self._histories]
+        wanted = sorted(set(cookies).difference(self._histories))
         if not wanted:
             return
         visits = self.people.of_cookies(np.array(wanted, np.int64), self._last_utc_day)

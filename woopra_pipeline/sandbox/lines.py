@@ -5,36 +5,18 @@ browser knew about its visitor. Lines are put together from tables of JSON fragm
 a time, so that they come at the speed of copying memory.
 """
 
-import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from woopra_pipeline.sandbox import vocabulary
-from woopra_pipeline.sandbox.chance import PID_LENGTH, BoolArray, IntArray, PidArray, Which
-from woopra_pipeline.sandbox.people import SECOND, People, Visits
-from woopra_pipeline.sandbox.vocabulary import json_text, members, table
-
-VISIT, SIGN_IN, UPDATE = range(3)
-"""What a key names, in its lowest bits: a visit, or an identify line that belongs to it."""
-
-_TEXT_FIELDS = (
-    *("continent", "country", "city", "timezone", "region", "post", "offset", "language"),
-    *("browser", "os", "device", "screen", "resolution", "ip", "org", "description", "method"),
-)
-_BLANK_VISIT: dict[str, object] = {
-    **dict.fromkeys(_TEXT_FIELDS, ""),
-    **dict.fromkeys(("second", "minute", "hour_of_day", "duration", "number"), 0),
-    "lat": 0.0,
-    "lng": 0.0,
-    "referrer": {},
-    "date": "1970-01-01",
-    "time": 0,
-}
+from woopra_pipeline.sandbox import texts, vocabulary
+from woopra_pipeline.sandbox.chance import BoolArray, IntArray, PidArray, Which
+from woopra_pipeline.sandbox.imports import Imports
+from woopra_pipeline.sandbox.people import IMPORTED, SECOND, VISIT, People, Visits
+from woopra_pipeline.sandbox.vocabulary import BLANK_VISIT, json_text, members
 
 
 @dataclass(frozen=True)
@@ -51,25 +33,30 @@ class Knowledge:
 
 @dataclass(frozen=True)
 class Entries:
-    """What was logged under pids, as columns: visits, and identify lines that belong to visits.
+    """What was logged under pids, as columns: visits, identify lines that belong to them, imports.
 
-    `kind` is `VISIT` or the kind of identify line, `logged_at` (UNIX ms) when the line was written.
+    `logged_at` (UNIX ms) is when the line was written. `visits` and `knowledge` mean nothing
+    where `kind` is `IMPORTED`.
     """
 
-    visits: Visits
+    key: IntArray
     kind: IntArray
+    is_visit: BoolArray
+    visits: Visits
     logged_at: IntArray
     pid: PidArray
     knowledge: Knowledge
 
     def __len__(self) -> int:
-        return len(self.kind)
+        return len(self.key)
 
     def take(self, which: Which) -> "Entries":
         """The entries at the places `which`."""
         return Entries(
-            self.visits.take(which),
+            self.key[which],
             self.kind[which],
+            self.is_visit[which],
+            self.visits.take(which),
             self.logged_at[which],
             self.pid[which],
             self.knowledge.take(which),
@@ -89,35 +76,25 @@ class Actions:
 class Lines:
     """Writes the lines of one world."""
 
-    def __init__(self, people: People) -> None:
+    def __init__(self, people: People, imports: Imports) -> None:
         self.people = people
+        self.imports = imports
         self.chance = people.chance
-        self.action_names = table(
-            ["pv"] * len(vocabulary.PAGES) + [e[1] for e in vocabulary.EVENTS]
-        )
-
-    def emails(self, person: IntArray) -> pa.Array:
-        """The e-mail address of each person."""
-        return _join(
-            _pick(_folded(vocabulary.FIRST_NAMES), self._first_name(person)),
-            ".",
-            _pick(_folded(vocabulary.LAST_NAMES), self._last_name(person)),
-            ".",
-            _decimal(person),
-            "@example.com",
-        )
-
-    def ids(self, person: IntArray) -> pa.Array:
-        """The identifier each person has in the product."""
-        return _join("u-", _decimal(person + 1000))
+        names = [name for _, name, _ in vocabulary.EVENTS]
+        self.action_names = texts.table(["pv"] * len(vocabulary.PAGES) + names)
 
     def visitors(self, entries: Entries) -> pa.Array:
         """The `visitor` object of each entry, as JSON text."""
-        return self._in_order(entries, self._visitors_of_visits, self._visitors_of_identify_lines)
+        return _by_kind(
+            entries,
+            self._visitors_of_visits,
+            self._visitors_of_identify_lines,
+            lambda some: [self.imports.line(key).visitor for key in some.key.tolist()],
+        )
 
     def texts(self, entries: Entries) -> pa.Array:
         """The line of each entry, with its line feed."""
-        return self._in_order(entries, self._visit_lines, self._identify_lines)
+        return _by_kind(entries, self._visit_lines, self._identify_lines, self._imported_lines)
 
     def actions(self, visits: Visits) -> Actions:
         """What was done in each visit."""
@@ -140,19 +117,6 @@ class Lines:
             self.chance.below("action kind", key, len(self.action_names)),
         )
 
-    def _in_order(
-        self,
-        entries: Entries,
-        of_visits: Callable[[Entries], pa.Array],
-        of_identify_lines: Callable[[Entries], pa.Array],
-    ) -> pa.Array:
-        is_visit = entries.kind == VISIT
-        if is_visit.all():
-            return of_visits(entries)
-        visits, others = np.flatnonzero(is_visit), np.flatnonzero(~is_visit)
-        texts = [of_visits(entries.take(visits)), of_identify_lines(entries.take(others))]
-        return pa.concat_arrays(texts).take(pa.array(np.argsort(np.concatenate([visits, others]))))
-
     def _visit_lines(self, entries: Entries) -> pa.Array:
         chance, tables, visits = self.chance, self._tables, entries.visits
         city = self.people.city(visits.person)
@@ -164,28 +128,28 @@ class Lines:
             len(vocabulary.DEVICES),
             chance.below("device model", browser, len(vocabulary.DEVICES)),
         )
-        pid = _pid_texts(entries.pid)
-        return _join(
-            _pick(tables.city, city),
-            _pick(*_dates(local // 86_400)),
-            _pick(tables.time_of_day, local % 86_400),
+        pid = texts.pid_texts(entries.pid)
+        return texts.join(
+            texts.pick(tables.city, city),
+            texts.pick(*_dates(local // 86_400)),
+            texts.pick(tables.time_of_day, local % 86_400),
             '"pid":"',
             pid,
             '","type":"visit","h":"',
             pid,
             '","duration":',
-            _decimal(visits.duration),
+            texts.decimal(visits.duration),
             ',"number":',
-            _decimal(1 + visits.age + visits.number),
+            texts.decimal(1 + visits.age + visits.number),
             ",",
-            _pick(tables.device, device),
-            _pick(tables.ip, chance.below("ip", browser, len(tables.ip))),
-            _pick(
+            texts.pick(tables.device, device),
+            texts.pick(tables.ip, chance.below("ip", browser, len(tables.ip))),
+            texts.pick(
                 tables.referrer,
                 chance.below("referrer", visits.key, len(vocabulary.REFERRERS)),
             ),
             '"description":"","method":"","org":"","time":',
-            _decimal(visits.started_at),
+            texts.decimal(visits.started_at),
             ',"visitor":',
             self._visitors_of_visits(entries),
             ',"actions":[',
@@ -195,9 +159,9 @@ class Lines:
 
     def _identify_lines(self, entries: Entries) -> pa.Array:
         """The lines of identify entries: blank visits that only set properties (R3)."""
-        pid = _pid_texts(entries.pid)
-        return _join(
-            "{" + members(_BLANK_VISIT) + '"pid":"',
+        pid = texts.pid_texts(entries.pid)
+        return texts.join(
+            "{" + members(BLANK_VISIT) + '"pid":"',
             pid,
             '","type":"identify","h":"',
             pid,
@@ -206,20 +170,26 @@ class Lines:
             ',"actions":[]}\n',
         )
 
+    def _imported_lines(self, entries: Entries) -> list[str]:
+        return [
+            self.imports.line(key).text(pid.decode())
+            for key, pid in zip(entries.key.tolist(), entries.pid.tolist(), strict=True)
+        ]
+
     def _visitors_of_visits(self, entries: Entries) -> pa.Array:
         chance, tables, visits = self.chance, self._tables, entries.visits
         browser = visits.cookie
-        return _join(
+        return texts.join(
             "{",
-            _pick(tables.trait, chance.below("trait", visits.key, len(vocabulary.TRAITS))),
-            _pick(
+            texts.pick(tables.trait, chance.below("trait", visits.key, len(vocabulary.TRAITS))),
+            texts.pick(
                 tables.first_referrer,
                 chance.below("first referrer", browser, len(vocabulary.REFERRERS)),
             ),
             '"first_visit_time":"',
-            _decimal(self.people.arrived_at(visits)),
+            texts.decimal(self.people.arrived_at(visits)),
             '","fingerprint":"',
-            _decimal((chance.bits("fingerprint", browser) >> np.uint64(32)).astype(np.int64)),
+            texts.decimal((chance.bits("fingerprint", browser) >> np.uint64(32)).astype(np.int64)),
             '"',
             self._account(entries),
             "}",
@@ -227,7 +197,7 @@ class Lines:
 
     def _visitors_of_identify_lines(self, entries: Entries) -> pa.Array:
         seats = self.chance.below("seats", entries.visits.key + entries.kind, 50)
-        return _join('{"seats":', _decimal(seats), self._account(entries), "}")
+        return texts.join('{"seats":', texts.decimal(seats), self._account(entries), "}")
 
     def _account(self, entries: Entries) -> pa.Array:
         """What the browser of each entry tells about a visitor that has signed in on it."""
@@ -236,23 +206,17 @@ class Lines:
         knows_id = entries.knowledge.id_at <= visits.logged_at
         person = visits.person
         plan = chance.below("plan", person << 10 | visits.day // 15, len(vocabulary.PLANS))
-        details = _join(
-            _pick(tables.first_name, self._first_name(person)),
-            _pick(tables.last_name, self._last_name(person)),
-            _pick(tables.company, chance.below("company", person, len(vocabulary.COMPANIES))),
-            _pick(tables.plan, plan),
+        details = texts.join(
+            texts.pick(tables.first_name, self.people.first_name(person)),
+            texts.pick(tables.last_name, self.people.last_name(person)),
+            texts.pick(tables.company, chance.below("company", person, len(vocabulary.COMPANIES))),
+            texts.pick(tables.plan, plan),
         )
-        return _join(
-            _where(knows_email, _join(',"email":"', self.emails(person), '"')),
-            _where(knows_id, _join(',"id":"', self.ids(person), '"')),
-            _where(knows_email | knows_id, details),
+        return texts.join(
+            texts.where(knows_email, texts.join(',"email":"', self.people.emails(person), '"')),
+            texts.where(knows_id, texts.join(',"id":"', self.people.ids(person), '"')),
+            texts.where(knows_email | knows_id, details),
         )
-
-    def _first_name(self, person: IntArray) -> IntArray:
-        return self.chance.below("first name", person, len(vocabulary.FIRST_NAMES))
-
-    def _last_name(self, person: IntArray) -> IntArray:
-        return self.chance.below("last name", person, len(vocabulary.LAST_NAMES))
 
     def _action_texts(self, visits: Visits, local_offset: IntArray) -> pa.Array:
         tables = self._tables
@@ -266,21 +230,20 @@ class Lines:
         oldest, newest = place == np.repeat(counts, counts) - 1, place == 0
         time, duration, kind = actions.time[order], actions.duration[order], actions.kind[order]
         local = (time // SECOND + np.repeat(local_offset, counts) * 60) % 86_400
-        length = _decimal(duration)
-        texts = _join(
+        length = texts.decimal(duration)
+        action = texts.join(
             '{"duration":',
             length,
             ',"date":"',
-            _pick(tables.clock, local),
-            _pick(tables.ends, oldest + 2 * newest),
-            _pick(tables.action, kind),
-            _decimal(time),
-            _pick(tables.action_properties, kind),
+            texts.pick(tables.clock, local),
+            texts.pick(tables.ends, oldest + 2 * newest),
+            texts.pick(tables.action, kind),
+            texts.decimal(time),
+            texts.pick(tables.action_properties, kind),
             length,
             '"}}',
         )
-        offsets = np.concatenate([[0], ends]).astype(np.int32)
-        return pc.binary_join(pa.ListArray.from_arrays(offsets, texts), ",")
+        return texts.join_groups(action, counts)
 
     @cached_property
     def _tables(self) -> "_Tables":
@@ -291,38 +254,40 @@ class _Tables:
     """The fragments lines are made of."""
 
     def __init__(self) -> None:
-        self.city = table(
+        self.city = texts.table(
             "{"
             + members({k: v for k, v in city._asdict().items() if k not in {"lat", "lng"}})
             + members({"lat": city.lat, "lng": city.lng})
             for city in vocabulary.CITIES
         )
-        self.device = table(
+        self.device = texts.table(
             members(
                 {"browser": browser, "os": os, "device": kind}
                 | {"screen": screen, "resolution": screen}
             )
             for browser, os, kind, screen in (*vocabulary.DEVICES, vocabulary.BOT_DEVICE)
         )
-        self.ip = table(
+        self.ip = texts.table(
             members({"ip": f"{network}.{host}"})
             for network in ("203.0.113", "198.51.100")
             for host in range(1, 255)
         )
-        self.referrer = table(members({"referrer": r}) for r in vocabulary.REFERRERS)
-        self.first_referrer = table(
+        self.referrer = texts.table(members({"referrer": r}) for r in vocabulary.REFERRERS)
+        self.first_referrer = texts.table(
             members({"first_referrer_type": r.get("type", "direct")}) for r in vocabulary.REFERRERS
         )
-        self.trait = table(members(trait) for trait in vocabulary.TRAITS)
-        self.first_name = table(
+        self.trait = texts.table(members(trait) for trait in vocabulary.TRAITS)
+        self.first_name = texts.table(
             f',"name":{json_text(name)[:-1]} ' for name in vocabulary.FIRST_NAMES
         )
-        self.last_name = table(
+        self.last_name = texts.table(
             f'{json_text(name)[1:]},"company":' for name in vocabulary.LAST_NAMES
         )
-        self.company = table(f'{json_text(company)},"plan":' for company in vocabulary.COMPANIES)
-        self.plan = table(json_text(plan) for plan in vocabulary.PLANS)
-        self.ends = table(
+        self.company = texts.table(
+            f'{json_text(company)},"plan":' for company in vocabulary.COMPANIES
+        )
+        self.plan = texts.table(json_text(plan) for plan in vocabulary.PLANS)
+        self.ends = texts.table(
             ['",', '","landing":true,', '","exit":true,', '","landing":true,"exit":true,']
         )
         pages: list[tuple[str, str, Mapping[str, object]]] = [
@@ -330,68 +295,57 @@ class _Tables:
             for domain, title, path in vocabulary.PAGES
         ]
         kinds = (*pages, *vocabulary.EVENTS)
-        self.action = table(
+        self.action = texts.table(
             members({"domain": domain, "name": name}) + '"time":' for domain, name, _ in kinds
         )
-        self.action_properties = table(
+        self.action_properties = texts.table(
             ',"properties":{' + members({"domain": d, "name": n, **properties}) + '"dn":"'
             for d, n, properties in kinds
         )
         seconds = np.arange(86_400)
         hour, minute, second = seconds // 3600, seconds // 60 % 60, seconds % 60
-        two_digits = table(f"{number:02}" for number in range(60))
-        self.time_of_day = _join(
+        two_digits = texts.table(f"{number:02}" for number in range(60))
+        self.time_of_day = texts.join(
             '"hour_of_day":',
-            _decimal(hour),
+            texts.decimal(hour),
             ',"minute":',
-            _decimal(minute),
+            texts.decimal(minute),
             ',"second":',
-            _decimal(second),
+            texts.decimal(second),
             ",",
         )
-        self.clock = _join(
-            _pick(two_digits, (hour + 11) % 12 + 1),
+        self.clock = texts.join(
+            texts.pick(two_digits, (hour + 11) % 12 + 1),
             ":",
-            _pick(two_digits, minute),
+            texts.pick(two_digits, minute),
             ":",
-            _pick(two_digits, second),
-            _pick(table([" AM", " PM"]), hour // 12),
+            texts.pick(two_digits, second),
+            texts.pick(texts.table([" AM", " PM"]), hour // 12),
         )
 
 
-def _join(*pieces: pa.Array | str) -> pa.Array:
-    return pc.binary_join_element_wise(*pieces, "")
-
-
-def _pick(fragments: pa.Array, index: IntArray) -> pa.Array:
-    return fragments.take(pa.array(index))
-
-
-def _decimal(numbers: IntArray) -> pa.Array:
-    return pa.array(numbers).cast(pa.string())
-
-
-def _where(condition: BoolArray, texts: pa.Array) -> pa.Array:
-    return pc.if_else(pa.array(condition), texts, "")
-
-
-def _pid_texts(pids: PidArray) -> pa.Array:
-    width = pa.binary(PID_LENGTH)
-    buffer = pa.py_buffer(np.ascontiguousarray(pids))
-    return pa.FixedSizeBinaryArray.from_buffers(width, len(pids), [None, buffer]).cast(pa.string())
+def _by_kind(
+    entries: Entries,
+    of_visits: Callable[[Entries], pa.Array],
+    of_identify_lines: Callable[[Entries], pa.Array],
+    of_imported_lines: Callable[[Entries], list[str]],
+) -> pa.Array:
+    """A text for each entry, in their order, by the function for its kind."""
+    if (entries.kind == VISIT).all():
+        return of_visits(entries)
+    visits = np.flatnonzero(entries.kind == VISIT)
+    imported = np.flatnonzero(entries.kind == IMPORTED)
+    others = np.flatnonzero((entries.kind != VISIT) & (entries.kind != IMPORTED))
+    found = [
+        of_visits(entries.take(visits)),
+        of_identify_lines(entries.take(others)),
+        texts.table(of_imported_lines(entries.take(imported))),
+    ]
+    place = np.concatenate([visits, others, imported])
+    return pa.concat_arrays(found).take(pa.array(np.argsort(place)))
 
 
 def _dates(local_day: IntArray) -> tuple[pa.Array, IntArray]:
     days, place = np.unique(local_day, return_inverse=True)
     dates = np.datetime_as_string(days.astype("datetime64[D]"))
-    return table(f'"date":"{day}",' for day in dates.tolist()), place
-
-
-def _folded(names: tuple[str, ...]) -> pa.Array:
-    """The names as they stand in an address: ASCII letters only."""
-    return table(
-        "".join(
-            c for c in unicodedata.normalize("NFKD", name).lower() if c.isascii() and c.isalpha()
-        )
-        for name in names
-    )
+    return texts.table(f'"date":"{day}",' for day in dates.tolist()), place

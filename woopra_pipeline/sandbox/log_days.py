@@ -1,5 +1,7 @@
 """One log day of a world: what happens, and the lines it leaves in the day's file."""
 
+import heapq
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -9,10 +11,23 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
+from woopra_pipeline.sandbox import texts
 from woopra_pipeline.sandbox.chance import IntArray, PidArray
 from woopra_pipeline.sandbox.identities import Identities, SignIn
-from woopra_pipeline.sandbox.lines import SIGN_IN, UPDATE, VISIT, Entries, Knowledge, Lines
-from woopra_pipeline.sandbox.people import HOUR, KIND_BITS, SECOND, People, Visits, milliseconds
+from woopra_pipeline.sandbox.imports import Imports
+from woopra_pipeline.sandbox.lines import Entries, Knowledge, Lines
+from woopra_pipeline.sandbox.people import (
+    HOUR,
+    IMPORTED,
+    KIND_BITS,
+    SECOND,
+    SIGN_IN,
+    UPDATE,
+    VISIT,
+    People,
+    Visits,
+    milliseconds,
+)
 from woopra_pipeline.woopra.log_days import end_of_log_day, start_of_log_day
 
 LINES_AT_ONCE = 16_384
@@ -31,8 +46,9 @@ _MALFORMED = (
 _BLANK = ("", " ", "\t", "\r")
 
 Happening = tuple[int, int, int]
-"""What happens during a day: its instant in UNIX ms, its kind, the key of its visit."""
-_SIGNS_IN, _IS_UPDATED, _IS_FORGOTTEN = range(3)
+"""What happens during a day: its instant in UNIX ms, its kind, and the key of the
+visit that causes it, or the number of an import request."""
+_SIGNS_IN, _IS_UPDATED, _IS_FORGOTTEN, _IS_IMPORTED = range(4)
 
 LineKind = Literal["visit", "identify", "delete", "rejected", "blank"]
 
@@ -50,7 +66,7 @@ class LoggedDay:
     def counts(self) -> dict[LineKind, int]:
         """How many lines of each kind the file has."""
         kinds = [kind for _, kind, _ in self.others]
-        visits = int((self.entries.kind == VISIT).sum())
+        visits = int(self.entries.is_visit.sum())
         return {
             "visit": visits,
             "identify": len(self.entries) - visits,
@@ -60,15 +76,27 @@ class LoggedDay:
         }
 
 
-def live_through(people: People, lines: Lines, identities: Identities, log_day: date) -> LoggedDay:
-    """Let a log day pass: `identities` is as the day begins, and as it ends afterwards."""
+def live_through(
+    lines: Lines, identities: Identities, log_day: date, until: int | None = None
+) -> LoggedDay:
+    """Let a log day pass: `identities` is as the day begins, and as it ends afterwards.
+
+    With `until` (UNIX ms) only what comes before that instant happens. What was logged before it
+    does not depend on anything that comes later.
+    """
+    people = lines.people
     start, end = milliseconds(start_of_log_day(log_day)), milliseconds(end_of_log_day(log_day))
+    end = end if until is None else min(end, until)
     utc_day = (log_day - people.first_log_day).days
     # Visits that start on these two UTC days are all that can be logged between the midnights
     # in Los Angeles, 7 or 8 hours after those in UTC, or cause anything between them.
     visits = people.on_days(utc_day, utc_day + 1)
     identities.begin_day(start, utc_day + 1)
-    _let_happen(_happenings(visits, people, start, end), lines, identities, end)
+    happenings = heapq.merge(
+        _happenings(visits, people, start, end), _imports(lines.imports, log_day, end)
+    )
+    _let_happen(list(happenings), lines, identities, log_day)
+    identities.change_pids_due(end)
 
     own = visits.take((visits.logged_at >= start) & (visits.logged_at < end))
     keys, logged_at, pids = [own.key], [own.logged_at], [_pids_of_visits(own, identities)]
@@ -77,21 +105,25 @@ def live_through(people: People, lines: Lines, identities: Identities, log_day: 
         logged_at.append(some_logged_at)
         pids.append(np.full(len(some_keys), pid.encode()))
     entries = make_entries(
-        people, identities, np.concatenate(keys), np.concatenate(logged_at), np.concatenate(pids)
+        lines, identities, np.concatenate(keys), np.concatenate(logged_at), np.concatenate(pids)
     )
     others = [*_delete_lines(people, identities), *_stray_lines(people, start, end)]
     return LoggedDay(log_day, entries, sorted(others, key=lambda other: other[0]))
 
 
 def make_entries(
-    people: People, identities: Identities, key: IntArray, logged_at: IntArray, pid: PidArray
+    lines: Lines, identities: Identities, key: IntArray, logged_at: IntArray, pid: PidArray
 ) -> Entries:
     """The entries that `key` names, in the order of the log."""
     order = np.lexsort((key, logged_at))
-    visits = people.describe(key[order])
-    kind = key[order] & (1 << KIND_BITS) - 1
+    key = key[order]
+    kind = key & (1 << KIND_BITS) - 1
+    is_imported = kind == IMPORTED
+    visits = lines.people.describe(np.where(is_imported, 0, key))
+    is_visit = kind == VISIT
+    is_visit[is_imported] = [lines.imports.line(one).is_visit for one in key[is_imported].tolist()]
     knowledge = _knowledge_of(visits, identities)
-    return Entries(visits, kind, logged_at[order], pid[order], knowledge)
+    return Entries(key, kind, is_visit, visits, logged_at[order], pid[order], knowledge)
 
 
 def file_of(day: LoggedDay, lines: Lines) -> Iterator[bytes | memoryview]:
@@ -103,24 +135,16 @@ def file_of(day: LoggedDay, lines: Lines) -> Iterator[bytes | memoryview]:
     last_start = max(len(entries) - 1, 0) // LINES_AT_ONCE * LINES_AT_ONCE
     for start in range(0, last_start + 1, LINES_AT_ONCE):
         stop = min(start + LINES_AT_ONCE, len(entries))
-        texts = lines.texts(entries.take(slice(start, stop)))
+        lines_here = lines.texts(entries.take(slice(start, stop)))
         here = (places >= start) & ((places < stop) | (start == last_start))
         if here.any():
             others = [f"{day.others[number][2]}\n" for number in np.flatnonzero(here)]
             order = np.argsort(
                 np.concatenate([np.arange(start, stop) * 2 + 1, places[here] * 2]), kind="stable"
             )
-            texts = pa.concat_arrays([texts, pa.array(others, pa.string())]).take(pa.array(order))
-        yield text_bytes(texts)
-
-
-def text_bytes(texts: pa.Array) -> memoryview:
-    """All the texts of an Arrow string array, one after another."""
-    _, offsets, content = texts.buffers()
-    if content is None:
-        return memoryview(b"")
-    bounds = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
-    return memoryview(content)[bounds[0] : bounds[-1]]
+            both = pa.concat_arrays([lines_here, texts.table(others)])
+            lines_here = both.take(pa.array(order))
+        yield texts.content(lines_here)
 
 
 def _happenings(visits: Visits, people: People, start: int, end: int) -> list[Happening]:
@@ -145,22 +169,33 @@ def _happenings(visits: Visits, people: People, start: int, end: int) -> list[Ha
     )
 
 
+def _imports(imports: Imports, log_day: date, end: int) -> Iterator[Happening]:
+    for number, request in enumerate(imports.requests_of(log_day)):
+        if request.at < end:
+            yield request.at, _IS_IMPORTED, number
+
+
 def _let_happen(
-    happenings: list[Happening], lines: Lines, identities: Identities, end: int
+    happenings: list[Happening], lines: Lines, identities: Identities, log_day: date
 ) -> None:
-    involved = lines.people.describe(np.array([key for _, _, key in happenings], np.int64))
+    people = lines.people
+    caused = [key if what != _IS_IMPORTED else 0 for _, what, key in happenings]
+    visits = people.describe(np.array(caused, np.int64))
     visitors = zip(
-        involved.cookie.tolist(),
-        involved.login.tolist(),
-        involved.logged_at.tolist(),
-        lines.emails(involved.person).to_pylist(),
-        lines.ids(involved.person).to_pylist(),
+        visits.cookie.tolist(),
+        visits.login.tolist(),
+        visits.logged_at.tolist(),
+        people.emails(visits.person).to_pylist(),
+        people.ids(visits.person).to_pylist(),
         strict=True,
     )
     for (at, what, key), (cookie, login, logged_at, email, own_id) in zip(
         happenings, visitors, strict=True
     ):
         identities.change_pids_due(at)
+        if what == _IS_IMPORTED:
+            _import(lines.imports, identities, log_day, key)
+            continue
         sign_in = identities.state.sign_ins.setdefault(login, SignIn())
         if what == _IS_FORGOTTEN:
             identities.delete(at, identities.of_cookie(cookie))
@@ -169,11 +204,21 @@ def _let_happen(
             if told:
                 profile = identities.identify(at, cookie, told)
                 if identities.chance.one("is logged", key) < 0.8:
-                    identities.log(at, profile, key | SIGN_IN)
+                    identities.log(at, profile, [key | SIGN_IN])
         elif min(sign_in.email_at, sign_in.id_at) <= logged_at:
             known = {"id": own_id} if sign_in.id_at <= logged_at else {"email": email}
-            identities.log(at, identities.identify(at, None, known), key | UPDATE)
-    identities.change_pids_due(end)
+            identities.log(at, identities.identify(at, None, known), [key | UPDATE])
+
+
+def _import(imports: Imports, identities: Identities, log_day: date, number: int) -> None:
+    """One transaction: all visitors are found or created first, then everything is logged."""
+    request, keys = imports.requests_of(log_day)[number], imports.keys_of(log_day)[number]
+    found = [identities.identify(request.at, one.cookie, one.identifiers) for one in request.lines]
+    keys_of: defaultdict[int, list[int]] = defaultdict(list)
+    for key, profile in zip(keys, found, strict=True):
+        keys_of[identities.survivor_of(profile).serial].append(key)
+    for serial, some in keys_of.items():
+        identities.log(request.at, identities.state.profiles[serial], some)
 
 
 def _tell(luck: float, at: int, sign_in: SignIn, email: str, own_id: str) -> dict[str, str]:
@@ -238,7 +283,9 @@ def _stray_lines(people: People, start: int, end: int) -> Iterator[tuple[int, Li
     chance = people.chance
     for number in range(4):
         if chance.one(f"stray line {number}", start) < 0.3:
-            at = start + int(chance.one(f"stray line at {number}", start) * (end - start))
+            at = start + int(chance.one(f"stray line at {number}", start) * 23 * HOUR)
+            if at >= end:
+                continue
             luck = chance.one("kind of stray line", at)
             if luck < 0.5:
                 yield at, "blank", _BLANK[int(luck * 2 * len(_BLANK))]

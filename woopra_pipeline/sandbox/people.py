@@ -12,8 +12,9 @@ from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 
 import numpy as np
+import pyarrow as pa
 
-from woopra_pipeline.sandbox import vocabulary
+from woopra_pipeline.sandbox import texts, vocabulary
 from woopra_pipeline.sandbox.chance import BoolArray, Chance, FloatArray, IntArray, Which
 from woopra_pipeline.sandbox.settings import SandboxSettings
 from woopra_pipeline.woopra.log_days import end_of_log_day, log_days_between, start_of_log_day
@@ -25,6 +26,8 @@ DAY = 24 * HOUR
 
 KIND_BITS, VISIT_BITS, DAY_BITS = 2, 8, 14
 """A key: slot, day, number of the visit, kind of line, from the highest bits to the lowest."""
+VISIT, SIGN_IN, UPDATE, IMPORTED = range(4)
+"""The kinds: a visit, an identify line that belongs to one, a line that somebody imported."""
 COOKIE_BITS = 22
 """The low bits of a cookie tell the devices of one person apart."""
 PARTNER_BIT = 1 << 20
@@ -107,8 +110,11 @@ class People:
         return self._visits(np.tile(slots, len(days)), np.repeat(days, len(slots)))
 
     def of_cookies(self, cookies: IntArray, last_day: int) -> Visits:
-        """All visits with these cookies that start up to the UTC day `last_day`."""
-        cookies = np.unique(cookies)
+        """All visits with these cookies that start up to the UTC day `last_day`.
+
+        Cookies below zero belong to nobody here: they were only ever heard of in an import.
+        """
+        cookies = np.unique(cookies[cookies >= 0])
         person = cookies >> COOKIE_BITS
         shared = cookies[cookies >> DAY_BITS & 0b11 == _SHARED_DEVICE]
         persons = np.unique(person)
@@ -168,6 +174,33 @@ class People:
             keys, slot, day, person, day - born, number, cookie, login, is_bot,
             started_at, duration, actions, logged_at,
         )  # fmt: skip
+
+    def persons(self, slots: IntArray, day: int) -> IntArray:
+        """Who is in each slot on a UTC day."""
+        return self._person(slots, np.full(len(slots), day))[0]
+
+    def first_name(self, person: IntArray) -> IntArray:
+        """Each person's first name, as an index into the vocabulary's."""
+        return self.chance.below("first name", person, len(vocabulary.FIRST_NAMES))
+
+    def last_name(self, person: IntArray) -> IntArray:
+        """Each person's last name, as an index into the vocabulary's."""
+        return self.chance.below("last name", person, len(vocabulary.LAST_NAMES))
+
+    def emails(self, person: IntArray) -> pa.Array:
+        """The e-mail address of each person."""
+        return texts.join(
+            texts.pick(vocabulary.FIRST_NAMES_IN_ADDRESSES, self.first_name(person)),
+            ".",
+            texts.pick(vocabulary.LAST_NAMES_IN_ADDRESSES, self.last_name(person)),
+            ".",
+            texts.decimal(person),
+            "@example.com",
+        )
+
+    def ids(self, person: IntArray) -> pa.Array:
+        """The identifier each person has in the product."""
+        return texts.join("u-", texts.decimal(person + 1000))
 
     def city(self, person: IntArray) -> IntArray:
         """Where each person lives, as an index into the vocabulary's cities."""

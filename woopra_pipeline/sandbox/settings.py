@@ -11,7 +11,7 @@ from woopra_pipeline.errors import ConfigurationError
 FIRST_DAY = date(2026, 1, 1)
 """The first log day of a world unless its settings say otherwise."""
 
-WORLD_VERSION = 1
+WORLD_VERSION = 2
 """Raised whenever the same settings make another world than before."""
 
 
@@ -28,7 +28,7 @@ class SandboxSettings:
     people: int = 400
     first_day: date = FIRST_DAY
     days: int | None = None
-    identifiers: tuple[str, ...] = ("id", "email")
+    identifiers: tuple[str, ...] = ("id", "email", "phone")
 
     def __post_init__(self) -> None:
         if self.people < 1:

@@ -13,12 +13,23 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
+from woopra_pipeline.sandbox import texts
 from woopra_pipeline.sandbox.chance import IntArray, PidArray
 from woopra_pipeline.sandbox.identities import Identities, Profile
-from woopra_pipeline.sandbox.lines import VISIT, Entries, Lines
+from woopra_pipeline.sandbox.lines import Entries, Lines
 from woopra_pipeline.sandbox.log_days import make_entries
-from woopra_pipeline.sandbox.people import milliseconds
+from woopra_pipeline.sandbox.people import IMPORTED, VISIT, milliseconds
 from woopra_pipeline.woopra.log_days import end_of_log_day
+
+VISITS = pa.schema(
+    {
+        "pid": pa.string(),
+        "person": pa.int64(),
+        "started_at": pa.int64(),
+        "logged_at": pa.int64(),
+        "actions": pa.list_(pa.struct({"time": pa.int64(), "name": pa.string()})),
+    }
+)
 
 _ENTRIES_AT_ONCE = 100_000
 
@@ -39,8 +50,8 @@ class Truth:
 
     @cached_property
     def visits(self) -> pa.Table:
-        """The living visits: `pid`, `person` (a number), `started_at` and `logged_at` (UNIX ms),
-        `actions` (a list of `time` in UNIX ms and `name`, newest first).
+        """The living visits: `pid`, `person` (a number; NULL if imported), `started_at` and
+        `logged_at` (UNIX ms), `actions` (a list of `time` in UNIX ms and `name`, newest first).
         """
         visits = self.entries.take(self.entries.kind == VISIT)
         actions = self.lines.actions(visits.visits)
@@ -50,17 +61,34 @@ class Truth:
         times = pa.array(actions.time[newest_first])
         names = self.lines.action_names.take(pa.array(actions.kind[newest_first]))
         offsets = np.concatenate([[0], ends]).astype(np.int32)
-        return pa.table(
-            {
-                "pid": pa.array(visits.pid.astype(str)),
-                "person": visits.visits.person,
-                "started_at": visits.visits.started_at,
-                "logged_at": visits.logged_at,
-                "actions": pa.ListArray.from_arrays(
+        own = pa.table(
+            [
+                texts.pid_texts(visits.pid),
+                visits.visits.person,
+                visits.visits.started_at,
+                visits.logged_at,
+                pa.ListArray.from_arrays(
                     offsets, pa.StructArray.from_arrays([times, names], ["time", "name"])
                 ),
-            }
+            ],
+            VISITS,
         )
+        entries = self.entries.take((self.entries.kind == IMPORTED) & self.entries.is_visit)
+        imported = [self.lines.imports.line(key) for key in entries.key.tolist()]
+        others = pa.table(
+            [
+                texts.pid_texts(entries.pid),
+                pa.nulls(len(entries), pa.int64()),
+                pa.array([line.time for line in imported], pa.int64()),
+                entries.logged_at,
+                pa.array(
+                    [[{"time": t, "name": name} for t, name in line.actions] for line in imported],
+                    VISITS.field("actions").type,
+                ),
+            ],
+            VISITS,
+        )
+        return pa.concat_tables([own, others])
 
     @cached_property
     def profiles(self) -> dict[str, dict[str, object]]:
@@ -77,8 +105,8 @@ class Truth:
     def pids_of_people(self) -> dict[int, set[str]]:
         """Each person (a number) → the pids under which visits of theirs live."""
         pids: defaultdict[int, set[str]] = defaultdict(set)
-        visits = self.entries.visits
-        for person, pid in zip(visits.person.tolist(), self.entries.pid.tolist(), strict=True):
+        own = self.entries.take(self.entries.kind != IMPORTED)
+        for person, pid in zip(own.visits.person.tolist(), own.pid.tolist(), strict=True):
             pids[person].add(pid.decode())
         return dict(pids)
 
@@ -90,7 +118,7 @@ def truth_of(identities: Identities, lines: Lines, log_day: date) -> Truth:
     state = identities.state
     return Truth(
         log_day,
-        make_entries(lines.people, identities, key, logged_at, pid),
+        make_entries(lines, identities, key, logged_at, pid),
         lines,
         state.merge_count,
         state.deletion_count,

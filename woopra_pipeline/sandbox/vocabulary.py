@@ -3,7 +3,8 @@
 Each list becomes a table of JSON fragments from which the lines are put together.
 """
 
-from collections.abc import Iterable, Mapping
+import unicodedata
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import NamedTuple
@@ -12,6 +13,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import orjson
 import pyarrow as pa
+
+from woopra_pipeline.sandbox.texts import table
 
 
 class City(NamedTuple):
@@ -135,6 +138,16 @@ LAST_NAMES = (
     "Jansen", "Kowalska", "Lindqvist", "Moreau", "Nguyen", "O'Brien", "Papadopoulos", "Quist",
     "Rossi", "Ćorić", "Tanaka",
 )  # fmt: skip
+
+
+def _in_address(name: str) -> str:
+    letters = unicodedata.normalize("NFKD", name).lower()
+    return "".join(letter for letter in letters if letter.isascii() and letter.isalpha())
+
+
+FIRST_NAMES_IN_ADDRESSES: pa.Array = table(map(_in_address, FIRST_NAMES))
+LAST_NAMES_IN_ADDRESSES: pa.Array = table(map(_in_address, LAST_NAMES))
+
 COMPANIES: tuple[object, ...] = (
     "Acorn & Sons", "Blue Heron", 'The "Quoted" Company', "Dünen GmbH", "Empire of Tea", "Fjord",
     "株式会社サンプル", None, "Hill/Valley", "",
@@ -151,6 +164,21 @@ TRAITS: tuple[Mapping[str, object], ...] = (
     {"nickname": None},
 )
 """What a visit may tell about its visitor besides the usual."""
+
+_TEXT_FIELDS = (
+    *("continent", "country", "city", "timezone", "region", "post", "offset", "language"),
+    *("browser", "os", "device", "screen", "resolution", "ip", "org", "description", "method"),
+)
+BLANK_VISIT: Mapping[str, object] = {
+    **dict.fromkeys(_TEXT_FIELDS, ""),
+    **dict.fromkeys(("second", "minute", "hour_of_day", "duration", "number"), 0),
+    "lat": 0.0,
+    "lng": 0.0,
+    "referrer": {},
+    "date": "1970-01-01",
+    "time": 0,
+}
+"""What a line says of a visit that was none."""
 
 STANDARD_OFFSETS = np.array(
     [
@@ -185,8 +213,3 @@ def json_text(value: object) -> str:
 def members(fields: Mapping[str, object]) -> str:
     """The members of a JSON object without its braces, each followed by a comma."""
     return "".join(f"{json_text(key)}:{json_text(value)}," for key, value in fields.items())
-
-
-def table(fragments: Iterable[str]) -> pa.Array:
-    """An Arrow table of text fragments, to be picked from by index."""
-    return pa.array(fragments, pa.string())

@@ -2,7 +2,9 @@
 
 <directory>/<fingerprint of the settings>/
     export/YYYY-MM-DD.jsonl     the files of closed log days, made when they are first asked for
+    imports/YYYY-MM-DD.jsonl    what was imported over HTTP on that log day
     states/YYYY-MM-DD.msgpack   the identity system as that log day ended, every so many days
+    now                         how far the world's time has come, in UNIX ms
     lock                        held by the process that is making something
 """
 
@@ -10,30 +12,39 @@ import fcntl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
 from woopra_pipeline.clock import Clock, system_clock
+from woopra_pipeline.errors import ConfigurationError
 from woopra_pipeline.files import replacing
 from woopra_pipeline.sandbox.identities import Identities, State
+from woopra_pipeline.sandbox.imports import Imports, MalformedLineError, read_line
 from woopra_pipeline.sandbox.lines import Lines
 from woopra_pipeline.sandbox.log_days import LineKind, LoggedDay, file_of, live_through
-from woopra_pipeline.sandbox.people import People
+from woopra_pipeline.sandbox.people import SECOND, People, milliseconds
 from woopra_pipeline.sandbox.settings import SandboxSettings
 from woopra_pipeline.sandbox.truth import Truth, truth_of
-from woopra_pipeline.woopra.log_days import end_of_log_day, parse_log_day
+from woopra_pipeline.woopra.log_days import (
+    end_of_log_day,
+    log_day_at,
+    log_days_between,
+    parse_log_day,
+)
 
 DAYS_BETWEEN_STATES = 7
+ONE_DAY = timedelta(days=1)
 
 
 class Sandbox:
     """A world below `directory`, shared by every process that names the same one.
 
-    All methods may be called from several threads and processes at once. What they return
-    depends on the settings alone, never on the order in which days are asked for.
+    All methods may be called from several threads and processes at once. What they return depends
+    on the settings and on what was imported, never on the order in which days are asked for. The
+    world's time is the clock's, but never runs backwards: what was once seen, or imported, stays.
     """
 
     def __init__(
@@ -46,68 +57,135 @@ class Sandbox:
         self.settings = settings or SandboxSettings()
         self.clock = clock
         self.folder = directory / self.settings.fingerprint
-        self._people = People(self.settings)
-        self._lines = Lines(self._people)
+        people = People(self.settings)
+        self._imports = Imports(self.folder / "imports", people, self.settings.identifiers)
+        self._lines = Lines(people, self._imports)
         self._thread_lock = threading.RLock()
-        self._identities = self._new_identities(State())
+        self._identities = self._identities_from(State())
         self._next_day = self.settings.first_day
+        self._latest: LoggedDay | None = None
+
+    @property
+    def today(self) -> date:
+        """The log day whose file is growing."""
+        return log_day_at(datetime.fromtimestamp(self._now() / SECOND, UTC))
 
     def is_closed(self, log_day: date) -> bool:
-        """Whether the world has `log_day`, and it is over by the clock."""
-        number = (log_day - self.settings.first_day).days
-        in_world = number >= 0 and (self.settings.days is None or number < self.settings.days)
-        return in_world and end_of_log_day(log_day) <= self.clock()
+        """Whether the world has `log_day`, and it is over."""
+        return self._is_in_world(log_day) and log_day < self.today
 
     def export_file(self, log_day: date) -> Path | None:
         """The file of a closed log day, made now if need be; None if there is no such day."""
-        path = self.folder / "export" / f"{log_day}.jsonl"
         if not self.is_closed(log_day):
             return None
+        path = self.folder / "export" / f"{log_day}.jsonl"
         if not path.exists():
             with self._alone():
                 if not path.exists():
-                    day = self._live_through(log_day)
+                    self._move_time_to(milliseconds(end_of_log_day(log_day)))
+                    _, day = self._live_through(log_day)
                     with replacing(path) as temporary, temporary.open("wb") as file:
                         for piece in file_of(day, self._lines):
                             file.write(piece)
         return path
 
-    def line_counts(self, log_day: date) -> dict[LineKind, int]:
-        """How many lines of each kind the file of a log day has, whatever the clock says."""
+    def growing_file(self, log_day: date) -> bytes | None:
+        """The file of `log_day` as far as it is written, if that is `today`; None otherwise."""
         with self._alone():
-            return self._live_through(log_day).counts
+            if log_day != self.today or not self._is_in_world(log_day):
+                return None
+            now = self._now()
+            self._move_time_to(now)
+            _, day = self._live_through(log_day, until=now + 1)
+            return b"".join(file_of(day, self._lines))
+
+    def import_lines(self, body: bytes) -> int:
+        """Import every line of a request's body, durably, and return how many they are.
+
+        Raises `MalformedLineError` if there is one that cannot be imported; then none is.
+        """
+        with self._alone():
+            starts_at = self._lines.people.starts_at
+            at = max(milliseconds(self.clock()), self._time_so_far() + 1, starts_at)
+            lines = _lines_of(body)
+            for number, line in enumerate(lines, 1):
+                try:
+                    read_line(line, self.settings.identifiers, at)
+                except MalformedLineError as error:
+                    raise MalformedLineError(f"Line {number}: {error}") from error
+            self._move_time_to(at)
+            self._imports.append(at, lines)
+            return len(lines)
+
+    def line_counts(self, log_day: date) -> dict[LineKind, int]:
+        """How many lines of each kind the file of a log day has when it is closed."""
+        with self._alone():
+            _, day = self._live_through(log_day)
+            return day.counts
 
     def truth(self, log_day: date) -> Truth:
-        """What is true as `log_day` ends, whatever the clock says."""
+        """What is true when `log_day` ends; if it is yet to end, without what is yet to come."""
         with self._alone():
-            self._live_through(log_day)
-            return truth_of(self._identities, self._lines, log_day)
+            identities, _ = self._live_through(log_day)
+            return truth_of(identities, self._lines, log_day)
 
-    def _live_through(self, log_day: date) -> LoggedDay:
-        """Bring the identity system to the end of `log_day`, and say what that day logged."""
+    def _is_in_world(self, log_day: date) -> bool:
+        first, days = self.settings.first_day, self.settings.days
+        if days is None:
+            return log_day >= first
+        last_import = self._imports.last_log_day() or first
+        return first <= log_day <= max(first + timedelta(days=days - 1), last_import)
+
+    def _live_through(
+        self, log_day: date, until: int | None = None
+    ) -> tuple[Identities, LoggedDay]:
+        """Let the time pass up to the end of `log_day`, or the instant `until` (UNIX ms) on it.
+
+        Returns the identity system as it is then, and what the day logged.
+        """
+        if self._latest is not None and self._latest.log_day == log_day:
+            return self._identities, self._latest
+        first_open = max(self.today, self.settings.first_day)
+        self._advance_to(min(log_day, first_open))
+        if log_day < first_open:
+            return self._identities, self._live_through_next_day()
+        # Something may yet be imported: what is seen of these days must not be remembered.
+        identities = self._identities_from(_decoded(_encoded(self._identities.state)))
+        for day in log_days_between(first_open, log_day):
+            logged = live_through(self._lines, identities, day, until)
+        return identities, logged
+
+    def _advance_to(self, log_day: date) -> None:
+        """Bring the identity system to the beginning of `log_day`."""
         if log_day < self.settings.first_day:
-            raise ValueError(f"the world begins on {self.settings.first_day}, after {log_day}")
+            raise ConfigurationError(
+                f"The sandbox's world begins on {self.settings.first_day}: {log_day} is before it"
+            )
         latest = self._latest_state_before(log_day)
-        if self._next_day > log_day or latest >= self._next_day:
-            self._identities = self._new_identities(self._read_state(latest))
-            self._next_day = latest + timedelta(days=1)
-        while True:
-            today = self._next_day
-            day = live_through(self._people, self._lines, self._identities, today)
-            self._next_day = today + timedelta(days=1)
-            if (self._next_day - self.settings.first_day).days % DAYS_BETWEEN_STATES == 0:
-                self._write_state(today)
-            if today == log_day:
-                return day
+        if self._next_day > log_day or self._next_day <= latest:
+            self._identities = self._identities_from(self._read_state(latest))
+            self._next_day = latest + ONE_DAY
+            self._latest = None
+        while self._next_day < log_day:
+            self._live_through_next_day()
 
-    def _new_identities(self, state: State) -> Identities:
-        return Identities(self._people, self.settings.identifiers, state)
+    def _live_through_next_day(self) -> LoggedDay:
+        today = self._next_day
+        day = live_through(self._lines, self._identities, today)
+        self._next_day = today + ONE_DAY
+        self._latest = day
+        if (self._next_day - self.settings.first_day).days % DAYS_BETWEEN_STATES == 0:
+            self._write_state(today)
+        return day
+
+    def _identities_from(self, state: State) -> Identities:
+        return Identities(self._lines.people, self.settings.identifiers, state)
 
     def _latest_state_before(self, log_day: date) -> date:
         """The last log day before `log_day` with a state on disk; the day before the first one."""
         days = (parse_log_day(path.stem) for path in self._states.glob("*.msgpack"))
         earlier = (day for day in days if day < log_day)
-        return max(earlier, default=self.settings.first_day - timedelta(days=1))
+        return max(earlier, default=self.settings.first_day - ONE_DAY)
 
     @property
     def _states(self) -> Path:
@@ -116,15 +194,27 @@ class Sandbox:
     def _read_state(self, log_day: date) -> State:
         if log_day < self.settings.first_day:
             return State()
-        content = (self._states / f"{log_day}.msgpack").read_bytes()
-        return msgspec.msgpack.decode(content, type=State, dec_hook=_decode_array)
+        return _decoded((self._states / f"{log_day}.msgpack").read_bytes())
 
     def _write_state(self, log_day: date) -> None:
         path = self._states / f"{log_day}.msgpack"
         if not path.exists():
             with replacing(path) as temporary:
-                content = msgspec.msgpack.encode(self._identities.state, enc_hook=_encode_array)
-                temporary.write_bytes(content)
+                temporary.write_bytes(_encoded(self._identities.state))
+
+    def _now(self) -> int:
+        return max(milliseconds(self.clock()), self._time_so_far())
+
+    def _time_so_far(self) -> int:
+        try:
+            return int((self.folder / "now").read_text())
+        except FileNotFoundError:
+            return 0
+
+    def _move_time_to(self, instant: int) -> None:
+        if instant > self._time_so_far():
+            with replacing(self.folder / "now") as temporary:
+                temporary.write_text(str(instant))
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -133,6 +223,24 @@ class Sandbox:
         with self._thread_lock, (self.folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def _lines_of(body: bytes) -> list[str]:
+    try:
+        lines = [line for line in body.decode().split("\n") if line.strip()]
+    except UnicodeDecodeError as error:
+        raise MalformedLineError("The body is not UTF-8") from error
+    if not lines:
+        raise MalformedLineError("The body has no lines")
+    return lines
+
+
+def _encoded(state: State) -> bytes:
+    return msgspec.msgpack.encode(state, enc_hook=_encode_array)
+
+
+def _decoded(content: bytes) -> State:
+    return msgspec.msgpack.decode(content, type=State, dec_hook=_decode_array)
 
 
 def _encode_array(value: object) -> bytes:
