@@ -28,7 +28,7 @@ NEVER = (1 << 63) - 1
 COOKIE = "cookie"
 
 
-class Span(msgspec.Struct, frozen=True):
+class Span(msgspec.Struct, frozen=True, array_like=True):
     """The visits of a cookie first logged in `since <= instant < until`, in UNIX ms."""
 
     cookie: int
@@ -36,7 +36,7 @@ class Span(msgspec.Struct, frozen=True):
     until: int
 
 
-class Profile(msgspec.Struct):
+class Profile(msgspec.Struct, array_like=True):
     """One life of a pid: it starts when something is known under it and ends with its deletion.
 
     `cookies` are those that log here now, and since when; `past` the visits it kept of cookies
@@ -68,14 +68,14 @@ class Profile(msgspec.Struct):
         self.logged_at = np.concatenate([self.logged_at, logged_at])
 
 
-class SignIn(msgspec.Struct):
+class SignIn(msgspec.Struct, array_like=True):
     """From when a browser tells who uses it, in UNIX ms."""
 
     email_at: int = NEVER
     id_at: int = NEVER
 
 
-class State(msgspec.Struct):
+class State(msgspec.Struct, array_like=True):
     """All the identity system knows at one instant; what a snapshot on disk holds."""
 
     profiles: list[Profile] = []
@@ -212,17 +212,23 @@ class Identities:
         profile.add(np.array(keys, np.int64), np.full(len(keys), at, np.int64))
         self.storing[profile.serial] = profile
 
-    def remember_histories(self, cookies: Iterable[int]) -> None:
-        """Make the visits of many cookies at once, since they are likely to be needed."""
-        wanted = sorted(set(cookies).difference(self._histories))
-        if not wanted:
-            return
-        visits = self.people.of_cookies(np.array(wanted, np.int64), self._last_utc_day)
-        order = np.lexsort((visits.key, visits.logged_at, visits.cookie))
-        cookie, key, logged_at = visits.cookie[order], visits.key[order], visits.logged_at[order]
-        bounds = np.searchsorted(cookie, wanted), np.searchsorted(cookie, wanted, "right")
-        for one, start, stop in zip(wanted, *bounds, strict=True):
-            self._histories[one] = key[start:stop], logged_at[start:stop]
+    def expect_merges(self, told: Iterable[tuple[int, dict[str, str]]]) -> None:
+        """Prepare for what may be told today, a cookie and identifiers at a time.
+
+        Nothing depends on it but the time that merges take.
+        """
+        cookies: set[int] = set()
+        day_end = self._day_start + 25 * HOUR
+        for at, serial in self.state.scheduled:
+            if at < day_end:
+                cookies.update(span.cookie for span in self.state.profiles[serial].spans)
+        for cookie, identifiers in told:
+            found = [self.by_identifier.get(identifier) for identifier in identifiers.items()]
+            for profile in (self.by_cookie.get(cookie), *found):
+                if profile is not None:
+                    cookies.update(span.cookie for span in profile.spans)
+            cookies.add(cookie)
+        self._remember_histories(cookies)
 
     def change_pids_due(self, before: int) -> None:
         """Give the profiles another pid whose scheduled time is before the instant `before`."""
@@ -293,10 +299,10 @@ class Identities:
 
     def _kill(self, at: int, profile: Profile, survivor: Profile | None) -> IntArray:
         """End a profile's life and return the entries it held, in the order they were logged."""
-        logged_today = (profile.logged_at >= self._day_start) & (profile.logged_at < at)
-        if logged_today.any():
-            logged = profile.keys[logged_today], profile.logged_at[logged_today]
-            self.cut_short.append((profile.pid, *logged))
+        if profile.serial in self.storing:
+            today = (profile.logged_at >= self._day_start) & (profile.logged_at < at)
+            self.cut_short.append((profile.pid, profile.keys[today], profile.logged_at[today]))
+            del self.storing[profile.serial]
         for cookie in profile.cookies:
             self.previous_pids[cookie].append((at, profile.pid))
         self.deletions.append(Deletion(at, profile.pid, survivor.pid if survivor else None))
@@ -312,7 +318,7 @@ class Identities:
         return keys
 
     def _entries(self, profile: Profile, at: int) -> IntArray:
-        self.remember_histories(span.cookie for span in profile.spans)
+        self._remember_histories(span.cookie for span in profile.spans)
         keys, logged_at = [profile.keys], [profile.logged_at]
         for span in profile.spans:
             key, logged = self._histories[span.cookie]
@@ -321,6 +327,18 @@ class Identities:
             logged_at.append(logged[start:stop])
         key = np.concatenate(keys)
         return key[np.lexsort((key, np.concatenate(logged_at)))]
+
+    def _remember_histories(self, cookies: Iterable[int]) -> None:
+        """Make the visits of these cookies, all at once."""
+        wanted = sorted(set(cookies).difference(self._histories))
+        if not wanted:
+            return
+        visits = self.people.of_cookies(np.array(wanted, np.int64), self._last_utc_day)
+        order = np.lexsort((visits.key, visits.logged_at, visits.cookie))
+        cookie, key, logged_at = visits.cookie[order], visits.key[order], visits.logged_at[order]
+        bounds = np.searchsorted(cookie, wanted), np.searchsorted(cookie, wanted, "right")
+        for one, start, stop in zip(wanted, *bounds, strict=True):
+            self._histories[one] = key[start:stop], logged_at[start:stop]
 
     def _log_again(self, at: int, key: int, survivor: Profile, keys: IntArray) -> None:
         """Schedule what the killed profiles held, and now and then what disturbs it."""

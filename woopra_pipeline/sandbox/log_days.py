@@ -181,13 +181,22 @@ def _let_happen(
     people = lines.people
     caused = [key if what != _IS_IMPORTED else 0 for _, what, key in happenings]
     visits = people.describe(np.array(caused, np.int64))
-    visitors = zip(
-        visits.cookie.tolist(),
-        visits.login.tolist(),
-        visits.logged_at.tolist(),
-        people.emails(visits.person).to_pylist(),
-        people.ids(visits.person).to_pylist(),
-        strict=True,
+    visitors = list(
+        zip(
+            visits.cookie.tolist(),
+            visits.login.tolist(),
+            visits.logged_at.tolist(),
+            people.emails(visits.person).to_pylist(),
+            people.ids(visits.person).to_pylist(),
+            strict=True,
+        )
+    )
+    identities.expect_merges(
+        (cookie, {"email": email, "id": own_id})
+        for (at, what, _), (cookie, login, _, email, own_id) in zip(
+            happenings, visitors, strict=True
+        )
+        if what == _SIGNS_IN and not _tells_all(identities.state.sign_ins.get(login), at)
     )
     for (at, what, key), (cookie, login, logged_at, email, own_id) in zip(
         happenings, visitors, strict=True
@@ -219,6 +228,10 @@ def _import(imports: Imports, identities: Identities, log_day: date, number: int
         keys_of[identities.survivor_of(profile).serial].append(key)
     for serial, some in keys_of.items():
         identities.log(request.at, identities.state.profiles[serial], some)
+
+
+def _tells_all(sign_in: SignIn | None, at: int) -> bool:
+    return sign_in is not None and max(sign_in.email_at, sign_in.id_at) <= at
 
 
 def _tell(luck: float, at: int, sign_in: SignIn, email: str, own_id: str) -> dict[str, str]:

@@ -10,7 +10,9 @@
 
 import fcntl
 import threading
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -36,6 +38,9 @@ from woopra_pipeline.woopra.log_days import (
 )
 
 DAYS_BETWEEN_STATES = 7
+DAYS_BETWEEN_OLD_STATES = 28
+DAYS_WITH_MORE_STATES = 28
+WRITERS = 2
 ONE_DAY = timedelta(days=1)
 
 
@@ -78,16 +83,28 @@ class Sandbox:
         """The file of a closed log day, made now if need be; None if there is no such day."""
         if not self.is_closed(log_day):
             return None
-        path = self.folder / "export" / f"{log_day}.jsonl"
+        path = self._path_of(log_day)
         if not path.exists():
-            with self._alone():
-                if not path.exists():
-                    self._move_time_to(milliseconds(end_of_log_day(log_day)))
-                    _, day = self._live_through(log_day)
-                    with replacing(path) as temporary, temporary.open("wb") as file:
-                        for piece in file_of(day, self._lines):
-                            file.write(piece)
+            self.make_files(log_day, log_day)
         return path
+
+    def make_files(self, first: date, last: date) -> None:
+        """Make the files of the closed log days from `first` to `last`, where there are none.
+
+        One thread lives through the days while others write what they leave in the log.
+        """
+        with self._alone(), ThreadPoolExecutor(WRITERS) as writers:
+            being_written: deque[Future[None]] = deque()
+            for log_day in log_days_between(first, last):
+                if not self.is_closed(log_day) or self._path_of(log_day).exists():
+                    continue
+                self._move_time_to(milliseconds(end_of_log_day(log_day)))
+                _, day = self._live_through(log_day)
+                being_written.append(writers.submit(self._write_file, day))
+                if len(being_written) > WRITERS:
+                    being_written.popleft().result()
+            for file in being_written:
+                file.result()
 
     def growing_file(self, log_day: date) -> bytes | None:
         """The file of `log_day` as far as it is written, if that is `today`; None otherwise."""
@@ -128,6 +145,14 @@ class Sandbox:
         with self._alone():
             identities, _ = self._live_through(log_day)
             return truth_of(identities, self._lines, log_day)
+
+    def _path_of(self, log_day: date) -> Path:
+        return self.folder / "export" / f"{log_day}.jsonl"
+
+    def _write_file(self, day: LoggedDay) -> None:
+        with replacing(self._path_of(day.log_day)) as temporary, temporary.open("wb") as file:
+            for piece in file_of(day, self._lines):
+                file.write(piece)
 
     def _is_in_world(self, log_day: date) -> bool:
         first, days = self.settings.first_day, self.settings.days
@@ -201,6 +226,11 @@ class Sandbox:
         if not path.exists():
             with replacing(path) as temporary:
                 temporary.write_bytes(_encoded(self._identities.state))
+            for path in self._states.glob("*.msgpack"):
+                age = (log_day - parse_log_day(path.stem)).days
+                number = (parse_log_day(path.stem) - self.settings.first_day).days + 1
+                if age > DAYS_WITH_MORE_STATES and number % DAYS_BETWEEN_OLD_STATES:
+                    path.unlink()
 
     def _now(self) -> int:
         return max(milliseconds(self.clock()), self._time_so_far())
