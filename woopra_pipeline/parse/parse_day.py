@@ -13,14 +13,14 @@ from woopra_pipeline.errors import ParsedDayError
 from woopra_pipeline.files import remove, sync
 from woopra_pipeline.parse.chunks import whole_lines
 from woopra_pipeline.parse.lines import BYTE_ORDER_MARK
-from woopra_pipeline.parse.parsed_days import ParsedDay, find_parsed_day, write_manifest
+from woopra_pipeline.parse.parsed_days import MANIFEST_NAME, ParsedDay, find_parsed_day, write_manifest
 from woopra_pipeline.parse.parts import Part, write_part
 from woopra_pipeline.parse.workers import Job, write_parts
 
 PARSER_VERSION = 1
 """To be raised whenever the same bytes would give other rows: all days are then parsed again."""
 
-CHUNK_BYTES = 8 << 20
+CHUNK_BYTES = 16 << 20
 """How many bytes of a file become one part."""
 
 WORTH_WORKERS_BYTES = 32 << 20
@@ -74,9 +74,9 @@ def _current(parsed_folder: Path, log_day: date) -> ParsedDay | None:
 
 
 def _remove_others(day_folder: Path, current: ParsedDay | None) -> None:
-    """Remove the folders that no manifest names: what took its place long ago, or never did."""
+    """Remove what no manifest names: files that were replaced, or that a killed parse left."""
     for path in day_folder.iterdir():
-        if path.is_dir() and (current is None or path != current.folder):
+        if path.name != MANIFEST_NAME and (current is None or path != current.folder):
             remove(path)
 
 

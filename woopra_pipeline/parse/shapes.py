@@ -29,7 +29,7 @@ from woopra_pipeline.parse.lines import (
 )
 from woopra_pipeline.tables import Column, ColumnType
 
-SAMPLED_LINES = 256
+SAMPLED_LINES = 100
 MOST_UNKNOWN_KEYS = 100
 
 ABSENT = Raw()

@@ -1,0 +1,168 @@
+"""Reading many lines at once says of each line what `parse_line` says of it alone."""
+
+import gc
+import io
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from woopra_pipeline.parse import chunks, shapes
+from woopra_pipeline.parse.chunks import ParsedChunk, parse_chunk, whole_lines
+from woopra_pipeline.parse.lines import (
+    BlankLine,
+    DeleteLine,
+    Line,
+    RejectedLine,
+    VisitLine,
+    parse_line,
+)
+from woopra_pipeline.tables import PARSED_TABLES
+from woopra_pipeline_tests.parse.odd_lines import lines
+
+DAY = date(2026, 3, 5)
+Rows = dict[str, list[dict[str, Any]]]
+
+
+def rows_of(parsed: ParsedChunk) -> Rows:
+    return {name: table.to_pylist() for name, table in parsed.tables.items()}
+
+
+def expected_rows(all_lines: Iterable[bytes], first_line: int = 1) -> Rows:
+    """The rows of all tables, one line after another."""
+    rows: Rows = {table.name: [] for table in PARSED_TABLES}
+    for number, line in enumerate(all_lines, first_line):
+        place = {"log_day": DAY, "log_line": number}
+        match parse_line(line):
+            case VisitLine(line_type, pid, columns, properties, actions):
+                rows["visits_log"].append({**place, "type": line_type, "pid": pid, **columns})
+                for index, action in enumerate(actions):
+                    rows["actions_log"].append(
+                        {**place, "action_index": index, "pid": pid, **action}
+                    )
+                for key, value in properties.items():
+                    rows["properties_log"].append({**place, "pid": pid, "key": key, "value": value})
+            case DeleteLine(pid, new_id, extra):
+                rows["deletes_log"].append({**place, "pid": pid, "new_id": new_id, "extra": extra})
+            case RejectedLine(reason, raw):
+                rows["rejected_lines_log"].append({**place, "reason": reason, "raw": raw})
+            case BlankLine():
+                pass
+    return rows
+
+
+@given(st.text("ab\n").map(str.encode), st.integers(1, 8))
+def test_a_stream_is_cut_where_lines_end(file: bytes, size: int) -> None:
+    pieces = list(whole_lines(io.BytesIO(file), size))
+    assert b"".join(pieces) == file
+    assert all(piece.endswith(b"\n") for piece in pieces[:-1])
+    longest_line = max(map(len, file.splitlines(keepends=True)), default=0)
+    assert all(0 < len(piece) < size + longest_line for piece in pieces)
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(
+    st.lists(lines(), max_size=8),
+    st.sampled_from(["", "\n"]),
+    st.sampled_from([1, 2, 100]),
+    st.sampled_from([1, 300, 1 << 19]),
+)
+def test_every_cell_is_what_parse_line_says(
+    all_lines: list[bytes], end: str, sampled_lines: int, batch_bytes: int
+) -> None:
+    chunk = b"\n".join(all_lines) + end.encode()
+    with (
+        patch.object(shapes, "SAMPLED_LINES", sampled_lines),
+        patch.object(chunks, "BATCH_BYTES", batch_bytes),
+    ):
+        parsed = parse_chunk(chunk, DAY, first_line=7)
+    physical_lines = chunk.split(b"\n")
+    if not physical_lines[-1]:
+        physical_lines.pop()
+    assert rows_of(parsed) == expected_rows(physical_lines, first_line=7)
+    blank = [line for line in physical_lines if isinstance(parse_line(line), BlankLine)]
+    assert (parsed.line_count, parsed.blank_count) == (len(physical_lines), len(blank))
+    for table in PARSED_TABLES:
+        assert parsed.tables[table.name].schema == table.arrow_schema
+
+
+SYSTEMATIC = {
+    "an unknown field": (b'{"type":"visit","pid":"a","new":[1, {"a" : 2}],"A b":null}', 0),
+    "an unknown field of the referrer": (
+        b'{"type":"visit","pid":"a","referrer":{"domain":"x","url":"u"}}',
+        0,
+    ),
+    "an unknown field of the actions": (b'{"type":"visit","pid":"a","actions":[{"new":{}}]}', 0),
+    "an unknown field of deletes": (b'{"type":"delete","pid":"a","new_id":"b","time":1}', 0),
+    "an unknown field of an odd name": (rb'{"type":"visit","pid":"a","a\"b":1}', 1000),
+    "numbers in a text column": (b'{"type":"visit","pid":"a","post":1.50,"os":[ 1 ]}', 0),
+    "values a column cannot hold": (b'{"type":"visit","pid":"a","duration":1.0,"lat":"1"}', 0),
+    "flat referrer fields": (
+        b'{"type":"visit","pid":"a","referrer":{"url":"u"},"referrerurl":"f","referrertype":5}',
+        0,
+    ),
+    "white space everywhere": (
+        b' { "type" : "visit" , "pid" : "a" , "visitor" : { "a" : [ 1 ] } , "actions" : [ ] } \r',
+        0,
+    ),
+    "characters beyond ASCII": (
+        '{"type":"visit","pid":"é","visitor":{"ü":"\U0001f600"}}'.encode(),
+        0,
+    ),
+    "keys twice": (b'{"type":"visit","pid":"a","visitor":{"a":1,"a":2},"city":"x","city":"y"}', 0),
+    "old deletes": (b'{"type":"system","method":"delete","pid":"a"}', 1000),
+    "times out of range": (b'{"type":"visit","pid":"a","time":253402300800000}', 1000),
+    "lone surrogates": (rb'{"type":"visit","pid":"a","visitor":{"a":"\ud800"}}', 1000),
+}
+
+
+@pytest.mark.parametrize(("line", "one_by_one"), SYSTEMATIC.values(), ids=SYSTEMATIC.keys())
+def test_what_is_common_in_a_file_is_read_fast(
+    line: bytes, one_by_one: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed_alone = []
+
+    def counting_parse_line(line: bytes) -> Line:
+        parsed_alone.append(line)
+        return parse_line(line)
+
+    monkeypatch.setattr(chunks, "parse_line", counting_parse_line)
+    parsed = parse_chunk(b"\n".join([line] * 1000), DAY, first_line=1)
+    assert len(parsed_alone) == one_by_one
+    assert rows_of(parsed) == expected_rows([line] * 1000)
+
+
+@pytest.mark.parametrize("depth", [100, 900, 990, 1000, 2000, 50_000])
+@pytest.mark.parametrize("frames", [0, 500])
+def test_nesting_does_not_depend_on_the_call_stack(depth: int, frames: int) -> None:
+    deep = b'{"a":' * depth + b"[ 1]" + b"}" * depth
+    all_lines = [
+        b'{"type":"visit","pid":"a","visitor":%b}' % deep,
+        b'{"type":"visit","pid":"a","actions":[{"properties":%b}]}' % deep,
+        b'{"type":"visit","pid":"a","new":%b,"city":%b}' % (deep, deep),
+        b'{"type":"delete","pid":"a","new":%b}' % deep,
+        deep[1:],
+    ]
+
+    def parse_below(frames: int) -> ParsedChunk:
+        return parse_below(frames - 1) if frames else parse_chunk(b"\n".join(all_lines), DAY, 1)
+
+    parsed = parse_below(frames)
+    assert rows_of(parsed) == expected_rows(all_lines)
+    assert parsed.tables["rejected_lines_log"].num_rows == 1
+
+
+def test_garbage_collection_is_as_it_was_before() -> None:
+    assert gc.isenabled()
+    parse_chunk(b"", DAY, 1)
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        parse_chunk(b"", DAY, 1)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

@@ -1,0 +1,83 @@
+"""Worker processes end with what they were started for, and say why when they fail."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from woopra_pipeline.errors import ParsedDayError
+from woopra_pipeline.parse.parts import Part
+from woopra_pipeline.parse.workers import Job, write_parts
+
+LINE = b'{"type":"visit","pid":"a"}\n'
+
+
+def job(folder: Path, number: int) -> Job:
+    return Part(date(2026, 3, 5), number, number + 1, str(folder)), LINE
+
+
+def running_workers() -> list[int]:
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text()
+    return [int(child) for child in children.split()]
+
+
+def test_parts_come_back_in_their_order_and_no_worker_stays(tmp_path: Path) -> None:
+    before = running_workers()
+    written = write_parts((job(tmp_path, number) for number in range(20)), processes=3)
+    assert [part.line_count for part in written] == [1] * 20
+    assert [f"visits_log-{number:05}.parquet" for number in range(20)] == [
+        next(name for name in part.files if name.startswith("visits_log")) for part in written
+    ]
+    assert running_workers() == before
+
+
+def test_files_that_cannot_be_written_are_an_os_error(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="missing"):
+        write_parts([job(tmp_path / "missing", 0)], processes=1)
+
+
+def test_a_worker_that_dies_is_reported(tmp_path: Path) -> None:
+    before = running_workers()
+
+    def jobs() -> Iterator[Job]:
+        for worker in set(running_workers()) - set(before):
+            os.kill(worker, signal.SIGKILL)
+        yield job(tmp_path, 0)
+
+    with pytest.raises(ParsedDayError, match=r"status -9.*parse the day again"):
+        write_parts(jobs(), processes=2)
+    assert running_workers() == before
+
+
+def test_an_error_while_jobs_are_read_ends_the_workers(tmp_path: Path) -> None:
+    before = running_workers()
+
+    def jobs() -> Iterator[Job]:
+        yield job(tmp_path, 0)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_parts(jobs(), processes=2)
+    assert running_workers() == before
+
+
+def test_a_worker_ends_when_its_parent_is_gone() -> None:
+    program = "from woopra_pipeline.parse.workers import serve; serve()"
+    worker = subprocess.run([sys.executable, "-c", program], input=b"", timeout=60, check=False)
+    assert worker.returncode == 0
+
+
+def test_workers_import_the_parser_only() -> None:
+    program = (
+        "import sys, woopra_pipeline.parse.workers; "
+        "print([name for name in ('dagster', 'duckdb', 'httpx') if name in sys.modules])"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, timeout=60, check=True
+    )
+    assert printed.stdout == b"[]\n"
