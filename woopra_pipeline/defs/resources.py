@@ -53,6 +53,9 @@ class WoopraResource(ConfigurableResource["WoopraResource"]):
     import_content_type: str = Field(
         WoopraSettings.import_content_type, description="Content type of imports."
     )
+    import_gzip: bool = Field(
+        WoopraSettings.import_gzip, description="Whether imports are sent compressed."
+    )
     project_parameter: str = Field(
         WoopraSettings.project_parameter, description="Query parameter that names the project."
     )

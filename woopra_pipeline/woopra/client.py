@@ -4,6 +4,7 @@ Downloads are repeated until they came whole or the attempts are used up. An imp
 and the caller told what is known of it, because sending twice means having it twice.
 """
 
+import gzip
 import logging
 import time
 from codecs import BOM_UTF8
@@ -188,20 +189,28 @@ class WoopraClient:
         """
         return self._retrying(log_day, {self.settings.position_parameter: str(position)}, consume)
 
-    def post_import(self, body: bytes) -> ImportAttempt:
+    def post_import(
+        self, body: bytes, before_sending: Callable[[], None] = lambda: None
+    ) -> ImportAttempt:
         """Send `body`, line-separated JSON, to the import: one attempt, never repeated.
 
+        `before_sending` is called when the budget has a place for it, before any of it leaves.
         Returns what is known of it, whatever that is; raises `RateBudgetSpentError`, with nothing
         sent, if the budget has no place for it.
         """
         settings = self.settings
+        headers = {"Content-Type": settings.import_content_type}
+        if settings.import_gzip:
+            headers["Content-Encoding"] = "gzip"
+            body = gzip.compress(body, mtime=0)
         self._take_from_budget()
+        before_sending()
         try:
             with self._http.stream(
                 settings.import_method,
                 settings.url(settings.import_path),
                 params={settings.project_parameter: settings.project},
-                headers={"Content-Type": settings.import_content_type},
+                headers=headers,
                 content=body,
             ) as response:
                 return ImportAttempt(
@@ -322,22 +331,14 @@ class WoopraClient:
 
     def _retry_after(self, response: httpx.Response) -> float:
         """The seconds the service asks to wait; 0 if it does not, or not in a legible way."""
-        text = response.headers.get("retry-after", "").strip()
         now = self._clock()
-        if text.isdecimal():
-            seconds = float(text)
-        else:
-            try:
-                until = parsedate_to_datetime(text)
-            except ValueError:
-                return 0.0
-            seconds = (until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds()
+        seconds = retry_after_seconds(response.headers, now) or 0.0
         if seconds > self.settings.longest_retry_after:
             raise ServiceUnavailableError(
                 f"Woopra ({self.settings.host}) asks to wait until {_later(now, seconds)} "
                 f"(status {response.status_code}): try again then"
             )
-        return max(seconds, 0.0)
+        return seconds
 
     def _excerpt(self, response: httpx.Response) -> str:
         text = " ".join(_text_at_hand(response, LARGEST_EXCERPT).split())
@@ -357,6 +358,21 @@ class WoopraClient:
     def _take_from_budget(self) -> None:
         if self._budget is not None:
             self._budget.take()
+
+
+def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
+    """The seconds, at least 0, that an answer asks to wait; None if it does not, or illegibly.
+
+    `headers` are by lower-case name.
+    """
+    text = headers.get("retry-after", "").strip()
+    if text.isdecimal():
+        return float(text)
+    try:
+        until = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max((until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds(), 0.0)
 
 
 def _failure(state: RetryCallState) -> AttemptFailedError:

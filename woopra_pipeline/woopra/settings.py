@@ -27,6 +27,8 @@ class WoopraSettings:
     import_path: str = "logs/import"
     import_method: str = "POST"
     import_content_type: str = "text/plain; charset=utf-8"
+    import_gzip: bool = False
+    """Whether imports are sent compressed."""
     project_parameter: str = "website"
     file_parameter: str = "file"
     position_parameter: str = "pos"
