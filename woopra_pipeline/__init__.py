@@ -2,11 +2,12 @@
 
 The packages, from the ground up; each imports only from what stands above it in this list:
 
-- `errors`, `clock`, `data_directory`, `files`, `tables`: what all packages share
+- `errors`, `clock`, `data_directory`, `files`, `locks`, `tables`: what all packages share
 - `woopra`: the service: its HTTP API, its rate budget, its calendar of log days
 - `archive`: the day files as they were downloaded, byte for byte
 - `parse`: a day file into Arrow tables and Parquet
 - `model`: the parsed days into `woopra.duckdb`
+- `imports`: import sources into batches, batches into Woopra, each line exactly once
 - `sandbox`: an embedded Woopra to develop and demonstrate against
 - `defs`: all of Dagster, thin
 - `definitions`, `cli`: what Dagster loads and what is typed in a terminal

@@ -4,6 +4,8 @@ raw/YYYY-MM-DD/       the archive: downloaded day files, byte for byte, and thei
 parsed/YYYY-MM-DD/    the day's Parquet files and their manifest
 model/                the private build of the model; only its one writer opens it
 woopra.duckdb         the published model: open it read-only at any time
+imports/              import sources, the batches made of them, and the ledger
+imports.duckdb        what was imported, published: open it read-only at any time
 sandbox/              the embedded Woopra's world
 dagster/              Dagster's runs and events
 """
@@ -45,6 +47,16 @@ class DataDirectory:
     def published_model(self) -> Path:
         """The DuckDB file readers open."""
         return self.root / "woopra.duckdb"
+
+    @property
+    def imports(self) -> Path:
+        """Import sources, batches and ledger."""
+        return self.root / "imports"
+
+    @property
+    def published_imports(self) -> Path:
+        """The DuckDB file that says what was imported."""
+        return self.root / "imports.duckdb"
 
     @property
     def sandbox(self) -> Path:

@@ -11,7 +11,9 @@
     │   └── ServiceUnavailableError    unreachable, 5xx, 429 or a broken body, after all retries
     ├── ArchiveError               an archived day is missing or damaged
     ├── ParsedDayError             a parsed day is missing or damaged
-    └── ModelError                 the model is missing, held by another process or damaged
+    ├── ModelError                 the model is missing, held by another process or damaged
+    ├── SourceError                an import source is missing or cannot be run
+    └── LedgerError                the import ledger is held by another process or damaged
 
 Nothing here may carry a secret: messages name the project and the URL without its credentials.
 """
@@ -63,3 +65,11 @@ class ParsedDayError(PipelineError):
 
 class ModelError(PipelineError):
     """The model is missing, held by another process, or damaged."""
+
+
+class SourceError(PipelineError):
+    """An import source is missing, cannot be run, or returns columns that mean nothing."""
+
+
+class LedgerError(PipelineError):
+    """The import ledger, or a source in it, is held by another process, damaged or misused."""

@@ -2,7 +2,8 @@
 
 The parser's Arrow schemas, the model's DDL, the comments in the database and the column metadata
 in Dagster all derive from the `Table` objects below. `PARSED_TABLES` are what a day file becomes,
-one set of Parquet files a day; `MODEL_TABLES` are what users query in `woopra.duckdb`.
+one set of Parquet files a day; `MODEL_TABLES` are what users query in `woopra.duckdb`, and
+`IMPORT_TABLES` in `imports.duckdb`.
 """
 
 from dataclasses import dataclass
@@ -326,3 +327,52 @@ MODEL_TABLES = (
     LOG_DAYS,
     REJECTED_LINES,
 )
+
+_IMPORT_OUTCOME = (
+    _required(
+        "state",
+        _T.VARCHAR,
+        "planned, sending, accepted, rejected, unknown (it may have been imported) or superseded "
+        "(an unknown profile update that a later one made void)",
+    ),
+    _required("is_dry_run", _T.BOOLEAN, "Whether it was only made to be looked at"),
+    _required("attempts", _T.INTEGER, "How often it was sent"),
+    Column("status", _T.INTEGER, "HTTP status of the last answer; NULL if none came"),
+    Column("reason", _T.VARCHAR, "Why it is in this state, unless that is plain"),
+    _required("planned_at", _T.TIMESTAMPTZ, "When it was made"),
+    Column("sent_at", _T.TIMESTAMPTZ, "When it was sent last"),
+    Column("settled_at", _T.TIMESTAMPTZ, "When it came to be accepted, rejected or unknown"),
+)
+
+IMPORTS = Table(
+    "imports",
+    "Import batches: what is sent in one request",
+    (
+        _required("batch", _T.BIGINT, "Number of the batch"),
+        _required("source", _T.VARCHAR, "Name of the import source"),
+        _required("shape", _T.VARCHAR, "visits, events or profiles"),
+        _required("log_day", _T.DATE, "Day that was imported (Pacific calendar)"),
+        _required("line_count", _T.BIGINT, "Lines in the batch"),
+        _required("byte_count", _T.BIGINT, "Size of its lines in bytes, uncompressed"),
+        *_IMPORT_OUTCOME,
+        Column("answer", _T.VARCHAR, "Text of the last answer"),
+        _required("path", _T.VARCHAR, "File that holds its lines, below the data directory"),
+    ),
+)
+
+IMPORT_LINES = Table(
+    "import_lines",
+    "Lines of the import batches, and rows of import sources that no line could be made of",
+    (
+        _required("line_key", _T.VARCHAR, "SHA-256 of the line, its first 32 digits"),
+        Column("batch", _T.BIGINT, "Batch it is in; NULL: set aside before anything was sent"),
+        Column("line_number", _T.BIGINT, "1-based line in the batch's file"),
+        _required("source", _T.VARCHAR, "Name of the import source"),
+        _required("shape", _T.VARCHAR, "visits, events or profiles"),
+        _required("log_day", _T.DATE, "Day that was imported (Pacific calendar)"),
+        *_IMPORT_OUTCOME,
+        _required("line", _T.VARCHAR, "The line's JSON; where none could be made, the row's"),
+    ),
+)
+
+IMPORT_TABLES = (IMPORTS, IMPORT_LINES)

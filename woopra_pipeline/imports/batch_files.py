@@ -1,0 +1,145 @@
+"""Batch files: the lines of a batch, one after another, zstd.
+
+    imports/batches/SOURCE/YYYY-MM-DD/<plan>/00000.jsonl.zst
+
+A plan's folder counts from the moment the ledger names its files, and not before (R9).
+"""
+
+import secrets
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+
+from woopra_pipeline.data_directory import DataDirectory
+from woopra_pipeline.errors import LedgerError
+from woopra_pipeline.files import remove, sync
+from woopra_pipeline.imports.settings import ImportSettings
+
+COMPRESSION_LEVEL = 3
+LARGEST_QUEUE = 4
+
+
+@dataclass(frozen=True)
+class BatchFile:
+    """A file on disk: its path below the data directory, its lines and their bytes."""
+
+    path: str
+    line_count: int
+    byte_count: int
+
+
+class BatchWriter:
+    """Cuts lines into batches and writes their files, in a thread; a context manager.
+
+    If the block raises, or nothing was written, nothing is left behind.
+    """
+
+    def __init__(
+        self, directory: DataDirectory, source: str, log_day: date, settings: ImportSettings
+    ) -> None:
+        self._root = directory.root
+        self._folder = day_folder(directory, source, log_day) / secrets.token_hex(6)
+        self._settings = settings
+        self._lines: list[bytes] = []
+        self._byte_count = 0
+        self.line_count = 0
+        self._files: list[BatchFile] = []
+        self._writing: deque[Future[None]] = deque()
+        self._thread = ThreadPoolExecutor(1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._thread.shutdown(cancel_futures=exception is not None)
+        if exception is not None:
+            remove(self._folder)
+
+    def place(self, line: bytes) -> tuple[int, int]:
+        """Where a line would come next: the 0-based number of its file, and its place there."""
+        if self._lines and (
+            len(self._lines) >= self._settings.lines_per_batch
+            or self._byte_count + len(line) >= self._settings.bytes_per_batch
+        ):
+            self._write()
+        return len(self._files), len(self._lines)
+
+    def add(self, line: bytes) -> None:
+        """Put a line in its place."""
+        self._lines.append(line)
+        self._byte_count += len(line) + 1
+        self.line_count += 1
+
+    def finish(self) -> list[BatchFile]:
+        """Everything on disk, durably."""
+        if self._lines:
+            self._write()
+        while self._writing:
+            self._writing.popleft().result()
+        if self._files:
+            for folder in (self._folder, *list(self._folder.parents)[:3]):
+                sync(folder)
+        return self._files
+
+    def _write(self) -> None:
+        path = self._folder / f"{len(self._files):05}.jsonl.zst"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        while len(self._writing) >= LARGEST_QUEUE:
+            self._writing.popleft().result()
+        self._writing.append(self._thread.submit(_write_file, path, self._lines))
+        relative = path.relative_to(self._root).as_posix()
+        self._files.append(BatchFile(relative, len(self._lines), self._byte_count))
+        self._lines, self._byte_count = [], 0
+
+
+def _write_file(path: Path, lines: Sequence[bytes]) -> None:
+    compressed = pa.Codec("zstd", compression_level=COMPRESSION_LEVEL).compress(
+        b"\n".join([*lines, b""]), asbytes=True
+    )
+    path.write_bytes(compressed)
+    sync(path)
+
+
+def read_lines(directory: DataDirectory, file: BatchFile) -> list[bytes]:
+    """The lines of a batch file; raises `LedgerError` if it is missing or damaged."""
+    path = directory.root / file.path
+    try:
+        content = pa.Codec("zstd").decompress(path.read_bytes(), file.byte_count, asbytes=True)
+    except FileNotFoundError:
+        raise LedgerError(f"{path} is missing: put it back from a backup") from None
+    except (OSError, pa.ArrowException) as error:
+        raise LedgerError(f"{path} is damaged ({error}): put it back from a backup") from error
+    lines: list[bytes] = content.split(b"\n")[:-1]
+    if len(lines) != file.line_count:
+        raise LedgerError(f"{path} is damaged: put it back from a backup")
+    return lines
+
+
+def remove_unnamed(directory: DataDirectory, source: str, named: set[str]) -> None:
+    """Remove the plans of a source of which none of the files in `named` is; hold its lock."""
+    kept = {str(Path(path).parent) for path in named}
+    for folder in source_folder(directory, source).glob("*/*"):
+        if folder.relative_to(directory.root).as_posix() not in kept:
+            remove(folder)
+
+
+def source_folder(directory: DataDirectory, source: str) -> Path:
+    """Where the batches of a source are."""
+    return directory.imports / "batches" / source
+
+
+def day_folder(directory: DataDirectory, source: str, log_day: date) -> Path:
+    """Where the batches of a source's day are."""
+    return source_folder(directory, source) / log_day.isoformat()

@@ -1,0 +1,402 @@
+"""The ledger: what is known of every line that was ever to be imported.
+
+    planned → sending → accepted | rejected | unknown
+
+`sending` is on disk before the first byte leaves, so a batch that is not `sending` is not under
+way. What sends a source holds its lock; a batch found `sending` under a lock that nobody holds is
+one of a process that died, and becomes `unknown`. The ledger is a SQLite file in WAL mode, and
+every commit is flushed to disk.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from importlib.resources import files as package_files
+from types import TracebackType
+from typing import Literal, Self
+
+from woopra_pipeline.clock import Clock
+from woopra_pipeline.data_directory import DataDirectory
+from woopra_pipeline.errors import LedgerError
+from woopra_pipeline.imports.batch_files import BatchFile
+from woopra_pipeline.imports.sources import Shape
+from woopra_pipeline.locks import HeldElsewhereError, held
+
+LEDGER_NAME = "ledger.sqlite"
+SCHEMA_VERSION = 1
+BUSY_SECONDS = 60
+
+
+class State(StrEnum):
+    """Where a batch is."""
+
+    PLANNED = "planned"
+    SENDING = "sending"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+    """It may have been imported."""
+    SUPERSEDED = "superseded"
+    """A profile update that may have been imported, which a later one made void."""
+
+
+SETTLED = (State.ACCEPTED, State.REJECTED, State.UNKNOWN)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch as the ledger has it; `first_line` is 0-based."""
+
+    batch_id: int
+    source: str
+    shape: Shape
+    log_day: date
+    file: BatchFile
+    file_id: int
+    first_line: int
+    line_count: int
+    byte_count: int
+    state: State
+    attempts: int
+    reason: str | None
+    sent_at: datetime | None
+    settled_at: datetime | None
+    is_dry_run: bool
+
+    @property
+    def lines(self) -> slice:
+        """Its place among the lines of its file."""
+        return slice(self.first_line, self.first_line + self.line_count)
+
+
+_BATCHES = """
+    select batch_id, sources.name, shape, log_day, path, files.line_count, files.byte_count,
+        file_id, first_line, batches.line_count, batches.byte_count, state, attempts, reason,
+        sent_at, settled_at, is_dry_run
+    from batches
+    join files using (file_id)
+    join sources using (source_id)
+"""
+
+
+def _batch(row: tuple[object, ...]) -> Batch:
+    """A row of `_BATCHES`."""
+    (batch_id, source, shape, log_day, path, file_lines, file_bytes, *rest) = row
+    (file_id, first_line, lines, byte_count, state, attempts, reason, sent, settled, dry) = rest
+    return Batch(
+        int(str(batch_id)),
+        str(source),
+        Shape(str(shape)),
+        date.fromisoformat(str(log_day)),
+        BatchFile(str(path), int(str(file_lines)), int(str(file_bytes))),
+        int(str(file_id)),
+        int(str(first_line)),
+        int(str(lines)),
+        int(str(byte_count)),
+        State(str(state)),
+        int(str(attempts)),
+        None if reason is None else str(reason),
+        None if sent is None else datetime.fromisoformat(str(sent)),
+        None if settled is None else datetime.fromisoformat(str(settled)),
+        bool(dry),
+    )
+
+
+class Ledger:
+    """The ledger of a data directory, to be used as a context manager, by one thread."""
+
+    def __init__(self, directory: DataDirectory, clock: Clock) -> None:
+        """Open the ledger, creating it if need be; raises `LedgerError` if it is no ledger."""
+        self.directory = directory
+        self._clock = clock
+        self.path = directory.imports / LEDGER_NAME
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
+        try:
+            self._prepare()
+        except sqlite3.DatabaseError as error:
+            self.connection.close()
+            raise LedgerError(
+                f"The import ledger {self.path} cannot be used ({error}): "
+                "put it back from a backup, it alone knows what was sent"
+            ) from error
+
+    def _prepare(self) -> None:
+        for pragma in (
+            "journal_mode = wal",
+            "synchronous = full",
+            "foreign_keys = on",
+            "cache_size = -65536",
+            "temp_store = file",
+            "temp.cache_size = -65536",
+        ):
+            self.connection.execute(f"pragma {pragma}")
+        with self.transaction():
+            ((version,),) = self.connection.execute("pragma user_version").fetchall()
+            if version == 0:
+                script = (package_files(__package__) / "ledger.sql").read_text(encoding="utf-8")
+                for statement in script.split(";\n"):
+                    self.connection.execute(statement)
+                self.connection.execute(f"pragma user_version = {SCHEMA_VERSION}")
+        if version not in {0, SCHEMA_VERSION}:
+            raise LedgerError(
+                f"The import ledger {self.path} is of version {version}, and this program knows "
+                f"version {SCHEMA_VERSION}: use the program that wrote it"
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.connection.close()
+
+    @contextmanager
+    def transaction(self, kind: Literal["immediate", "deferred"] = "immediate") -> Iterator[None]:
+        """Commit what the block does, durably, or undo all of it if it raises.
+
+        A deferred one is for temporary tables alone: it keeps no other process waiting.
+        """
+        self.connection.execute(f"begin {kind}")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("rollback")
+            raise
+        self.connection.execute("commit")
+
+    @contextmanager
+    def holding(self, source: str) -> Iterator[None]:
+        """Hold a source alone: only who does may send for it or judge what was being sent.
+
+        Raises `LedgerError`, naming the holder, if another process has it.
+        """
+        try:
+            with held(self.directory.imports / "locks" / f"{source}.lock", self._clock()):
+                self._bury_the_dead(source)
+                try:
+                    yield
+                finally:
+                    self._bury_the_dead(source)
+        except HeldElsewhereError as holder:
+            raise LedgerError(
+                f"The source {source} is being imported by {holder}: "
+                "wait for it or end it, then try again"
+            ) from None
+
+    def recover(self) -> None:
+        """Make `unknown` what processes were sending when they died, whatever source it is of."""
+        rows = self.connection.execute(
+            "select distinct name from batches join files using (file_id) "
+            "join sources using (source_id) where state = 'sending'"
+        ).fetchall()
+        for (source,) in rows:
+            try:
+                with self.holding(source):
+                    pass
+            except LedgerError:
+                continue
+
+    def _bury_the_dead(self, source: str) -> None:
+        for batch in self.batches(source, State.SENDING):
+            self.settle(
+                batch, State.UNKNOWN, reason="its sending was interrupted before an answer came"
+            )
+
+    def source_id(self, source: str) -> int:
+        """The number of a source, given to it when it is first asked for."""
+        self.connection.execute("insert or ignore into sources (name) values (?)", [source])
+        ((number,),) = self.connection.execute(
+            "select source_id from sources where name = ?", [source]
+        ).fetchall()
+        return int(number)
+
+    def batches(self, source: str | None = None, *states: State) -> list[Batch]:
+        """Batches in the order in which they are or were to be sent, dry runs left out."""
+        wanted = ", ".join(f"'{state}'" for state in states or State)
+        rows = self.connection.execute(
+            f"{_BATCHES} where not is_dry_run and state in ({wanted}) "
+            "and (? is null or sources.name = ?) order by log_day, file_id, first_line",
+            [source, source],
+        )
+        return [_batch(row) for row in rows]
+
+    def batch(self, batch_id: int) -> Batch:
+        """One batch; raises `LedgerError` if there is none of that number."""
+        for row in self.connection.execute(f"{_BATCHES} where batch_id = ?", [batch_id]):
+            return _batch(row)
+        raise LedgerError(
+            f"There is no import batch {batch_id}: "
+            'see `woopra-pipeline query "select batch, state from imports"`'
+        )
+
+    def next_planned(
+        self, source: str, last_day: date, *, only_asked_for: bool = False
+    ) -> Batch | None:
+        """The batch of a source to be sent next, of days up to `last_day`."""
+        for row in self.connection.execute(
+            f"{_BATCHES} where state = 'planned' and not is_dry_run and sources.name = ? "
+            "and log_day <= ? and is_asked_for >= ? order by log_day, file_id, first_line limit 1",
+            [source, last_day.isoformat(), only_asked_for],
+        ):
+            return _batch(row)
+        return None
+
+    def begin_sending(self, batch: Batch) -> None:
+        """Note, durably, that a planned batch is about to be sent."""
+        now = self.now().isoformat()
+        with self.transaction():
+            cursor = self.connection.execute(
+                "insert into requests (file_id, first_line, line_count, sent_at) "
+                "values (?, ?, ?, ?)",
+                [batch.file_id, batch.first_line, batch.line_count, now],
+            )
+            changed = self.connection.execute(
+                "update batches set state = 'sending', attempts = attempts + 1, sent_at = ?, "
+                "settled_at = null, last_request = ? where batch_id = ? and state = 'planned'",
+                [now, cursor.lastrowid, batch.batch_id],
+            )
+            if changed.rowcount != 1:
+                raise LedgerError(f"Import batch {batch.batch_id} is not planned: try again")
+            self.count_change()
+
+    def settle(
+        self,
+        batch: Batch,
+        state: State,
+        *,
+        status: int | None = None,
+        reason: str | None = None,
+        answer: str | None = None,
+    ) -> None:
+        """Note what became of a batch, durably; `planned` means that nothing of it was taken."""
+        now = self.now().isoformat()
+        with self.transaction():
+            self._end_request(batch, now, status, state.value)
+            self.connection.execute(
+                "update batches set state = ?, status = ?, reason = ?, answer = ?, settled_at = ?, "
+                "is_asked_for = is_asked_for and ? = 'planned' where batch_id = ?",
+                [
+                    state,
+                    status,
+                    reason,
+                    answer,
+                    now if state in SETTLED else None,
+                    state,
+                    batch.batch_id,
+                ],
+            )
+            self.count_change()
+
+    def settle_unknown(self, batch_id: int, state: State, reason: str) -> None:
+        """Note what was found out about an unknown batch, whose source must be held.
+
+        Raises `LedgerError` if it is not unknown.
+        """
+        batch = self.batch(batch_id)
+        if batch.state is not State.UNKNOWN:
+            raise LedgerError(
+                f"Import batch {batch_id} is {batch.state}: only an unknown one can be settled"
+            )
+        self.settle(batch, state, reason=reason)
+
+    def split(
+        self, batch: Batch, sizes: Sequence[int], *, status: int | None, reason: str | None
+    ) -> None:
+        """Cut a batch, of which nothing was taken, in two, both planned.
+
+        `sizes` are the bytes of its lines, in order.
+        """
+        first = batch.line_count // 2
+        now = self.now().isoformat()
+        with self.transaction():
+            self._end_request(batch, now, status, "split")
+            self.connection.execute(
+                "update batches set state = 'planned', line_count = ?, byte_count = ?, "
+                "status = ?, reason = ? where batch_id = ?",
+                [first, sum(sizes[:first]), status, reason, batch.batch_id],
+            )
+            self.connection.execute(
+                "insert into batches (file_id, first_line, line_count, byte_count, state, "
+                "attempts, status, reason, sent_at, last_request, is_asked_for) "
+                "select file_id, first_line + ?, ?, ?, 'planned', "
+                "attempts, status, reason, sent_at, last_request, is_asked_for "
+                "from batches where batch_id = ?",
+                [first, batch.line_count - first, sum(sizes[first:]), batch.batch_id],
+            )
+            self.count_change()
+
+    def _end_request(self, batch: Batch, now: str, status: int | None, outcome: str) -> None:
+        self.connection.execute(
+            "update requests set ended_at = ?, status = ?, outcome = ? where ended_at is null and "
+            "request_id = (select last_request from batches where batch_id = ?)",
+            [now, status, outcome, batch.batch_id],
+        )
+
+    def rejections(self, batch: Batch) -> int:
+        """How many requests with lines of the batch's file were rejected and then split."""
+        ((count,),) = self.connection.execute(
+            "select count(*) from requests where file_id = ? and outcome = 'split' "
+            "and status in (400, 422)",
+            [batch.file_id],
+        ).fetchall()
+        return int(count)
+
+    def ask_for(self, batch: Batch) -> None:
+        """Plan a batch again because the user wants it sent, whatever became of it before."""
+        with self.transaction():
+            self.connection.execute(
+                "update batches set state = 'planned', settled_at = null, is_asked_for = 1, "
+                "reason = 'sent again because it was asked for' where batch_id = ?",
+                [batch.batch_id],
+            )
+            self.count_change()
+
+    def count_change(self) -> None:
+        """Note, within a transaction, that the ledger has changed."""
+        self.connection.execute("update changes set change_count = change_count + 1")
+
+    def change_count(self) -> int:
+        """How often the ledger has changed so far."""
+        ((count,),) = self.connection.execute("select change_count from changes").fetchall()
+        return int(count)
+
+    def line_counts(self, source: str | None = None, log_day: date | None = None) -> dict[str, int]:
+        """Lines by state, of batches that were not made to be looked at only, and `set aside`.
+
+        Of one source or day, if they are given.
+        """
+        wanted = [source, source, log_day and log_day.isoformat(), log_day and log_day.isoformat()]
+        counts = {
+            str(state): int(lines)
+            for state, lines in self.connection.execute(
+                "select state, sum(batches.line_count) from batches join files using (file_id) "
+                "join sources using (source_id) where not is_dry_run "
+                "and (? is null or name = ?) and (? is null or log_day = ?) group by state",
+                wanted,
+            )
+        }
+        ((set_aside,),) = self.connection.execute(
+            "select count(*) from set_aside join sources using (source_id) where not is_dry_run "
+            "and (? is null or name = ?) and (? is null or log_day = ?)",
+            wanted,
+        ).fetchall()
+        return counts | ({"set aside": int(set_aside)} if set_aside else {})
+
+    def named_files(self, source: str) -> set[str]:
+        """The paths of all batch files of a source."""
+        rows = self.connection.execute(
+            "select path from files where source_id = ?", [self.source_id(source)]
+        )
+        return {str(path) for (path,) in rows}
+
+    def now(self) -> datetime:
+        """What the ledger's clock says."""
+        return self._clock()

@@ -1,0 +1,88 @@
+-- The import ledger. A batch is what goes in one request: a stretch of the lines of one batch file.
+-- What a thing is the same as is known from its key alone, whatever became of its batch.
+
+create table sources (
+    source_id integer primary key,
+    name text not null unique
+);
+
+create table files (
+    file_id integer primary key autoincrement,
+    source_id integer not null references sources,
+    shape text not null,
+    log_day text not null,
+    path text not null unique,
+    line_count integer not null,
+    byte_count integer not null,
+    is_dry_run integer not null,
+    planned_at text not null
+);
+
+create table batches (
+    batch_id integer primary key autoincrement,
+    file_id integer not null references files on delete cascade,
+    first_line integer not null,
+    line_count integer not null check (line_count > 0),
+    byte_count integer not null,
+    state text not null,
+    attempts integer not null default 0,
+    status integer,
+    reason text,
+    answer text,
+    sent_at text,
+    settled_at text,
+    last_request integer,
+    is_asked_for integer not null default 0
+);
+create index batches_by_file on batches (file_id, first_line);
+create index batches_by_state on batches (state) where state <> 'accepted';
+
+-- Every request, in the order in which they were sent.
+create table requests (
+    request_id integer primary key autoincrement,
+    file_id integer not null,
+    first_line integer not null,
+    line_count integer not null,
+    sent_at text not null,
+    ended_at text,
+    status integer,
+    outcome text
+);
+create index requests_by_file on requests (file_id);
+
+-- Visits and events.
+create table things (
+    source_id integer not null,
+    key blob not null,
+    file_id integer not null,
+    line integer not null,
+    primary key (source_id, key)
+) without rowid;
+
+create table profile_updates (
+    source_id integer not null,
+    visitor_key blob not null,
+    file_id integer not null,
+    line integer not null,
+    content blob not null,
+    primary key (source_id, visitor_key, file_id, line)
+) without rowid;
+
+-- Rows no line could be made of.
+create table set_aside (
+    source_id integer not null,
+    log_day text not null,
+    key blob not null,
+    shape text not null,
+    is_dry_run integer not null,
+    planned_at text not null,
+    reason text not null,
+    row text not null,
+    primary key (source_id, log_day, key)
+) without rowid;
+
+-- Counts every change, so that who shows the ledger knows whether there is anything new to show.
+create table changes (
+    change_count integer not null
+);
+insert into changes values (0);

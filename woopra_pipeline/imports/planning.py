@@ -1,0 +1,498 @@
+"""From a source's rows to a plan: what of them is new, in batch files, and in the ledger.
+
+A plan appears in the ledger whole or not at all, in one transaction that also withdraws what was
+planned for the same source and day before and never sent: a plan is what the source says now.
+What is known so far while a plan is made stands in temporary tables, so that memory is bounded.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+
+import orjson
+import pyarrow as pa
+
+from woopra_pipeline.clock import Clock
+from woopra_pipeline.imports.batch_files import BatchFile, BatchWriter, read_lines
+from woopra_pipeline.imports.ledger import Batch, Ledger, State
+from woopra_pipeline.imports.lines import (
+    Event,
+    ProfileUpdate,
+    Reader,
+    SetAside,
+    Visit,
+    canonical,
+    digest,
+    merged_visitor,
+    numbered,
+    read_chunk,
+)
+from woopra_pipeline.imports.settings import ImportSettings
+from woopra_pipeline.imports.sources import Shape, Source, read_source
+
+KEYS_AT_ONCE = 10_000
+FIRST_SET_ASIDE = 20
+TWO_UPDATES = "the result has another update of this visitor: return one row for each visitor"
+
+_TEMPORARY_TABLES = {
+    "planned_things": "(key blob primary key, file integer, line integer) without rowid",
+    "planned_updates": "(visitor_key blob primary key, file integer, line integer, content blob) "
+    "without rowid",
+    "rows_so_far": "(key blob primary key, count integer) without rowid",
+    "visitors_so_far": "(key blob primary key, content blob) without rowid",
+    "staged_events": "(key blob unique, visitor_key blob, time integer, visitor blob, action blob)",
+    "file_numbers": "(file integer primary key, file_id integer)",
+    "planned_set_aside": "(key blob unique, reason text, row text)",
+}
+
+
+@dataclass
+class Plan:
+    """What a source's rows of one day came to."""
+
+    shape: Shape
+    row_count: int = 0
+    known_count: int = 0
+    """Rows that were imported, planned, rejected or seen in this result before."""
+    set_aside_count: int = 0
+    first_set_aside: list[SetAside] = field(default_factory=list)
+    files: list[BatchFile] = field(default_factory=list)
+
+    @property
+    def line_count(self) -> int:
+        """Lines to be sent."""
+        return sum(file.line_count for file in self.files)
+
+    @property
+    def byte_count(self) -> int:
+        """Bytes of these lines, uncompressed."""
+        return sum(file.byte_count for file in self.files)
+
+
+def plan_day(
+    ledger: Ledger,
+    source: Source,
+    log_day: date,
+    *,
+    settings: ImportSettings,
+    clock: Clock,
+    dry_run: bool,
+) -> Plan:
+    """Plan what a source has for a day; the source must be held.
+
+    Raises `SourceError` if it cannot be run; then everything is as it was.
+    """
+    directory = ledger.directory
+    planner = _Planner(ledger, source, log_day, settings, dry_run)
+    with (
+        planner.temporary_tables(),
+        read_source(directory, source, log_day, memory_limit=settings.memory_limit) as rows,
+        BatchWriter(directory, source.name, log_day, settings) as writer,
+    ):
+        plan = Plan(rows.shape)
+        for chunk in rows.chunks:
+            with ledger.transaction("deferred"):
+                planner.add(chunk, plan, writer)
+        if rows.shape is Shape.EVENTS:
+            with ledger.transaction("deferred"):
+                planner.group_events(writer)
+        plan.files = writer.finish()
+        planner.commit(plan, clock().isoformat())
+    return plan
+
+
+def plan_unknown_updates_again(
+    ledger: Ledger, source: Source, *, settings: ImportSettings, clock: Clock
+) -> None:
+    """Plan again the profile updates that may not have arrived; the source must be held.
+
+    To have an update twice does no harm, unless a newer one of the visitor was accepted or is
+    planned; those are left out. The batches they were in are `superseded`.
+    """
+    batches = [b for b in ledger.batches(source.name, State.UNKNOWN) if b.shape is Shape.PROFILES]
+    if not batches:
+        return
+    log_day = max(batch.log_day for batch in batches)
+    planner = _Planner(ledger, source, log_day, settings, dry_run=False)
+    with (
+        planner.temporary_tables(),
+        BatchWriter(ledger.directory, source.name, log_day, settings) as writer,
+    ):
+        for batch in batches:
+            for line in planner.still_current(batch):
+                planner.plan_update(Reader(settings).profile_update(orjson.loads(line)), writer)
+        plan = Plan(Shape.PROFILES, files=writer.finish())
+        with ledger.transaction():
+            planner.enter(plan, clock().isoformat(), is_asked_for=True)
+            ledger.connection.executemany(
+                "update batches set state = 'superseded', "
+                "reason = 'planned again, or made void by a newer update' where batch_id = ?",
+                [(batch.batch_id,) for batch in batches],
+            )
+
+
+class _Planner:
+    """Makes one plan."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        source: Source,
+        log_day: date,
+        settings: ImportSettings,
+        dry_run: bool,
+    ) -> None:
+        self._ledger = ledger
+        self._connection = ledger.connection
+        self._source_id = ledger.source_id(source.name)
+        self._log_day = log_day
+        self._settings = settings
+        self._dry_run = dry_run
+        self._reader = Reader(settings)
+        self._withdrawn = _Withdrawn(ledger, self._source_id, log_day)
+        ((self._has_things,),) = self._connection.execute(
+            "select exists (select 1 from things where source_id = ?)", [self._source_id]
+        ).fetchall()
+
+    @contextmanager
+    def temporary_tables(self) -> Iterator[None]:
+        """Empty temporary tables while the block runs."""
+        for name, columns in _TEMPORARY_TABLES.items():
+            self._connection.execute(f"drop table if exists temp.{name}")
+            self._connection.execute(f"create temp table {name} {columns}")
+        try:
+            yield
+        finally:
+            for name in _TEMPORARY_TABLES:
+                self._connection.execute(f"drop table temp.{name}")
+
+    def add(self, rows: pa.StringArray, plan: Plan, writer: BatchWriter) -> None:
+        """Add some rows to the plan."""
+        match plan.shape:
+            case Shape.VISITS:
+                visits = read_chunk(rows, self._reader.visit)
+                set_aside = visits.set_aside
+                new = self._add_visits(visits.things, writer)
+            case Shape.EVENTS:
+                events = read_chunk(rows, self._reader.event)
+                set_aside = events.set_aside
+                new = self._add_events(events.things)
+            case Shape.PROFILES:
+                updates = read_chunk(rows, self._reader.profile_update)
+                set_aside = updates.set_aside
+                new = self._add_updates(updates.things, set_aside, writer)
+        plan.row_count += len(rows)
+        plan.known_count += len(rows) - len(set_aside) - new
+        plan.set_aside_count += len(set_aside)
+        plan.first_set_aside += set_aside[: FIRST_SET_ASIDE - len(plan.first_set_aside)]
+        self._connection.executemany(
+            "insert or ignore into planned_set_aside values (?, ?, ?)",
+            ((digest(bad.row.encode()), bad.reason, bad.row) for bad in set_aside),
+        )
+
+    def _add_visits(self, visits: Sequence[Visit], writer: BatchWriter) -> int:
+        keys = self._own_keys([visit.key for visit in visits])
+        known = self._known_things(keys)
+        before = writer.line_count
+        insert = "insert or ignore into planned_things values (?, ?, ?)"
+        for key, visit in zip(keys, visits, strict=True):
+            if key not in known:
+                place = writer.place(visit.line)
+                if self._connection.execute(insert, (key, *place)).rowcount:
+                    writer.add(visit.line)
+        return writer.line_count - before
+
+    def _add_events(self, events: Sequence[Event]) -> int:
+        keys = self._own_keys([event.key for event in events])
+        known = self._known_things(keys)
+        before = self._connection.total_changes
+        self._connection.executemany(
+            "insert or ignore into staged_events values (?, ?, ?, ?, ?)",
+            (
+                (key, event.visitor_key, event.time, event.visitor, event.action)
+                for key, event in zip(keys, events, strict=True)
+                if key not in known
+            ),
+        )
+        return self._connection.total_changes - before
+
+    def group_events(self, writer: BatchWriter) -> None:
+        """Put the staged events on lines: one for each visit, a longer pause beginning another."""
+        gap = self._settings.visit_gap_minutes * 60_000
+        visit: list[Event] = []
+        size = 0
+        for row in self._connection.execute(
+            "select key, visitor_key, time, visitor, action from staged_events "
+            "order by visitor_key, time, action, key"
+        ):
+            event = Event(*row)
+            # No visitor of a line is longer than all visitors of its events.
+            size += len(event.visitor) + len(event.action)
+            if visit and (
+                event.visitor_key != visit[-1].visitor_key
+                or event.time - visit[-1].time > gap
+                or size > self._settings.largest_line
+            ):
+                self._add_visit_of(visit, writer)
+                visit, size = [], len(event.visitor) + len(event.action)
+            visit.append(event)
+        if visit:
+            self._add_visit_of(visit, writer)
+
+    def _add_visit_of(self, events: Sequence[Event], writer: BatchWriter) -> None:
+        visitor = canonical(merged_visitor(event.visitor for event in events))
+        actions = b",".join(event.action for event in events)
+        line = b'{"actions":[%b],"visitor":%b}' % (actions, visitor)
+        place = writer.place(line)
+        writer.add(line)
+        self._connection.executemany(
+            "insert into planned_things values (?, ?, ?)",
+            [(event.key, *place) for event in events],
+        )
+
+    def _add_updates(
+        self, updates: Sequence[ProfileUpdate], set_aside: list[SetAside], writer: BatchWriter
+    ) -> int:
+        settled = self._settled_updates([update.visitor_key for update in updates])
+        before = writer.line_count
+        for update in updates:
+            if not self._is_first_of_visitor(update, set_aside):
+                continue
+            latest, rejected = settled.get(update.visitor_key, (None, set()))
+            if update.content != latest and update.content not in rejected:
+                self.plan_update(update, writer)
+        return writer.line_count - before
+
+    def _is_first_of_visitor(self, update: ProfileUpdate, set_aside: list[SetAside]) -> bool:
+        if self._connection.execute(
+            "insert or ignore into visitors_so_far values (?, ?)",
+            (update.visitor_key, update.content),
+        ).rowcount:
+            return True
+        ((content,),) = self._connection.execute(
+            "select content from visitors_so_far where key = ?", (update.visitor_key,)
+        ).fetchall()
+        if content != update.content:
+            set_aside.append(SetAside(update.line.decode(), TWO_UPDATES))
+        return False
+
+    def plan_update(self, update: ProfileUpdate, writer: BatchWriter) -> None:
+        """Plan a profile update; one of the same visitor planned before no longer counts."""
+        place = writer.place(update.line)
+        writer.add(update.line)
+        self._connection.execute(
+            "insert or replace into planned_updates values (?, ?, ?, ?)",
+            (update.visitor_key, *place, update.content),
+        )
+
+    def _own_keys(self, keys: list[bytes]) -> list[bytes]:
+        """The keys, where identical rows are counted each with its number."""
+        if self._settings.identical_rows == "distinct":
+            return keys
+        count = (
+            "insert into rows_so_far values (?, 0) "
+            "on conflict do update set count = count + 1 returning count"
+        )
+        return [
+            numbered(key, number)
+            for key in keys
+            for (number,) in self._connection.execute(count, (key,)).fetchall()
+        ]
+
+    def _known_things(self, keys: Sequence[bytes]) -> set[bytes]:
+        """Those of the keys that are in the ledger and will not be withdrawn."""
+        if not self._has_things:
+            return set()
+        return {
+            key
+            for some in _some_at_once(keys)
+            for key, file_id, line in self._connection.execute(
+                "select key, file_id, line from things "
+                f"where source_id = {self._source_id} and key in ({_marks(some)})",
+                some,
+            )
+            if (file_id, line) not in self._withdrawn
+        }
+
+    def _settled_updates(
+        self, visitor_keys: Sequence[bytes]
+    ) -> dict[bytes, tuple[bytes | None, set[bytes]]]:
+        """For visitors that have any: the content that is there for sure, and what was rejected."""
+        latest: dict[bytes, tuple[tuple[int, int, int], bytes | None]] = {}
+        rejected: dict[bytes, set[bytes]] = {}
+        for some in _some_at_once(visitor_keys):
+            for visitor_key, content, state, *order in self._connection.execute(
+                "select visitor_key, content, state, last_request, u.file_id, line "
+                "from profile_updates as u join batches as b on b.file_id = u.file_id "
+                "and line >= b.first_line and line < b.first_line + b.line_count "
+                "where state in ('accepted', 'rejected', 'unknown', 'sending') "
+                f"and source_id = {self._source_id} and visitor_key in ({_marks(some)})",
+                some,
+            ):
+                if state == State.REJECTED:
+                    rejected.setdefault(visitor_key, set()).add(content)
+                    continue
+                sent = (order[0], order[1], order[2])
+                if visitor_key not in latest or latest[visitor_key][0] < sent:
+                    certain = content if state == State.ACCEPTED else None
+                    latest[visitor_key] = (sent, certain)
+        return {
+            key: (latest[key][1] if key in latest else None, rejected.get(key, set()))
+            for key in latest.keys() | rejected.keys()
+        }
+
+    def still_current(self, batch: Batch) -> Iterator[bytes]:
+        """The lines of an unknown batch of profile updates that no newer update made void."""
+        lines = read_lines(self._ledger.directory, batch.file)
+        for (line,) in self._connection.execute(
+            """
+            select u.line
+            from profile_updates as u, batches as b
+            where b.batch_id = ? and u.source_id = ? and u.file_id = b.file_id
+                and u.line >= b.first_line and u.line < b.first_line + b.line_count
+                and not exists (
+                    select 1
+                    from profile_updates as newer
+                    join batches as newer_batch on newer_batch.file_id = newer.file_id
+                        and newer.line >= newer_batch.first_line
+                        and newer.line < newer_batch.first_line + newer_batch.line_count
+                    where newer.source_id = u.source_id
+                        and newer.visitor_key = u.visitor_key
+                        and (
+                            newer_batch.state = 'planned'
+                            or newer_batch.state in ('accepted', 'unknown')
+                            and newer_batch.last_request > b.last_request
+                        )
+                )
+            order by u.line
+            """,
+            [batch.batch_id, self._source_id],
+        ).fetchall():
+            yield lines[line]
+
+    def commit(self, plan: Plan, planned_at: str) -> None:
+        """Withdraw what was planned before and enter the plan, in one transaction."""
+        with self._ledger.transaction():
+            self._withdrawn.remove(plans=not self._dry_run)
+            self.enter(plan, planned_at)
+            self._connection.execute(
+                "insert or ignore into set_aside select ?, ?, key, ?, ?, ?, reason, row "
+                "from planned_set_aside",
+                [
+                    self._source_id,
+                    self._log_day.isoformat(),
+                    plan.shape,
+                    self._dry_run,
+                    planned_at,
+                ],
+            )
+
+    def enter(self, plan: Plan, planned_at: str, *, is_asked_for: bool = False) -> None:
+        """Enter a plan's files and things in the ledger, within a transaction."""
+        self._connection.execute("delete from file_numbers")
+        for number, file in enumerate(plan.files):
+            file_id = self._connection.execute(
+                "insert into files (source_id, shape, log_day, path, line_count, byte_count, "
+                "is_dry_run, planned_at) values (?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    self._source_id,
+                    plan.shape,
+                    self._log_day.isoformat(),
+                    file.path,
+                    file.line_count,
+                    file.byte_count,
+                    self._dry_run,
+                    planned_at,
+                ],
+            ).lastrowid
+            self._connection.execute("insert into file_numbers values (?, ?)", [number, file_id])
+            self._connection.execute(
+                "insert into batches (file_id, first_line, line_count, byte_count, state, "
+                "is_asked_for) values (?, 0, ?, ?, 'planned', ?)",
+                [file_id, file.line_count, file.byte_count, is_asked_for],
+            )
+        if not self._dry_run:
+            self._connection.execute(
+                "insert into things select ?, key, file_id, line "
+                "from planned_things join file_numbers using (file) order by key",
+                [self._source_id],
+            )
+            self._connection.execute(
+                "insert into profile_updates select ?, visitor_key, file_id, line, content "
+                "from planned_updates join file_numbers using (file) order by visitor_key",
+                [self._source_id],
+            )
+        self._ledger.count_change()
+
+
+class _Withdrawn:
+    """What is planned for a source's day: nothing of it was taken, and it will be planned anew.
+
+    What was asked for by name stays planned. Dry runs always go.
+    """
+
+    def __init__(self, ledger: Ledger, source_id: int, log_day: date) -> None:
+        self._ledger = ledger
+        self._source_id = source_id
+        self._log_day = log_day.isoformat()
+        self._places: dict[int, list[range]] = {}
+        for file_id, first, count in ledger.connection.execute(
+            f"select file_id, first_line, batches.line_count {self._batches(is_dry_run=False)}",
+            [source_id, self._log_day],
+        ):
+            self._places.setdefault(file_id, []).append(range(first, first + count))
+
+    @staticmethod
+    def _batches(*, is_dry_run: bool) -> str:
+        condition = "is_dry_run" if is_dry_run else "not is_dry_run and not is_asked_for"
+        return (
+            "from batches join files using (file_id) where state = 'planned' "
+            f"and source_id = ? and log_day = ? and {condition}"
+        )
+
+    def __contains__(self, place: tuple[int, int]) -> bool:
+        file_id, line = place
+        return any(line in lines for lines in self._places.get(file_id, ()))
+
+    def remove(self, *, plans: bool) -> None:
+        """Remove it from the ledger, within a transaction: dry runs, and what is planned."""
+        connection = self._ledger.connection
+        day = [self._source_id, self._log_day]
+        condition = "true" if plans else "is_dry_run"
+        connection.execute(
+            f"delete from set_aside where source_id = ? and log_day = ? and {condition}", day
+        )
+        gone = connection.execute(
+            f"select file_id, batch_id {self._batches(is_dry_run=True)}", day
+        ).fetchall()
+        if plans:
+            gone += connection.execute(
+                f"select file_id, batch_id {self._batches(is_dry_run=False)}", day
+            ).fetchall()
+            for file_id, stretches in self._places.items():
+                for lines in stretches:
+                    for table in ("things", "profile_updates"):
+                        connection.execute(
+                            f"delete from {table} where source_id = ? and file_id = ? "
+                            "and line >= ? and line < ?",
+                            [self._source_id, file_id, lines.start, lines.stop],
+                        )
+        connection.executemany(
+            "delete from batches where batch_id = ?", [(batch_id,) for _, batch_id in gone]
+        )
+        files = {file_id for file_id, _ in gone}
+        connection.executemany(
+            "delete from files where file_id = ? "
+            "and not exists (select 1 from batches where batches.file_id = files.file_id)",
+            [(file_id,) for file_id in files],
+        )
+
+
+def _some_at_once(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    for start in range(0, len(keys), KEYS_AT_ONCE):
+        yield keys[start : start + KEYS_AT_ONCE]
+
+
+def _marks(values: Sequence[bytes]) -> str:
+    return ",".join("?" * len(values))

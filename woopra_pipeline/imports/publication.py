@@ -1,0 +1,193 @@
+"""What was imported, as users see it: `imports.duckdb`, made from the ledger and published.
+
+Like the model it is written in a private file and put in place whole. The lines of a batch file
+are read into it once; what became of them is taken from the ledger anew each time.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files as package_files
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from woopra_pipeline.data_directory import DataDirectory
+from woopra_pipeline.errors import LedgerError
+from woopra_pipeline.files import remove
+from woopra_pipeline.imports.batch_files import BatchFile, read_lines
+from woopra_pipeline.imports.ledger import Ledger
+from woopra_pipeline.locks import HeldElsewhereError, held
+from woopra_pipeline.model.database import connect, connect_published, publish, transaction
+from woopra_pipeline.tables import IMPORT_TABLES
+
+SCHEMA_VERSION = 1
+PATIENCE_SECONDS = 600
+
+_FILES = """
+    select file_id, name as source, shape, log_day, path, is_dry_run, planned_at
+    from files
+    join sources using (source_id)
+"""
+_BATCHES = """
+    select batch_id, file_id, first_line, line_count, byte_count, state, attempts, status, reason,
+        answer, sent_at, settled_at
+    from batches
+"""
+_SET_ASIDE = """
+    select lower(hex(key)), name, shape, log_day, is_dry_run, reason, planned_at, row
+    from set_aside
+    join sources using (source_id)
+"""
+
+
+def publish_imports(ledger: Ledger) -> bool:
+    """Bring `imports.duckdb` in line with the ledger; returns whether there was anything new.
+
+    Raises `LedgerError` if a batch file is missing or damaged.
+    """
+    directory = ledger.directory
+    build = directory.imports / "build.duckdb"
+    try:
+        with held(
+            directory.imports / "locks" / "publication",
+            ledger.now(),
+            patience_seconds=PATIENCE_SECONDS,
+        ):
+            change_count = ledger.change_count()
+            if _published_change_count(directory.published_imports) == change_count:
+                return False
+            if _published_change_count(build) is None:
+                _create(build)
+            with connect(build) as connection, transaction(connection):
+                _load(connection, ledger)
+                connection.execute("update ledger.state set change_count = ?", [change_count])
+            publish(build, directory.published_imports)
+    except HeldElsewhereError as holder:
+        raise LedgerError(
+            f"{directory.published_imports} is being written by {holder}: "
+            "wait for it or end it, then try again"
+        ) from None
+    return True
+
+
+@contextmanager
+def connect_with_imports(directory: DataDirectory) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the published model for reading, with `imports` and `import_lines` beside its tables.
+
+    If nothing was ever imported they are empty. Raises `ModelError` if there is neither a model
+    nor an import.
+    """
+    has_imports = directory.published_imports.exists()
+    if has_imports and not directory.published_model.exists():
+        with connect(directory.published_imports, read_only=True) as connection:
+            yield connection
+        return
+    with connect_published(directory) as connection:
+        if has_imports:
+            path = str(directory.published_imports).replace("'", "''")
+            connection.execute(f"attach '{path}' as import_ledger (read_only)")
+        else:
+            connection.execute("attach ':memory:' as import_ledger")
+            connection.execute("use import_ledger")
+            connection.execute(_schema())
+        ((model,),) = connection.execute(
+            "select database_name from duckdb_databases() where path = ?",
+            [str(directory.published_model)],
+        ).fetchall()
+        connection.execute(f"""set search_path = '"{model}".main,import_ledger.main'""")
+        yield connection
+
+
+def _schema() -> str:
+    return (package_files(__package__) / "publication.sql").read_text(encoding="utf-8")
+
+
+def _published_change_count(path: Path) -> int | None:
+    """The state of the ledger that the database at `path` shows; None if it is none of ours."""
+    if not path.exists():
+        return None
+    with connect(path, read_only=True) as connection:
+        try:
+            rows = connection.execute(
+                "select change_count from ledger.state where schema_version = ?", [SCHEMA_VERSION]
+            ).fetchall()
+        except duckdb.CatalogException:
+            return None
+    return int(rows[0][0]) if rows else None
+
+
+def _create(build: Path) -> None:
+    remove(build)
+    remove(build.with_name(f"{build.name}.wal"))
+    with connect(build) as connection, transaction(connection):
+        connection.execute(_schema())
+        connection.execute("insert into ledger.state values (?, -1)", [SCHEMA_VERSION])
+        for table in IMPORT_TABLES:
+            connection.execute(f"comment on view {table.name} is {_literal(table.comment)}")
+            for column in table.columns:
+                connection.execute(
+                    f"comment on column {table.name}.{column.name} is {_literal(column.comment)}"
+                )
+
+
+def _load(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
+    for table, query in (
+        ("files", _FILES),
+        ("batches", _BATCHES),
+        ("set_aside", _SET_ASIDE),
+    ):
+        connection.execute(f"truncate ledger.{table}")
+        _insert(connection, table, ledger.connection.execute(query).fetchall())
+    connection.execute(
+        "delete from ledger.lines where file_id not in (from ledger.files select file_id)"
+    )
+    loaded = {
+        file_id
+        for (file_id,) in connection.execute("select distinct file_id from ledger.lines").fetchall()
+    }
+    for file_id, file in _files(ledger):
+        if file_id not in loaded:
+            _load_lines(connection, ledger, file_id, file)
+
+
+def _insert(
+    connection: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[object, ...]]
+) -> None:
+    if rows:
+        columns = [f"c{number}" for number in range(len(rows[0]))]
+        values = pa.table([pa.array(column) for column in zip(*rows, strict=True)], names=columns)
+        connection.register("values", values)
+        connection.execute(f'insert into ledger.{table} select * from "values"')
+        connection.unregister("values")
+
+
+def _files(ledger: Ledger) -> list[tuple[int, BatchFile]]:
+    rows = ledger.connection.execute(
+        "select file_id, path, line_count, byte_count from files order by file_id"
+    ).fetchall()
+    return [(file_id, BatchFile(*rest)) for file_id, *rest in rows]
+
+
+def _load_lines(
+    connection: duckdb.DuckDBPyConnection, ledger: Ledger, file_id: int, file: BatchFile
+) -> None:
+    try:
+        contents = read_lines(ledger.directory, file)
+    except LedgerError:
+        if file_id in {known for known, _ in _files(ledger)}:
+            raise
+        # It was withdrawn in the meantime, which whoever did it will publish.
+        return
+    lines = pa.table({"line": range(len(contents)), "content": pa.array(contents, pa.string())})
+    connection.register("lines_of_file", lines)
+    connection.execute(
+        "insert into ledger.lines "
+        "select ?, line, left(sha256(content), 32), content from lines_of_file",
+        [file_id],
+    )
+    connection.unregister("lines_of_file")
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,125 @@
+"""One import from end to end: a source and a day, planned, sent, and published."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+from woopra_pipeline.clock import Clock, system_clock
+from woopra_pipeline.data_directory import DataDirectory
+from woopra_pipeline.imports.batch_files import remove_unnamed
+from woopra_pipeline.imports.ledger import Batch, Ledger, State
+from woopra_pipeline.imports.planning import Plan, plan_day, plan_unknown_updates_again
+from woopra_pipeline.imports.posting import Poster
+from woopra_pipeline.imports.publication import publish_imports
+from woopra_pipeline.imports.settings import ImportSettings
+from woopra_pipeline.imports.sources import get_source
+from woopra_pipeline.woopra.client import WoopraClient
+
+
+@dataclass(frozen=True)
+class ImportRun:
+    """What one source's import of one day did.
+
+    `lines` are the lines of the source and day by state, those of earlier runs included.
+    """
+
+    source: str
+    log_day: date
+    dry_run: bool
+    plan: Plan
+    lines: dict[str, int]
+
+
+@dataclass
+class Importer:
+    """Imports into one project from the sources of one data directory.
+
+    `client` may be None if nothing but dry runs is asked for.
+    """
+
+    directory: DataDirectory
+    client: WoopraClient | None
+    settings: ImportSettings = field(default_factory=ImportSettings)
+    clock: Clock = system_clock
+    notify: Callable[[str], None] = lambda message: None
+    sleep: Callable[[float], None] = time.sleep
+
+    def run(self, name: str, log_day: date, *, dry_run: bool = False) -> ImportRun:
+        """Plan what the source has for the day and, unless it is a dry run, send it.
+
+        What earlier days left planned is sent first. Raises `SourceError`, `LedgerError` if the
+        source is held by another process, and what `Poster.post_planned` raises; whatever it
+        raises, the same call carries on where it ended.
+        """
+        source = get_source(self.directory, name)
+        with Ledger(self.directory, self.clock) as ledger:
+            try:
+                with ledger.holding(name):
+                    remove_unnamed(self.directory, name, ledger.named_files(name))
+                    poster = None if dry_run else self._poster(ledger)
+                    if poster is not None:
+                        plan_unknown_updates_again(
+                            ledger, source, settings=self.settings, clock=self.clock
+                        )
+                        poster.post_planned(name, log_day - timedelta(days=1))
+                    plan = plan_day(
+                        ledger,
+                        source,
+                        log_day,
+                        settings=self.settings,
+                        clock=self.clock,
+                        dry_run=dry_run,
+                    )
+                    if poster is not None:
+                        poster.post_planned(name, log_day)
+                    lines = ledger.line_counts(name, log_day)
+            finally:
+                publish_imports(ledger)
+        return ImportRun(name, log_day, dry_run, plan, lines)
+
+    def send_again(self, batch_ids: Sequence[int]) -> list[Batch]:
+        """Send batches again, whatever became of them: what was imported is then there twice.
+
+        Raises like `run`, and `LedgerError` if there is no such batch. Returns them as they are
+        now.
+        """
+        with Ledger(self.directory, self.clock) as ledger:
+            try:
+                for batch_id in batch_ids:
+                    batch = ledger.batch(batch_id)
+                    with ledger.holding(batch.source):
+                        ledger.ask_for(batch)
+                        self._poster(ledger).post_planned(
+                            batch.source, batch.log_day, only_asked_for=True
+                        )
+            finally:
+                publish_imports(ledger)
+            return [ledger.batch(batch_id) for batch_id in batch_ids]
+
+    def _poster(self, ledger: Ledger) -> Poster:
+        if self.client is None:
+            raise ValueError("without a client there are only dry runs")
+        return Poster(
+            ledger,
+            self.client,
+            settings=self.settings,
+            clock=self.clock,
+            notify=self.notify,
+            sleep=self.sleep,
+        )
+
+
+def settle_by_hand(
+    directory: DataDirectory, batch_id: int, state: State, *, clock: Clock = system_clock
+) -> Batch:
+    """Say what became of an unknown batch: `accepted` if it is there, `planned` if it is not.
+
+    Raises `LedgerError` if it is not unknown, or held by another process. Returns it as it is now.
+    """
+    with Ledger(directory, clock) as ledger:
+        batch = ledger.batch(batch_id)
+        with ledger.holding(batch.source):
+            ledger.settle_unknown(batch_id, state, reason="settled by hand")
+        publish_imports(ledger)
+        return ledger.batch(batch_id)

@@ -1,0 +1,51 @@
+"""How imports are made: everything about them that a project may want otherwise."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from woopra_pipeline.errors import ConfigurationError
+
+IdenticalRows: TypeAlias = Literal["distinct", "counted"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportSettings:
+    """Raises `ConfigurationError` if a value makes no sense.
+
+    `identifiers` are the keys of `visitor` by which the project knows people, strongest first: the
+    first one that a visitor has says who it is.
+    """
+
+    identifiers: tuple[str, ...] = ("id", "email", "phone", "cookie")
+    identical_rows: IdenticalRows = "distinct"
+    """Whether rows of one result that say the same are one visit or event, or as many as rows."""
+
+    lines_per_batch: int = 5_000
+    bytes_per_batch: int = 8_000_000
+    """What a request holds at most, before compression."""
+    largest_line: int = 1_000_000
+    """Bytes above which a line is set aside."""
+    visit_gap_minutes: int = 30
+    """A longer pause between two events of a visitor begins a new visit."""
+
+    halving_requests: int = 100
+    """Rejected requests spent on finding a batch's bad lines before the rest is set aside whole."""
+    unknown_in_a_row: int = 3
+    """Batches without a clear answer, one after another, at which a run ends."""
+
+    memory_limit: str = "500MB"
+    """What DuckDB may use for a source's query before it spills to disk."""
+
+    def __post_init__(self) -> None:
+        if not self.identifiers:
+            raise ConfigurationError("imports need at least one identifier, like email")
+        for name in (
+            "lines_per_batch",
+            "bytes_per_batch",
+            "largest_line",
+            "visit_gap_minutes",
+            "halving_requests",
+            "unknown_in_a_row",
+        ):
+            if getattr(self, name) < 1:
+                raise ConfigurationError(f"{name} must be at least 1, not {getattr(self, name)}")
