@@ -19,7 +19,7 @@ from woopra_pipeline.sandbox.lines import Entries, Knowledge, Lines
 from woopra_pipeline.sandbox.people import (
     HOUR,
     IMPORTED,
-    KIND_BITS,
+    KIND_MASK,
     SECOND,
     SIGN_IN,
     UPDATE,
@@ -117,7 +117,7 @@ def make_entries(
     """The entries that `key` names, in the order of the log."""
     order = np.lexsort((key, logged_at))
     key = key[order]
-    kind = key & (1 << KIND_BITS) - 1
+    kind = key & KIND_MASK
     is_imported = kind == IMPORTED
     visits = lines.people.describe(np.where(is_imported, 0, key))
     is_visit = kind == VISIT

@@ -26,6 +26,7 @@ DAY = 24 * HOUR
 
 KIND_BITS, VISIT_BITS, DAY_BITS = 2, 8, 14
 """A key: slot, day, number of the visit, kind of line, from the highest bits to the lowest."""
+KIND_MASK = (1 << KIND_BITS) - 1
 VISIT, SIGN_IN, UPDATE, IMPORTED = range(4)
 """The kinds: a visit, an identify line that belongs to one, a line that somebody imported."""
 COOKIE_BITS = 22

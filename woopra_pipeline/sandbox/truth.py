@@ -18,7 +18,7 @@ from woopra_pipeline.sandbox.chance import IntArray, PidArray
 from woopra_pipeline.sandbox.identities import Identities, Profile
 from woopra_pipeline.sandbox.lines import Entries, Lines
 from woopra_pipeline.sandbox.log_days import make_entries
-from woopra_pipeline.sandbox.people import IMPORTED, VISIT, milliseconds
+from woopra_pipeline.sandbox.people import IMPORTED, KIND_MASK, VISIT, milliseconds
 from woopra_pipeline.woopra.log_days import end_of_log_day
 
 VISITS = pa.schema(
@@ -46,7 +46,9 @@ class Truth:
     deletion_count: int
     """Delete lines so far that named none."""
     canonical_pids: dict[str, str | None]
-    """For every pid ever deleted: where what it held before its last deletion is now."""
+    """For every pid ever deleted: where what it held before its last deletion is now (R4)."""
+    pids_waiting: frozenset[str]
+    """The pids under which visits are yet to be logged again (R6)."""
 
     @cached_property
     def visits(self) -> pa.Table:
@@ -123,6 +125,7 @@ def truth_of(identities: Identities, lines: Lines, log_day: date) -> Truth:
         state.merge_count,
         state.deletion_count,
         _canonical_pids(state.profiles),
+        frozenset(profile.pid for profile in state.profiles if _waits(lines, profile, end)),
     )
 
 
@@ -154,6 +157,15 @@ def _living(
         logged_at += some_logged_at
         pids.append(np.full(sum(map(len, some_keys)), profile.pid.encode(), "S12"))
     return np.concatenate(keys), np.concatenate(logged_at), np.concatenate(pids)
+
+
+def _waits(lines: Lines, profile: Profile, end: int) -> bool:
+    """Whether visits of a profile are logged again only after the instant `end`."""
+    waiting = profile.keys[profile.logged_at >= end]
+    return any(
+        kind == VISIT or (kind == IMPORTED and bool(lines.imports.line(key).actions))
+        for key, kind in zip(waiting.tolist(), (waiting & KIND_MASK).tolist(), strict=True)
+    )
 
 
 def _canonical_pids(profiles: list[Profile]) -> dict[str, str | None]:
