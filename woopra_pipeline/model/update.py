@@ -177,7 +177,8 @@ def _rebuild(build: Path, days: Iterable[ParsedDay], clock: Clock) -> int:
 def _apply(connection: duckdb.DuckDBPyConnection, difference: Difference, clock: Clock) -> int:
     """Apply `difference` in one transaction, ledger and all; return how many pids it touched."""
     # DuckDB guesses that a table filled in this transaction is tiny, and would loop over it.
-    connection.execute("set asof_loop_join_threshold = 0")
+    for join in ("asof_loop_join", "nested_loop_join", "merge_join"):
+        connection.execute(f"set {join}_threshold = 0")
     with transaction(connection):
         connection.execute(statements("working_tables"))
         for log_day in difference.obsolete:

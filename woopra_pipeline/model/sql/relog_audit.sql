@@ -5,44 +5,42 @@
 delete from log.audits
 where log_position not in (select log_position from log.merges);
 
+create or replace temp table upset_steps as
+select path_first, path_last
+from log.merges
+where to_pid in (from disturbed_pids)
+    or to_pid in (from redeleted_pids);
+
+create or replace temp table grown_steps as
+select path_first, path_last
+from log.merges
+where to_pid in (from grown_pids);
+
+create or replace temp table incomplete_deletes as
+select log_position, path_first
+from log.merges
+join log.audits using (log_position)
+where relogged_count < action_count;
+
 create or replace temp table audited_deletes as
-with
-    merges as (
-        select *
-        from log.merges
-        where to_pid is not null
-    ),
-    upset_steps as (
-        select path_first, path_last
-        from merges
-        where to_pid in (from disturbed_pids union all from redeleted_pids)
-    ),
-    grown_steps as (
-        select path_first, path_last
-        from merges
-        where to_pid in (from grown_pids)
-    ),
-    incomplete as (
-        select log_position, path_first
-        from merges
-        join log.audits using (log_position)
-        where relogged_count < action_count
-    )
 select log_position
-from merges
+from log.merges
 anti join log.audits using (log_position)
+where to_pid is not null
 union
 select log_position
-from merges
+from log.merges
 semi join changed_kills using (log_position)
+where to_pid is not null
 union
 select log_position
-from merges
+from log.merges
 join upset_steps
     on merges.path_first >= upset_steps.path_first and merges.path_first <= upset_steps.path_last
+where to_pid is not null
 union
 select log_position
-from incomplete
+from incomplete_deletes as incomplete
 join grown_steps
     on incomplete.path_first >= grown_steps.path_first
     and incomplete.path_first <= grown_steps.path_last;
@@ -61,50 +59,46 @@ from log.actions
 semi join audited_deletes on actions.dead_after = audited_deletes.log_position
 group by all;
 
+create or replace temp table killing_deletes as
+select log_position, path_first
+from log.merges
+semi join killed_actions using (log_position);
+
 create or replace temp table path_pids as
-with
-    killing as (
-        select log_position, path_first
-        from log.merges
-        semi join killed_actions using (log_position)
-    )
 select distinct killing.log_position, steps.to_pid as pid
-from killing
+from killing_deletes as killing
 join log.merges as steps
     on killing.path_first >= steps.path_first and killing.path_first <= steps.path_last
 where steps.to_pid is not null;
+
+create or replace temp table wanted_actions as
+select killed_actions.*, path_pids.pid
+from killed_actions
+join path_pids using (log_position);
+
+create or replace temp table relogged_actions as
+select
+    wanted.log_position,
+    wanted.occurred_at,
+    wanted.odd_time,
+    wanted.name,
+    least(any_value(wanted.action_count), count(*)) as relogged_count
+from log.actions as actions
+join wanted_actions as wanted
+    on actions.pid = wanted.pid
+    and actions.occurred_at is not distinct from wanted.occurred_at
+    and actions.name is not distinct from wanted.name
+    and actions.log_position > wanted.log_position
+where actions.log_position > getvariable('first_audited')
+    and (case when actions.occurred_at is null then actions.extra ->> 'time' end)
+        is not distinct from wanted.odd_time
+group by all;
 
 delete from log.audits
 where log_position in (from audited_deletes);
 
 insert into log.audits by name
 with
-    candidates as (
-        select
-            path_pids.log_position,
-            occurred_at,
-            case when occurred_at is null then extra ->> 'time' end as odd_time,
-            name
-        from log.actions as actions
-        join path_pids
-            on actions.pid = path_pids.pid and actions.log_position > path_pids.log_position
-        where actions.log_position > getvariable('first_audited')
-    ),
-    relogged_actions as (
-        select
-            killed_actions.log_position,
-            killed_actions.occurred_at,
-            killed_actions.odd_time,
-            killed_actions.name,
-            least(any_value(killed_actions.action_count), count(*)) as relogged_count
-        from candidates
-        join killed_actions
-            on candidates.log_position = killed_actions.log_position
-            and candidates.occurred_at is not distinct from killed_actions.occurred_at
-            and candidates.odd_time is not distinct from killed_actions.odd_time
-            and candidates.name is not distinct from killed_actions.name
-        group by all
-    ),
     killed as (
         select log_position, sum(action_count)::bigint as action_count
         from killed_actions
