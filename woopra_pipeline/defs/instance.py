@@ -5,7 +5,7 @@ was done already is never decided from it: that is what the files and the model 
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,11 @@ def open_instance(directory: DataDirectory) -> Iterator[DagsterInstance]:
             }
         },
     )
-    with DagsterInstance.from_ref(reference) as instance:
-        _bury_the_dead(instance, _locks(directory))
+    with ExitStack() as stack:
+        # Two processes that open an instance for the first time would both create its tables.
+        with FileLock(directory.dagster / "opening"):
+            instance = stack.enter_context(DagsterInstance.from_ref(reference))
+            _bury_the_dead(instance, _locks(directory))
         yield instance
 
 

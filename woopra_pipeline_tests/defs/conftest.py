@@ -1,0 +1,69 @@
+"""A project of its own for each test: a data directory, and the assets on the sandbox."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from dagster import (
+    AssetKey,
+    AssetRecordsFilter,
+    Definitions,
+    EventLogRecord,
+    in_process_executor,
+)
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from woopra_pipeline.data_directory import DataDirectory
+from woopra_pipeline.defs.assets.export import raw_export
+from woopra_pipeline.defs.assets.model import model
+from woopra_pipeline.defs.assets.parsed import parsed_days
+from woopra_pipeline.defs.backfill import Backfill, Progress
+from woopra_pipeline.defs.instance import open_instance
+from woopra_pipeline.defs.resources import DataDirectoryResource, WoopraResource
+
+
+@event.listens_for(Engine, "connect")
+def _do_without_durability(connection, _):
+    """What Dagster records need not survive a power failure here, and waiting for disks is slow."""
+    connection.execute("pragma synchronous = off")
+
+
+class Project:
+    """A data directory and what can be done with it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.directory = DataDirectory(folder)
+        self.woopra = WoopraResource()
+        self.happened: list[Progress] = []
+
+    def backfill(self, first: str, last: str) -> dict[date, str]:
+        definitions = Definitions(
+            assets=[raw_export, parsed_days, model],
+            resources={
+                "woopra": self.woopra,
+                "data_directory": DataDirectoryResource(root=str(self.directory.root)),
+            },
+            executor=in_process_executor,
+        )
+        with open_instance(self.directory) as instance:
+            backfill = Backfill(definitions, instance, self.directory, self.happened.append)
+            return backfill.run(date.fromisoformat(first), date.fromisoformat(last))
+
+    def runs(self) -> list[str]:
+        with open_instance(self.directory) as instance:
+            return [run.status.value for run in reversed(instance.get_runs())]
+
+    def materializations(self, asset: str) -> list[EventLogRecord]:
+        """Those of an asset, in order."""
+        with open_instance(self.directory) as instance:
+            key = AssetRecordsFilter(AssetKey(asset))
+            return list(reversed(instance.fetch_materializations(key, limit=1000).records))
+
+    def partitions(self, asset: str) -> list[str | None]:
+        return [record.partition_key for record in self.materializations(asset)]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
