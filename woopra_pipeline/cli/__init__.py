@@ -16,7 +16,7 @@ import click
 from woopra_pipeline.cli.terminal import say_error
 from woopra_pipeline.errors import PipelineError
 
-COMMANDS = ("demo", "sandbox", "backfill", "query", "status", "ui")
+COMMANDS = ("demo", "sandbox", "backfill", "query", "explain", "status", "ui")
 INTERRUPTED = 130
 
 

@@ -9,11 +9,10 @@ import click
 import duckdb
 import orjson
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from woopra_pipeline.cli.backfill import START_DATE_VARIABLE, backfill
-from woopra_pipeline.cli.terminal import count, spans
+from woopra_pipeline.cli.terminal import count, print_table, spans
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import ConfigurationError, ModelError
 from woopra_pipeline.model.database import connect_published
@@ -70,7 +69,7 @@ def _print_counts(connection: duckdb.DuckDBPyConnection) -> None:
     table.add_row("visits", f"{visit_lines:,}", f"{visits:,}")
     table.add_row("actions", f"{action_rows:,}", f"{actions:,}")
     table.caption = f"{count(merges, 'delete line')} merged profiles or removed them"
-    Console(highlight=False).print(table)
+    print_table(table)
 
 
 def _print_verdict(connection: duckdb.DuckDBPyConnection, sandbox: Sandbox) -> None:

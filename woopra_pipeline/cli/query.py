@@ -11,17 +11,15 @@ import duckdb
 import orjson
 from duckdb import DuckDBPyRelation, StatementType
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from woopra_pipeline.cli.terminal import say
+from woopra_pipeline.cli.terminal import print_table, say
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.model.database import connect_published
 
 ROWS_AT_ONCE = 10_000
 LARGEST_TABLE = 1_000
-WIDEST = 100_000
 NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "U", "DECIMAL", "DOUBLE", "FLOAT")
 WRITING = {
     StatementType.ATTACH,
@@ -98,12 +96,7 @@ def _print_table(relation: DuckDBPyRelation) -> None:
         table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
     for row in rows[:LARGEST_TABLE]:
         table.add_row(*(Text("NULL", "dim") if text is None else Text(text) for text in row))
-    console = Console()
-    if not console.is_terminal:
-        console.width = console.measure(
-            table, options=console.options.update(max_width=WIDEST)
-        ).maximum
-    console.print(table)
+    print_table(table)
     if len(rows) > LARGEST_TABLE:
         say(f"These are the first {LARGEST_TABLE:,} rows; --format csv or json prints all of them")
 

@@ -4,6 +4,10 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 
 import click
+from rich.console import Console
+from rich.table import Table
+
+WIDEST = 100_000
 
 
 def say(text: str) -> None:
@@ -32,3 +36,12 @@ def spans(log_days: Iterable[date]) -> str:
 def count(number: int, noun: str) -> str:
     """A number with its noun: `1 log day`, `1,234 log days`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def print_table(table: Table) -> None:
+    """Print to stdout: within the width of a terminal, as wide as it is anywhere else."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = WIDEST
+        console.width = console.measure(table).maximum
+    console.print(table)
