@@ -15,7 +15,7 @@ import duckdb
 
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import ModelError
-from woopra_pipeline.files import replacing
+from woopra_pipeline.files import sync
 
 
 @contextmanager
@@ -58,9 +58,15 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 def publish(build: Path, published: Path) -> None:
-    """Make a copy of the closed database file `build` the one readers open, whole or not at all."""
-    with replacing(published) as temporary:
-        shutil.copyfile(build, temporary)
+    """Make a copy of the closed database file `build` the one readers open, whole or not at all.
+
+    The caller holds the model alone, so a copy that a killed process left is simply overwritten.
+    """
+    snapshot = build.with_name("snapshot.duckdb")
+    shutil.copyfile(build, snapshot)
+    sync(snapshot)
+    snapshot.replace(published)
+    sync(published.parent)
 
 
 def statements(name: str) -> str:

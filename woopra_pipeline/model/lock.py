@@ -12,7 +12,6 @@ import orjson
 from filelock import FileLock, Timeout
 
 from woopra_pipeline.errors import ModelError
-from woopra_pipeline.files import replace_json
 
 
 @contextmanager
@@ -20,7 +19,7 @@ def model_lock(
     folder: Path,
     now: datetime,
     *,
-    patience_seconds: float = 600,
+    patience_seconds: float,
     notify: Callable[[str], None] = lambda message: None,
 ) -> Iterator[None]:
     """Hold the model below `folder` alone while the block runs.
@@ -43,15 +42,13 @@ def model_lock(
                 f"{patience_seconds:.0f} seconds: wait for it or end it, then try again"
             ) from None
     try:
-        replace_json(
-            holder,
-            {
-                "process": os.getpid(),
-                "host": platform.node(),
-                "program": Path(sys.argv[0]).name,
-                "since": now,
-            },
-        )
+        description = {
+            "process": os.getpid(),
+            "host": platform.node(),
+            "program": Path(sys.argv[0]).name,
+            "since": now,
+        }
+        holder.write_bytes(orjson.dumps(description))
         yield
     finally:
         holder.unlink(missing_ok=True)

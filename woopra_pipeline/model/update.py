@@ -31,6 +31,9 @@ from woopra_pipeline.woopra.log_days import log_position
 REBUILD_SHARE = 0.5
 """Above this share of changed lines, building anew is cheaper than changing what is there."""
 
+PATIENCE_SECONDS = 600.0
+"""How long an update waits for another one that holds the model."""
+
 Method = Literal["none", "days", "rebuild"]
 
 
@@ -91,17 +94,18 @@ def update_model(
     clock: Clock = system_clock,
     notify: Callable[[str], None] = lambda message: None,
     rebuild_share: float = REBUILD_SHARE,
+    patience_seconds: float = PATIENCE_SECONDS,
 ) -> ModelUpdate:
     """Apply every difference between the model and the parsed days, and publish the result.
 
     Does nothing, and publishes nothing, if there is no difference. Above `rebuild_share`, changed
     lines as a share of all lines, the model is built anew, with the same result. Raises
     `ParsedDayError` if a parsed day is damaged and `ModelError` if another process holds the model
-    for too long.
+    for longer than `patience_seconds`.
     """
     started = time.monotonic()
     build = directory.model / "build.duckdb"
-    with model_lock(directory.model, clock(), notify=notify):
+    with model_lock(directory.model, clock(), patience_seconds=patience_seconds, notify=notify):
         parsed = find_parsed_days(directory.parsed)
         with connect(build) as connection:
             ledger = _read_ledger(connection)

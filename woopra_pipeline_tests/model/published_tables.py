@@ -2,33 +2,35 @@
 
 from datetime import UTC, datetime
 
+import duckdb
+
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.parse.json_text import object_members
 from woopra_pipeline.tables import MODEL_TABLES
 from woopra_pipeline_tests.model.interpreter import Row
 
-TIME_OF_PROCESSING = {"log_days": {"raw_bytes", "raw_sha256", "fetched_at", "applied_at"}}
+TIME_OF_PROCESSING = {"raw_bytes", "raw_sha256", "fetched_at", "applied_at"}
 
 
 def published_tables(directory: DataDirectory) -> dict[str, list[Row]]:
-    """Every public table; the properties of profiles taken apart into JSON texts by key."""
-    tables = {}
+    """Every public table, without what depends on the time of processing."""
     with connect_published(directory) as connection:
-        for table in MODEL_TABLES:
-            names = [
-                name
-                for name in table.column_names
-                if name not in TIME_OF_PROCESSING.get(table.name, ())
-            ]
-            columns = ", ".join(f'"{name}"' for name in names)
-            rows = connection.sql(f"select {columns} from {table.name}").fetchall()
-            tables[table.name] = [dict(zip(names, map(in_utc, row), strict=True)) for row in rows]
-    for row in tables["profiles"]:
-        properties = object_members(str(row["properties"]))
-        assert list(properties) == sorted(properties), "keys of properties are sorted"
-        row["properties"] = properties
-    return tables
+        return {table.name: read_table(connection, table.name) for table in MODEL_TABLES}
+
+
+def read_table(connection: duckdb.DuckDBPyConnection, relation: str) -> list[Row]:
+    """The rows of a table or table macro; the properties of profiles taken apart by key."""
+    result = connection.sql(f"from {relation}")
+    rows = [dict(zip(result.columns, map(in_utc, row), strict=True)) for row in result.fetchall()]
+    for row in rows:
+        for name in TIME_OF_PROCESSING & row.keys():
+            del row[name]
+        if relation.startswith("profiles"):
+            properties = object_members(str(row["properties"]))
+            assert list(properties) == sorted(properties), "keys of properties are sorted"
+            row["properties"] = properties
+    return rows
 
 
 def in_utc(value: object) -> object:

@@ -18,7 +18,7 @@ from woopra_pipeline_tests.model.published_tables import in_order, published_tab
 
 
 @given(logs)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_all_days_at_once(log):
     with tempfile.TemporaryDirectory() as folder:
         directory = DataDirectory(Path(folder))
@@ -67,7 +67,7 @@ class ArrivingDays(RuleBasedStateMachine):
 @pytest.mark.parametrize(
     ("examples", "steps"),
     [
-        pytest.param(50, 6, id="short"),
+        pytest.param(30, 6, id="short"),
         pytest.param(2000, 12, id="long", marks=pytest.mark.long),
     ],
 )
