@@ -84,7 +84,7 @@ def plan_day(
     Raises `SourceError` if it cannot be run; then everything is as it was.
     """
     directory = ledger.directory
-    planner = _Planner(ledger, source, log_day, settings, dry_run)
+    planner = _Planner(ledger, source.name, log_day, settings, dry_run)
     with (
         planner.temporary_tables(),
         read_source(directory, source, log_day, memory_limit=settings.memory_limit) as rows,
@@ -103,21 +103,21 @@ def plan_day(
 
 
 def plan_unknown_updates_again(
-    ledger: Ledger, source: Source, *, settings: ImportSettings, clock: Clock
+    ledger: Ledger, source: str, *, settings: ImportSettings, clock: Clock
 ) -> None:
     """Plan again the profile updates that may not have arrived; the source must be held.
 
     To have an update twice does no harm, unless a newer one of the visitor was accepted or is
     planned; those are left out. The batches they were in are `superseded`.
     """
-    batches = [b for b in ledger.batches(source.name, State.UNKNOWN) if b.shape is Shape.PROFILES]
+    batches = [b for b in ledger.batches(source, State.UNKNOWN) if b.shape is Shape.PROFILES]
     if not batches:
         return
     log_day = max(batch.log_day for batch in batches)
     planner = _Planner(ledger, source, log_day, settings, dry_run=False)
     with (
         planner.temporary_tables(),
-        BatchWriter(ledger.directory, source.name, log_day, settings) as writer,
+        BatchWriter(ledger.directory, source, log_day, settings) as writer,
     ):
         for batch in batches:
             for line in planner.still_current(batch):
@@ -138,14 +138,14 @@ class _Planner:
     def __init__(
         self,
         ledger: Ledger,
-        source: Source,
+        source: str,
         log_day: date,
         settings: ImportSettings,
         dry_run: bool,
     ) -> None:
         self._ledger = ledger
         self._connection = ledger.connection
-        self._source_id = ledger.source_id(source.name)
+        self._source_id = ledger.source_id(source)
         self._log_day = log_day
         self._settings = settings
         self._dry_run = dry_run

@@ -10,11 +10,12 @@ from importlib.resources import files as package_files
 from pathlib import Path
 
 import duckdb
+import orjson
 import pyarrow as pa
 
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import LedgerError
-from woopra_pipeline.files import remove
+from woopra_pipeline.files import replace_json, replacing
 from woopra_pipeline.imports.batch_files import BatchFile, read_lines
 from woopra_pipeline.imports.ledger import Ledger
 from woopra_pipeline.locks import HeldElsewhereError, held
@@ -47,22 +48,21 @@ def publish_imports(ledger: Ledger) -> bool:
     Raises `LedgerError` if a batch file is missing or damaged.
     """
     directory = ledger.directory
-    build = directory.imports / "build.duckdb"
+    marker = directory.imports / "published.json"
     try:
         with held(
             directory.imports / "locks" / "publication",
             ledger.now(),
             patience_seconds=PATIENCE_SECONDS,
         ):
-            change_count = ledger.change_count()
-            if _published_change_count(directory.published_imports) == change_count:
+            # Read first: what changes while the rest is read is published the next time.
+            shown = {"schema_version": SCHEMA_VERSION, "change_count": ledger.change_count()}
+            if directory.published_imports.exists() and _read_json(marker) == shown:
                 return False
-            if _published_change_count(build) is None:
-                _create(build)
-            with connect(build) as connection, transaction(connection):
+            with connect(_build(directory)) as connection, transaction(connection):
                 _load(connection, ledger)
-                connection.execute("update ledger.state set change_count = ?", [change_count])
-            publish(build, directory.published_imports)
+            publish(_build(directory), directory.published_imports)
+            replace_json(marker, shown)
     except HeldElsewhereError as holder:
         raise LedgerError(
             f"{directory.published_imports} is being written by {holder}: "
@@ -103,32 +103,32 @@ def _schema() -> str:
     return (package_files(__package__) / "publication.sql").read_text(encoding="utf-8")
 
 
-def _published_change_count(path: Path) -> int | None:
-    """The state of the ledger that the database at `path` shows; None if it is none of ours."""
-    if not path.exists():
+def _read_json(path: Path) -> object:
+    try:
+        return orjson.loads(path.read_bytes())
+    except (FileNotFoundError, orjson.JSONDecodeError):
         return None
-    with connect(path, read_only=True) as connection:
-        try:
-            rows = connection.execute(
-                "select change_count from ledger.state where schema_version = ?", [SCHEMA_VERSION]
-            ).fetchall()
-        except duckdb.CatalogException:
-            return None
-    return int(rows[0][0]) if rows else None
 
 
-def _create(build: Path) -> None:
-    remove(build)
-    remove(build.with_name(f"{build.name}.wal"))
-    with connect(build) as connection, transaction(connection):
-        connection.execute(_schema())
-        connection.execute("insert into ledger.state values (?, -1)", [SCHEMA_VERSION])
-        for table in IMPORT_TABLES:
-            connection.execute(f"comment on view {table.name} is {_literal(table.comment)}")
-            for column in table.columns:
-                connection.execute(
-                    f"comment on column {table.name}.{column.name} is {_literal(column.comment)}"
-                )
+def _build(directory: DataDirectory) -> Path:
+    """The private file, with the tables of this version."""
+    build = directory.imports / f"build-{SCHEMA_VERSION}.duckdb"
+    if not build.exists():
+        with replacing(build) as temporary:
+            temporary.unlink()
+            with connect(temporary) as connection, transaction(connection):
+                _create(connection)
+    return build
+
+
+def _create(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(_schema())
+    for table in IMPORT_TABLES:
+        connection.execute(f"comment on view {table.name} is {_literal(table.comment)}")
+        for column in table.columns:
+            connection.execute(
+                f"comment on column {table.name}.{column.name} is {_literal(column.comment)}"
+            )
 
 
 def _load(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:

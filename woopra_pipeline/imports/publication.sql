@@ -2,7 +2,6 @@
 
 create schema ledger;
 
-create table ledger.state (schema_version integer, change_count bigint);
 create table ledger.lines (file_id bigint, line bigint, line_key varchar, content varchar);
 create table ledger.files (
     file_id bigint,

@@ -60,7 +60,7 @@ class Importer:
                     poster = None if dry_run else self._poster(ledger)
                     if poster is not None:
                         plan_unknown_updates_again(
-                            ledger, source, settings=self.settings, clock=self.clock
+                            ledger, name, settings=self.settings, clock=self.clock
                         )
                         poster.post_planned(name, log_day - timedelta(days=1))
                     plan = plan_day(

@@ -16,6 +16,7 @@ from woopra_pipeline.imports.runs import Importer, ImportRun
 from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.imports.sources import sources_folder
 from woopra_pipeline.woopra.client import WoopraClient
+from woopra_pipeline.woopra.settings import WoopraSettings
 from woopra_pipeline_tests.conftest import FrozenTime, settings_for
 from woopra_pipeline_tests.imports.import_server import ImportServer
 
@@ -54,22 +55,24 @@ class Imports:
         self.directory = directory
         self.server = server
         self.time = time
-        self._clients = clients
+        self._open = clients
+        self._clients: dict[WoopraSettings, WoopraClient] = {}
 
     def importer(self, client: dict[str, Any] | None = None, **settings: Any) -> Importer:
-        woopra = WoopraClient(
-            settings_for(base_url=self.server.base_url, **(client or {})),
-            clock=self.time.clock,
-            sleep=self.time.sleep,
-        )
         return Importer(
             self.directory,
-            self._clients.enter_context(woopra),
+            self._client(settings_for(**{"base_url": self.server.base_url, **(client or {})})),
             ImportSettings(**settings),
             clock=self.time.clock,
             notify=self.time.notices.append,
             sleep=self.time.sleep,
         )
+
+    def _client(self, settings: WoopraSettings) -> WoopraClient:
+        if settings not in self._clients:
+            client = WoopraClient(settings, clock=self.time.clock, sleep=self.time.sleep)
+            self._clients[settings] = self._open.enter_context(client)
+        return self._clients[settings]
 
     def source(self, name: str, sql: str) -> None:
         write_source(self.directory, name, sql)

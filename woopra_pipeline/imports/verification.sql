@@ -1,0 +1,203 @@
+-- What the log shows of one import batch: of each action on its lines, by visitor, how often it was
+-- to be imported, and how often it came that nothing else explains.
+--
+-- Variables: batch; identifiers, the keys of `visitor` that say who it is; first_position, where the
+-- first day begins on which it may have been logged; sent_from and sent_to, between which another
+-- batch must have been sent to be in the log since then as well.
+
+create or replace temp table sent_lines as
+select
+    batch = getvariable('batch') as is_ours,
+    batch,
+    line_number,
+    line
+from import_lines
+where not is_dry_run
+    and (
+        batch = getvariable('batch')
+        or (
+            state = 'accepted'
+            and shape <> 'profiles'
+            and sent_at >= getvariable('sent_from')
+            and sent_at < getvariable('sent_to')
+        )
+    );
+
+create or replace temp table sent_actions as
+with
+    arrays as (
+        select
+            is_ours,
+            batch,
+            line_number,
+            from_json(json_extract(line, '$.actions'), '["json"]') as actions
+        from sent_lines
+    ),
+    actions as (
+        select
+            is_ours,
+            batch,
+            line_number,
+            generate_subscripts(actions, 1) as place,
+            unnest(actions) as action
+        from arrays
+    )
+select
+    is_ours,
+    batch,
+    line_number,
+    place,
+    (action ->> '$.time')::bigint as time,
+    action ->> '$.name' as name
+from actions;
+
+-- Of the other batches only what could be taken for ours.
+delete from sent_actions
+where not is_ours
+    and (time, name) not in (select (time, name) from sent_actions where is_ours);
+
+create or replace temp table sent_identifiers as
+with
+    keys as (
+        select unnest(getvariable('identifiers')) as key
+    ),
+    identifiers as (
+        select
+            is_ours,
+            batch,
+            line_number,
+            key,
+            trim(json_extract_string(line, '$.visitor."' || key || '"')) as text
+        from sent_lines
+        cross join keys
+        where is_ours
+            or (batch, line_number) in (select (batch, line_number) from sent_actions)
+    )
+select *
+from identifiers
+where text <> '';
+
+-- Who has the identifiers: every line that ever set one, and where its pid has led since.
+create or replace temp table identified_pids as
+select distinct
+    properties.key,
+    trim(json_as_text(properties.value)) as text,
+    lines.pid as logged_pid,
+    case when lines.dead_after is null then lines.pid else merges.canonical_pid end as pid
+from log.properties as properties
+join log.lines as lines using (log_position)
+left join log.merges as merges
+    on lines.dead_after = merges.log_position
+where properties.key in (select key from sent_identifiers)
+    and trim(json_as_text(properties.value)) in (select text from sent_identifiers);
+
+create or replace temp table line_pids as
+select distinct is_ours, batch, line_number, pid, logged_pid
+from sent_identifiers
+join identified_pids using (key, text);
+
+-- Our actions, each with its visitor: a profile, or, if there is none, the identifier itself.
+create or replace temp table wanted_actions as
+with
+    visitors as (
+        select batch, line_number, coalesce(min(pid), min(key || ':' || text)) as visitor
+        from sent_identifiers
+        left join identified_pids using (key, text)
+        where is_ours
+        group by batch, line_number
+    )
+select visitor, line_number, time, name
+from sent_actions
+join visitors using (batch, line_number)
+where is_ours;
+
+create or replace temp table visitor_pids as
+select distinct visitor, pid
+from wanted_actions
+join line_pids using (line_number)
+where is_ours and pid is not null;
+
+create or replace temp table visitor_logged_pids as
+select distinct visitor, logged_pid
+from wanted_actions
+join line_pids using (line_number)
+where is_ours;
+
+create or replace temp table logged_actions as
+select
+    actions.log_position,
+    actions.dead_after,
+    actions.pid as logged_pid,
+    case when actions.dead_after is null then actions.pid else merges.canonical_pid end as pid,
+    epoch_ms(actions.occurred_at) as time,
+    actions.name
+from log.actions as actions
+left join log.merges as merges
+    on actions.dead_after = merges.log_position
+where (epoch_ms(actions.occurred_at), actions.name) in (select (time, name) from wanted_actions);
+
+-- What is there now, less what was there before, wherever merges have taken it since: so what was
+-- only logged again counts for nothing. What came and was deleted for good did come.
+create or replace temp table arrivals as
+with
+    of_others as (
+        select distinct visitor, time, name, batch, line_number, place
+        from sent_actions
+        join line_pids using (is_ours, batch, line_number)
+        join visitor_pids using (pid)
+        where not is_ours
+    ),
+    changes as (
+        select visitor, time, name, 1 as change
+        from logged_actions
+        join visitor_pids using (pid)
+        where dead_after is null
+        union all
+        select visitor, time, name, -1
+        from logged_actions
+        join visitor_pids using (pid)
+        where log_position < getvariable('first_position')
+            and (dead_after is null or dead_after >= getvariable('first_position'))
+        union all
+        select visitor, time, name, 1
+        from logged_actions
+        join visitor_logged_pids using (logged_pid)
+        where log_position >= getvariable('first_position')
+            and dead_after is not null
+            and pid is null
+        union all
+        select visitor, time, name, -1
+        from of_others
+    )
+select visitor, time, name, sum(change) as arrived
+from changes
+group by all;
+
+-- Visitors with a merge whose re-log may still be under way.
+create or replace temp table unsettled_visitors as
+select visitor
+from visitor_pids
+join profiles using (pid)
+where is_provisional
+union
+select visitor
+from visitor_pids
+join log.merges as merges
+    on visitor_pids.pid = merges.canonical_pid
+join log.audits using (log_position)
+where relogged_count < action_count;
+
+create or replace temp table found_actions as
+with
+    counted as (
+        select visitor, time, name, list(line_number) as line_numbers, count(*) as wanted
+        from wanted_actions
+        group by all
+    )
+select
+    line_numbers,
+    wanted,
+    least(wanted, greatest(coalesce(arrived, 0), 0)) as found,
+    visitor in (from unsettled_visitors) as is_unsettled
+from counted
+left join arrivals using (visitor, time, name);
