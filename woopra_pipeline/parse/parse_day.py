@@ -13,7 +13,12 @@ from woopra_pipeline.errors import ParsedDayError
 from woopra_pipeline.files import remove, sync
 from woopra_pipeline.parse.chunks import whole_lines
 from woopra_pipeline.parse.lines import BYTE_ORDER_MARK
-from woopra_pipeline.parse.parsed_days import MANIFEST_NAME, ParsedDay, find_parsed_day, write_manifest
+from woopra_pipeline.parse.parsed_days import (
+    MANIFEST_NAME,
+    ParsedDay,
+    find_parsed_day,
+    write_manifest,
+)
 from woopra_pipeline.parse.parts import Part, write_part
 from woopra_pipeline.parse.workers import Job, write_parts
 

@@ -38,12 +38,12 @@ ABSENT = Raw()
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding a line raises that is no ordinary line; such a line is for `parse_line`."""
 
-# Beyond 2^53 not every integer is a double: such a number is for `parse_line` to judge.
-_EXACT = 2.0**53
+# From 2^53 on a double may stand for several integers: such a number is for `parse_line` to judge.
+_LARGEST_EXACT = 2.0**53 - 1
 _TYPES: Mapping[ColumnType, Any] = {
     ColumnType.BIGINT: Annotated[int, Meta(ge=SMALLEST_BIGINT, le=LARGEST_BIGINT)] | None,
     ColumnType.BOOLEAN: bool | None,
-    ColumnType.DOUBLE: Annotated[float, Meta(ge=-_EXACT, le=_EXACT)] | None,
+    ColumnType.DOUBLE: Annotated[float, Meta(ge=-_LARGEST_EXACT, le=_LARGEST_EXACT)] | None,
     ColumnType.TIMESTAMPTZ: (
         Annotated[int, Meta(ge=EARLIEST_MILLISECOND, le=LATEST_MILLISECOND)] | None
     ),

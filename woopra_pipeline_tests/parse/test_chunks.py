@@ -90,6 +90,107 @@ def test_every_cell_is_what_parse_line_says(
         assert parsed.tables[table.name].schema == table.arrow_schema
 
 
+ODDITIES = {
+    "not UTF-8 in a property": b'{"type":"visit","pid":"a","visitor":{"k":"\xff"}}',
+    "not UTF-8 in a property of an action": (
+        b'{"type":"visit","pid":"a","actions":[{"properties":{"k":"\xed\xa0\x80"}}]}'
+    ),
+    "not UTF-8 in an unknown field": b'{"type":"visit","pid":"a","new":"\xc3"}',
+    "not UTF-8 in a delete": b'{"type":"delete","pid":"a","new":"\xc3"}',
+    "not UTF-8 in a text": b'{"type":"visit","pid":"a","city":"\xc3"}',
+    "lone surrogate in a property": rb'{"type":"visit","pid":"a","visitor":{"k":"\ud800"}}',
+    "lone surrogate in a key": rb'{"type":"visit","pid":"a","\udc00":1}',
+    "identify with actions": b'{"type":"identify","pid":"a","actions":[{"name":"x"}]}',
+    "integer no double can hold": b'{"type":"visit","pid":"a","lat":9007199254740993}',
+    "negative integer no double can hold": b'{"type":"visit","pid":"a","lat":-9007199254740993}',
+    "double beyond its range": b'{"type":"visit","pid":"a","lng":1e400}',
+    "negative zero as double": b'{"type":"visit","pid":"a","lat":-0,"lng":-0.0}',
+    "integer beyond BIGINT": b'{"type":"visit","pid":"a","number":9223372036854775808}',
+    "integer below BIGINT": b'{"type":"visit","pid":"a","number":-9223372036854775809}',
+    "integer beyond BIGINT in an action": (
+        b'{"type":"visit","pid":"a","actions":[{"duration":18446744073709551616}]}'
+    ),
+    "time beyond BIGINT": b'{"type":"visit","pid":"a","time":18446744073709551616}',
+    "time after 9999": b'{"type":"visit","pid":"a","time":253402300800000}',
+    "time before 1": b'{"type":"visit","pid":"a","actions":[{"time":-62135596800001}]}',
+    "time at both ends": (
+        b'{"type":"visit","pid":"a","time":253402300799999,"actions":[{"time":-62135596800000}]}'
+    ),
+    "time with a point": b'{"type":"visit","pid":"a","time":1.0}',
+    "time true": b'{"type":"visit","pid":"a","time":true}',
+    "pid empty": b'{"type":"visit","pid":""}',
+    "pid of a delete empty": b'{"type":"delete","pid":""}',
+    "new_id empty": b'{"type":"delete","pid":"a","new_id":""}',
+    "new_id null": b'{"type":"delete","pid":"a","new_id":null}',
+    "new_id of a visit": b'{"type":"visit","pid":"a","new_id":"b"}',
+    "delete of the old kind": b'{"type":"system","method":"delete","pid":"a","new_id":"b"}',
+    "delete with everything wrong": b'{"type":"delete","pid":"a","time":"x","visitor":[ ]}',
+    "type twice": b'{"type":"delete","type":"visit","pid":"a"}',
+    "time twice, once wrong": b'{"type":"visit","pid":"a","time":"x","time":5}',
+    "actions twice": b'{"type":"visit","pid":"a","actions":[{},{}],"actions":[{"name":"x"}]}',
+    "property twice": b'{"type":"visit","pid":"a","visitor":{"k":1,"l":2,"k":{"m":1,"m":2}}}',
+    "visitor null": b'{"type":"visit","pid":"a","visitor":null,"actions":[{"properties":null}]}',
+    "visitor an array": b'{"type":"visit","pid":"a","visitor":[]}',
+    "an action null": b'{"type":"visit","pid":"a","actions":[null]}',
+    "actions null": b'{"type":"visit","pid":"a","actions":null}',
+    "text a number": b'{"type":"visit","pid":"a","city":1.50}',
+    "text an object": b'{"type":"visit","pid":"a","city":{ "a" : 1 }}',
+    "boolean a number": b'{"type":"visit","pid":"a","actions":[{"landing":1}]}',
+    "referrer a string": b'{"type":"visit","pid":"a","referrer":"r","referrerurl":"u"}',
+    "referrer unknown key": b'{"type":"visit","pid":"a","referrer":{"z":[ 1 ],"b":null,"url":5}}',
+    "flat field beside the object": (
+        b'{"type":"visit","pid":"a","referrer":{"url":"u"},"referrerurl":"f","referrertype":"g"}'
+    ),
+    "flat fields of null": (
+        b'{"type":"visit","pid":"a","referrer":{"url":"u"},"referrerurl":null,"referrertype":null}'
+    ),
+    "nulls in columns that hold other types elsewhere": (
+        b'{"type":"visit","pid":"a","city":null,"duration":null,"lat":null}'
+    ),
+    "values of other types in those columns": (
+        b'{"type":"visit","pid":"a","city":[ 1 ],"duration":"1","lat":"1"}'
+    ),
+    "unknown fields to sort": b'{"type":"visit","pid":"a","z":1,"B":2,"\xc3\xa9":3,"a":{ }}',
+    "100 odd actions": (
+        b'{"type":"visit","pid":"a","city":1,"actions":['
+        + b",".join(b'{"name":"%d"}' % number for number in range(100))
+        + b"]}"
+    ),
+    "white space within": b' {"type" : "visit" ,"pid":"a","visitor" : {"k" : [ {"l" : 1} ] } }\r',
+    "a carriage return and a property in brackets": (
+        b'{"type":"visit","pid":"a","visitor":{"k":"[{ ]"}}\r'
+    ),
+    "form feed": b'{"type":"visit",\x0c"pid":"a"}',
+    "trailing comma": b'{"type":"visit","pid":"a",}',
+    "byte order mark": b'\xef\xbb\xbf{"type":"visit","pid":"a"}',
+    "blank": b" \t\r",
+    "NUL": b"\x00",
+}
+ORDINARY = [
+    b'{"type":"visit","pid":"a","city":"x","duration":5,"lat":1.5,"visitor":{"k":"v"},"actions":[]}',
+    b'{"type":"visit","pid":"b","actions":[{"name":"x","properties":{"p":1}},{}],"time":5}',
+    b'{"type":"identify","pid":"c","referrer":{"url":"u"},"time":0}',
+    b'{"type":"delete","pid":"d","new_id":"c"}',
+]
+
+
+@pytest.mark.parametrize("sampled_lines", [1, 100])
+@pytest.mark.parametrize("line", ODDITIES.values(), ids=ODDITIES.keys())
+def test_an_odd_line_among_ordinary_ones(
+    line: bytes, sampled_lines: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shapes, "SAMPLED_LINES", sampled_lines)
+    all_lines = [*ORDINARY, line, *ORDINARY, line, *ORDINARY]
+    parsed = parse_chunk(b"\n".join(all_lines), DAY, first_line=1)
+    assert rows_of(parsed) == expected_rows(all_lines)
+
+
+def test_all_oddities_together() -> None:
+    all_lines = [*ODDITIES.values(), *ORDINARY] * 2
+    parsed = parse_chunk(b"\n".join(all_lines), DAY, first_line=1)
+    assert rows_of(parsed) == expected_rows(all_lines)
+
+
 SYSTEMATIC = {
     "an unknown field": (b'{"type":"visit","pid":"a","new":[1, {"a" : 2}],"A b":null}', 0),
     "an unknown field of the referrer": (
