@@ -2,6 +2,7 @@
 
 import gc
 import io
+import sys
 from collections.abc import Iterable
 from datetime import date
 from typing import Any
@@ -237,24 +238,22 @@ def test_what_is_common_in_a_file_is_read_fast(
     assert rows_of(parsed) == expected_rows([line] * 1000)
 
 
-@pytest.mark.parametrize("depth", [100, 900, 990, 1000, 2000, 50_000])
 @pytest.mark.parametrize("frames", [0, 500])
-def test_nesting_does_not_depend_on_the_call_stack(depth: int, frames: int) -> None:
-    deep = b'{"a":' * depth + b"[ 1]" + b"}" * depth
-    all_lines = [
-        b'{"type":"visit","pid":"a","visitor":%b}' % deep,
-        b'{"type":"visit","pid":"a","actions":[{"properties":%b}]}' % deep,
-        b'{"type":"visit","pid":"a","new":%b,"city":%b}' % (deep, deep),
-        b'{"type":"delete","pid":"a","new":%b}' % deep,
-        deep[1:],
-    ]
+def test_nesting_does_not_depend_on_the_call_stack(frames: int) -> None:
+    limit = sys.getrecursionlimit() - frames
+    all_lines = []
+    for depth in [*range(limit - 120, limit), 20_000]:
+        deep = b'{"a":' * depth + b"[ 1]" + b"}" * depth
+        all_lines += [
+            b'{"type":"visit","pid":"a","visitor":%b}' % deep,
+            b'{"type":"visit","pid":"a","actions":[{"properties":%b}]}' % deep,
+            b'{"type":"delete","pid":"a","new":%b}' % deep,
+        ]
 
     def parse_below(frames: int) -> ParsedChunk:
         return parse_below(frames - 1) if frames else parse_chunk(b"\n".join(all_lines), DAY, 1)
 
-    parsed = parse_below(frames)
-    assert rows_of(parsed) == expected_rows(all_lines)
-    assert parsed.tables["rejected_lines_log"].num_rows == 1
+    assert rows_of(parse_below(frames)) == expected_rows(all_lines)
 
 
 def test_garbage_collection_is_as_it_was_before() -> None:
