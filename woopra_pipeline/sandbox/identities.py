@@ -67,6 +67,11 @@ class Profile(msgspec.Struct, array_like=True):
         self.keys = np.concatenate([self.keys, keys])
         self.logged_at = np.concatenate([self.logged_at, logged_at])
 
+    def forget(self) -> None:
+        """Drop everything that only matters to a living profile."""
+        self.identifiers, self.cookies, self.past, self.former = {}, {}, [], []
+        self.keys = self.logged_at = np.empty(0, np.int64)
+
 
 class SignIn(msgspec.Struct, array_like=True):
     """From when a browser tells who uses it, in UNIX ms."""
@@ -184,8 +189,7 @@ class Identities:
         for profile in killed:
             for cookie in profile.cookies:
                 survivor.cookies[cookie] = at
-            profile.former = []
-            profile.cookies = {}
+            profile.forget()
         self._index(survivor)
         self._log_again(at, key, survivor, np.concatenate(keys))
         return survivor
@@ -198,7 +202,7 @@ class Identities:
         successor = self._new_profile(pid)
         successor.identifiers = profile.identifiers
         successor.cookies = dict.fromkeys(profile.cookies, at)
-        profile.cookies = {}
+        profile.forget()
         self._index(successor)
 
     def survivor_of(self, profile: Profile) -> Profile:
@@ -313,8 +317,6 @@ class Identities:
             profile.merged_into = survivor.serial
         keys = self._entries(profile, at) if survivor else profile.keys
         profile.died_at = at
-        profile.past = []
-        profile.keys = profile.logged_at = np.empty(0, np.int64)
         return keys
 
     def _entries(self, profile: Profile, at: int) -> IntArray:

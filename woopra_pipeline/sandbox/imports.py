@@ -65,6 +65,12 @@ class ImportRequest(NamedTuple):
     lines: list[ImportedLine]
 
 
+class _ImportedDay(NamedTuple):
+    journal_size: int
+    requests: list[ImportRequest]
+    lines: list[ImportedLine]
+
+
 class Imports:
     """Everything ever imported into one world; the journal is below `folder`."""
 
@@ -72,18 +78,19 @@ class Imports:
         self.folder = folder
         self.people = people
         self.identifiers = identifiers
-        self._days: dict[date, tuple[int, list[ImportRequest]]] = {}
+        self._days: dict[date, _ImportedDay] = {}
 
     def requests_of(self, log_day: date) -> list[ImportRequest]:
-        """The requests of a log day, in the order in which they were imported."""
+        """The requests of a log day so far, in the order in which they were imported."""
         path = self._journal(log_day)
         size = path.stat().st_size if path.exists() else 0
-        known_size, requests = self._days.get(log_day, (-1, []))
-        if size != known_size:
+        day = self._days.get(log_day)
+        if day is None or day.journal_size != size:
             requests = [*self._own_requests(log_day), *self._journaled_requests(path)]
             requests.sort(key=lambda request: request.at)
-            self._days[log_day] = size, requests
-        return requests
+            lines = [line for request in requests for line in request.lines]
+            day = self._days[log_day] = _ImportedDay(size, requests, lines)
+        return day.requests
 
     def keys_of(self, log_day: date) -> list[list[int]]:
         """For each request of a log day, the keys of its lines."""
@@ -97,12 +104,11 @@ class Imports:
 
     def line(self, key: int) -> ImportedLine:
         """The line that `key` names."""
-        day, number = divmod(key >> KIND_BITS, 1 << NUMBER_BITS)
-        for request in self.requests_of(self.people.first_log_day + timedelta(day)):
-            if number < len(request.lines):
-                return request.lines[number]
-            number -= len(request.lines)
-        raise KeyError(key)
+        number, place = divmod(key >> KIND_BITS, 1 << NUMBER_BITS)
+        log_day = self.people.first_log_day + timedelta(days=number)
+        if log_day not in self._days or place >= len(self._days[log_day].lines):
+            self.requests_of(log_day)
+        return self._days[log_day].lines[place]
 
     def last_log_day(self) -> date | None:
         """The last log day on which something was imported over HTTP."""

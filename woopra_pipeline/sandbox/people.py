@@ -9,7 +9,7 @@ the visit on that day into one integer, from which all of the visit can be made 
 """
 
 from dataclasses import dataclass, fields
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +17,7 @@ import pyarrow as pa
 from woopra_pipeline.sandbox import texts, vocabulary
 from woopra_pipeline.sandbox.chance import BoolArray, Chance, FloatArray, IntArray, Which
 from woopra_pipeline.sandbox.settings import SandboxSettings
-from woopra_pipeline.woopra.log_days import end_of_log_day, log_days_between, start_of_log_day
+from woopra_pipeline.woopra.log_days import end_of_log_day, start_of_log_day
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
@@ -95,10 +95,8 @@ class People:
         )
         self.starts_at = milliseconds(start_of_log_day(settings.first_day))
         self.ends_at = np.iinfo(np.int64).max
-        if settings.days is not None:
-            days = log_days_between(settings.first_day, date.max)
-            last = next(day for number, day in enumerate(days, 1) if number == settings.days)
-            self.ends_at = milliseconds(end_of_log_day(last))
+        if settings.last_day is not None:
+            self.ends_at = milliseconds(end_of_log_day(settings.last_day))
         self._counts = _chances_of_counts()
 
     def on_days(self, first_day: int, last_day: int) -> Visits:
@@ -221,9 +219,9 @@ class People:
         arrival_day = self.first_midnight + (visits.day - visits.age) * DAY
         return arrival_day + self.chance.below("arrival", visits.person, DAY)
 
-    def has_account(self, person: IntArray) -> FloatArray:
-        """Below 0.85 for those who ever sign in."""
-        return self.chance.uniform("account", person)
+    def has_account(self, visits: Visits) -> BoolArray:
+        """Whether the person of each visit may ever sign in."""
+        return (self.chance.uniform("account", visits.person) < 0.85) & ~visits.is_bot
 
     def _visits(self, slots: IntArray, days: IntArray) -> Visits:
         person, _ = self._person(slots, days)

@@ -1,6 +1,7 @@
 """The embedded Woopra's HTTP server: the service's endpoints, answered from a `Sandbox`."""
 
 import asyncio
+import re
 import secrets
 import signal
 import socket
@@ -193,7 +194,7 @@ class _Endpoints:
             return _Broken(file.pieces(start, (start + stop) // 2), headers, _reset)
         if drawn.mood is Mood.WRONG_LENGTH:
             headers["Content-Length"] = str(stop - start + 1 + int(drawn.luck * 1_000))
-            return _Broken(file.pieces(start, stop), headers, asyncio.Transport.close)
+            return _Broken(file.pieces(start, stop), headers, _hang_up)
         pieces = file.pieces(start, stop)
         if self._service.compresses and "gzip" in request.headers.get("Accept-Encoding", ""):
             headers["Content-Encoding"] = "gzip"
@@ -294,10 +295,14 @@ class _File:
                 yield file.read(min(BYTES_AT_ONCE, stop - position))
 
     def within_a_line(self, start: int, luck: float) -> int:
-        """A position after `start` where no line ends, and none is complete."""
+        """A position after `start` in the middle of a line; the end if there is none."""
         position = start + int((self.size - start) * luck)
-        end = b"".join(self.pieces(max(position - 2, start), position))
-        return position - 2 if b"\n" in end else position
+        for begin, end in ((position, self.size), (start, position)):
+            for piece in self.pieces(begin, end):
+                found = re.search(rb"\S(?=\S)", piece)
+                if found:
+                    return begin + found.end()
+        return self.size
 
 
 class _Rate:
@@ -354,6 +359,11 @@ def _reset(transport: asyncio.Transport) -> None:
         socket.SOL_SOCKET, socket.SO_LINGER, linger_for_no_time
     )
     transport.abort()
+
+
+def _hang_up(transport: asyncio.Transport) -> None:
+    """End a connection as if everything had been said."""
+    transport.close()
 
 
 def _gzipped(pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import orjson
 
@@ -35,6 +35,11 @@ class SandboxSettings:
             raise ConfigurationError(f"A sandbox needs at least 1 person, not {self.people}")
         if self.days is not None and self.days < 1:
             raise ConfigurationError(f"A sandbox needs at least 1 day, not {self.days}")
+
+    @property
+    def last_day(self) -> date | None:
+        """The last log day of a world that ends."""
+        return None if self.days is None else self.first_day + timedelta(days=self.days - 1)
 
     @property
     def fingerprint(self) -> str:

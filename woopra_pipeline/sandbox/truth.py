@@ -15,9 +15,9 @@ import pyarrow as pa
 
 from woopra_pipeline.sandbox import texts
 from woopra_pipeline.sandbox.chance import IntArray, PidArray
+from woopra_pipeline.sandbox.days import make_entries
 from woopra_pipeline.sandbox.identities import Identities, Profile
 from woopra_pipeline.sandbox.lines import Entries, Lines
-from woopra_pipeline.sandbox.log_days import make_entries
 from woopra_pipeline.sandbox.people import IMPORTED, KIND_MASK, VISIT, milliseconds
 from woopra_pipeline.woopra.log_days import end_of_log_day
 

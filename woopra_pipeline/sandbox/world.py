@@ -8,7 +8,6 @@
     lock                        held by the process that is making something
 """
 
-import fcntl
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -19,14 +18,15 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+from filelock import FileLock
 
 from woopra_pipeline.clock import Clock, system_clock
 from woopra_pipeline.errors import ConfigurationError
 from woopra_pipeline.files import replacing
+from woopra_pipeline.sandbox.days import LineKind, LoggedDay, file_of, live_through
 from woopra_pipeline.sandbox.identities import Identities, State
 from woopra_pipeline.sandbox.imports import Imports, MalformedLineError, read_line
 from woopra_pipeline.sandbox.lines import Lines
-from woopra_pipeline.sandbox.log_days import LineKind, LoggedDay, file_of, live_through
 from woopra_pipeline.sandbox.people import SECOND, People, milliseconds
 from woopra_pipeline.sandbox.settings import SandboxSettings
 from woopra_pipeline.sandbox.truth import Truth, truth_of
@@ -155,11 +155,10 @@ class Sandbox:
                 file.write(piece)
 
     def _is_in_world(self, log_day: date) -> bool:
-        first, days = self.settings.first_day, self.settings.days
-        if days is None:
+        first, last = self.settings.first_day, self.settings.last_day
+        if last is None:
             return log_day >= first
-        last_import = self._imports.last_log_day() or first
-        return first <= log_day <= max(first + timedelta(days=days - 1), last_import)
+        return first <= log_day <= max(last, self._imports.last_log_day() or last)
 
     def _live_through(
         self, log_day: date, until: int | None = None
@@ -250,8 +249,7 @@ class Sandbox:
     def _alone(self) -> Iterator[None]:
         """Keep every other thread and process out of this world."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with self._thread_lock, (self.folder / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with self._thread_lock, FileLock(self.folder / "lock"):
             yield
 
 

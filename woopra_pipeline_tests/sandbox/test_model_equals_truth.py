@@ -126,7 +126,7 @@ def _by_pid(visits: list[tuple[Any, ...]]) -> dict[str, list[Any]]:
 def run(root: Path, seed: int, moods: Moods) -> None:
     rng = random.Random(seed)
     world = SandboxSettings(seed=seed, people=rng.choice([1, 4, 20, 60]), first_day=FIRST_DAY)
-    last_day = FIRST_DAY + timedelta(days=rng.choice([3, 12, 20]))
+    last_day = FIRST_DAY + timedelta(days=rng.choice([3, 8, 14]))
     start = datetime.combine(last_day, datetime.min.time(), UTC) + timedelta(hours=20)
     directory = DataDirectory(root)
     clock = SandboxClock(start, base=frozen_clock(start))

@@ -18,6 +18,7 @@ from woopra_pipeline.sandbox import (
     Service,
     serve,
 )
+from woopra_pipeline.sandbox.server import _File
 from woopra_pipeline_tests.sandbox.caller import Caller
 
 BASE = frozen_clock(datetime(2026, 1, 12, 20, tzinfo=UTC))
@@ -31,6 +32,13 @@ def running(tmp_path: Path) -> Iterator[RunningSandbox]:
     sandbox = Sandbox(tmp_path, SandboxSettings(people=60), clock=SandboxClock(BASE(), base=BASE))
     with serve(sandbox, service=Service(compresses=False, slowness=0.05)) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def no_complaints(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Bad moods are played, not suffered: the server itself never fails."""
+    yield
+    assert caplog.get_records("call") == []
 
 
 def imported(running: RunningSandbox) -> int:
@@ -78,6 +86,15 @@ def test_a_file_cut_without_notice(running: RunningSandbox) -> None:
         assert whole.startswith(cut)
         assert not cut.endswith((b"\n", b"}\n"))
         assert whole[len(cut) : len(cut) + 1] != b"\n"
+
+
+def test_a_file_without_a_line_to_cut_stays_whole(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    for content in (b"", b"\n \n", b"a\n"):
+        path.write_bytes(content)
+        assert {_File(path).within_a_line(0, luck) for luck in (0.0, 0.5, 0.99)} == {len(content)}
+    path.write_bytes(b'\n{"a":1}\n')
+    assert {_File(path).within_a_line(0, luck) for luck in (0.0, 0.99)} == {2}
 
 
 def test_busy_after_the_import(running: RunningSandbox) -> None:

@@ -46,8 +46,10 @@ _MALFORMED = (
 _BLANK = ("", " ", "\t", "\r")
 
 Happening = tuple[int, int, int]
-"""What happens during a day: its instant in UNIX ms, its kind, and the key of the
-visit that causes it, or the number of an import request."""
+"""What happens during a day: when (UNIX ms), what, and which visit causes it (its key).
+
+For an import it is the number of the request instead.
+"""
 _SIGNS_IN, _IS_UPDATED, _IS_FORGOTTEN, _IS_IMPORTED = range(4)
 
 LineKind = Literal["visit", "identify", "delete", "rejected", "blank"]
@@ -150,12 +152,11 @@ def file_of(day: LoggedDay, lines: Lines) -> Iterator[bytes | memoryview]:
 def _happenings(visits: Visits, people: People, start: int, end: int) -> list[Happening]:
     """What the visits cause in the identity system between `start` and `end`, in order."""
     chance = people.chance
-    has_account = (people.has_account(visits.person) < 0.85) & ~visits.is_bot
+    has_account = people.has_account(visits)
     signing_in = visits.take(has_account & (chance.uniform("signs in", visits.key) < 0.45))
     instant = chance.below("sign-in", signing_in.key, signing_in.duration * SECOND + SECOND)
     updated = visits.take(has_account & (chance.uniform("updated", visits.key) < 0.05))
-    is_forgotten = (chance.uniform("forgotten", visits.key) < 0.002) & ~visits.is_bot
-    forgotten = visits.take(is_forgotten)
+    forgotten = visits.take((chance.uniform("forgotten", visits.key) < 0.002) & ~visits.is_bot)
     happenings = [
         (signing_in.started_at + instant, _SIGNS_IN, signing_in.key),
         (updated.logged_at + chance.below("update", updated.key, HOUR), _IS_UPDATED, updated.key),
