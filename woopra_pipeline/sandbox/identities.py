@@ -180,9 +180,11 @@ class Identities:
         key = at ^ profiles[0].serial
         survivor = self._choose_survivor(key, profiles)
         killed = [profile for profile in profiles if profile is not survivor]
-        identifiers = survivor.identifiers
-        for profile in reversed(profiles):
-            identifiers = identifiers | profile.identifiers
+        identifiers: dict[str, str] = {}
+        for profile in (survivor, *reversed(profiles)):
+            identifiers |= profile.identifiers
+            for identifier in profile.identifiers.items():
+                self.by_identifier.pop(identifier, None)
         keys = [self._kill(at, profile, survivor) for profile in killed]
         survivor.identifiers = identifiers
         survivor.former += [pid for profile in killed for pid in (*profile.former, profile.pid)]
@@ -288,9 +290,8 @@ class Identities:
         owner = self.by_identifier.get((name, value))
         if owner is not None and owner is not profile:
             del owner.identifiers[name]
-        replaced = profile.identifiers.get(name)
-        if replaced is not None and replaced != value:
-            self.by_identifier.pop((name, replaced), None)
+        if name in profile.identifiers:
+            del self.by_identifier[name, profile.identifiers[name]]
         profile.identifiers[name] = value
         self.by_identifier[name, value] = profile
 

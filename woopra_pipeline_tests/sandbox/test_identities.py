@@ -1,5 +1,7 @@
 """The identity system's decisions: who is found, who is merged, who only loses an identifier."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from woopra_pipeline.sandbox.identities import Identities, Profile, State
@@ -13,6 +15,17 @@ NOON = 1_767_300_000_000
 def identities() -> Identities:
     people = People(SandboxSettings(people=2))
     return Identities(people, ("id", "email", "phone"), State())
+
+
+@pytest.fixture(autouse=True)
+def indexes_are_right(identities: Identities) -> Iterator[None]:
+    """At the end of each test, everybody is found by what is known of them, and by nothing else."""
+    yield
+    again = Identities(identities.people, identities.hierarchy, identities.state)
+    for index in ("by_identifier", "by_cookie", "by_pid"):
+        found = {key: profile.serial for key, profile in getattr(identities, index).items()}
+        known = {key: profile.serial for key, profile in getattr(again, index).items()}
+        assert found == known
 
 
 def living(identities: Identities) -> list[Profile]:
@@ -87,6 +100,18 @@ def test_a_weaker_identifier_can_change(identities: Identities) -> None:
     assert identities.identify(NOON, None, {"id": "1", "email": "new@example.com"}) is profile
     assert profile.identifiers["email"] == "new@example.com"
     assert identities.identify(NOON, None, {"email": "old@example.com"}) is not profile
+
+
+def test_whoever_lost_an_identifier_in_a_merge_is_not_found_by_it(identities: Identities) -> None:
+    for number in range(20):
+        old, new = {"email": f"old{number}"}, {"email": f"new{number}"}
+        identities.identify(NOON, None, {"id": str(number)} | old)
+        identities.identify(NOON, None, new)
+        merged = identities.identify(NOON + number, None, {"id": str(number)} | new)
+        assert merged.identifiers == {"id": str(number)} | new
+        stranger = identities.identify(NOON + number, None, old)
+        assert stranger is not merged
+        assert merged.identifiers == {"id": str(number)} | new
 
 
 def test_the_hierarchy_decides_which_identifier_is_stronger() -> None:
