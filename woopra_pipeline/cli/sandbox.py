@@ -1,36 +1,85 @@
 """`woopra-pipeline sandbox`: the embedded Woopra, for other programs to talk to."""
 
-import threading
-from contextlib import suppress
+from datetime import UTC, datetime
 
 import click
 
 from woopra_pipeline.cli.terminal import say
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.sandbox import Sandbox, SandboxSettings, serve
+from woopra_pipeline.sandbox import (
+    Limits,
+    Mood,
+    Moods,
+    RunningSandbox,
+    Sandbox,
+    SandboxClock,
+    SandboxSettings,
+    Service,
+    serve_until_interrupted,
+)
 
 DEFAULTS = SandboxSettings()
 
 
-@click.command("sandbox")
-@click.option("--port", type=click.IntRange(0, 65_535), default=8_787, show_default=True)
-@click.option("--seed", type=int, default=DEFAULTS.seed, show_default=True)
-@click.option("--people", type=click.IntRange(1), default=DEFAULTS.people, show_default=True)
-def command(port: int, seed: int, people: int) -> None:
+@click.command("sandbox", context_settings={"show_default": True})
+@click.option("--port", type=click.IntRange(0, 65_535), default=8787, help="0: a free one.")
+@click.option("--seed", type=int, default=DEFAULTS.seed, help="Another seed, another world.")
+@click.option(
+    "--people",
+    type=click.IntRange(1),
+    default=DEFAULTS.people,
+    help="How many are around at any time.",
+)
+@click.option("--days", type=click.IntRange(1), help="After how many log days the world ends.")
+@click.option(
+    "--mood",
+    "moods",
+    multiple=True,
+    type=click.Choice([*(mood.value for mood in Mood), "any"]),
+    help="Misbehave like this now and then; may be given several times.",
+)
+@click.option(
+    "--share", type=click.FloatRange(0, 1), default=0.3, help="Of the requests met with a mood."
+)
+@click.option("--limits", is_flag=True, help="Answer 429 to what is above Woopra's rate limits.")
+@click.option(
+    "--now",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]),
+    help="What time it is for the sandbox, in UTC.",
+)
+@click.option("--speed", type=float, default=1.0, help="How much faster its time passes.")
+def command(
+    *,
+    port: int,
+    seed: int,
+    people: int,
+    days: int | None,
+    moods: tuple[str, ...],
+    share: float,
+    limits: bool,
+    now: datetime | None,
+    speed: float,
+) -> None:
     """Serve the embedded Woopra on loopback until interrupted.
 
-    The same seed and number of people are the same world, to the byte.
+    The same seed, people and days are the same world, to the byte, on every machine.
     """
-    world = Sandbox(
-        DataDirectory.from_environment().sandbox, SandboxSettings(seed=seed, people=people)
+    clock = SandboxClock(now and now.replace(tzinfo=UTC), speed)
+    settings = SandboxSettings(seed=seed, people=people, days=days)
+    serve_until_interrupted(
+        Sandbox(DataDirectory.from_environment().sandbox, settings, clock=clock),
+        port=port,
+        service=Service(limits=Limits() if limits else None),
+        moods=Moods(Mood if "any" in moods else map(Mood, moods), share, seed),
+        announce=_announce,
     )
-    with serve(world, port=port) as running:
-        settings = running.settings
-        say("The sandbox answers until you press Ctrl-C. To use it, in another terminal:")
-        click.echo(
-            f"export WOOPRA_BASE_URL={running.base_url} WOOPRA_PROJECT={settings.project} "
-            f"WOOPRA_APP_ID={settings.app_id} WOOPRA_SECRET_KEY={settings.secret_key}"
-        )
-        with suppress(KeyboardInterrupt):
-            threading.Event().wait()
     say("The sandbox has stopped.")
+
+
+def _announce(running: RunningSandbox) -> None:
+    settings = running.settings
+    say("The sandbox answers until you press Ctrl-C. To use it, type in another terminal:")
+    click.echo(
+        f"export WOOPRA_BASE_URL={running.base_url} WOOPRA_PROJECT={settings.project} "
+        f"WOOPRA_APP_ID={settings.app_id} WOOPRA_SECRET_KEY={settings.secret_key}"
+    )

@@ -1,0 +1,132 @@
+import json
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+
+import pytest
+
+from woopra_pipeline.model.database import connect_published
+from woopra_pipeline.sandbox import RunningSandbox, Sandbox, SandboxSettings, Service, serve
+from woopra_pipeline_tests.cli.conftest import CommandLine
+from woopra_pipeline_tests.model.published_tables import in_order, published_tables
+from woopra_pipeline_tests.scripted_server import ScriptedServer, calling, raw, silence
+
+SECRET_KEY = "s3cr3t-k3y"
+
+
+def environment(base_url: str) -> dict[str, str]:
+    return {
+        "WOOPRA_PROJECT": "shop.example",
+        "WOOPRA_APP_ID": "APP17",
+        "WOOPRA_SECRET_KEY": SECRET_KEY,
+        "WOOPRA_BASE_URL": base_url,
+    }
+
+
+@contextmanager
+def woopra(tmp_path_factory, **settings) -> Iterator[RunningSandbox]:
+    """A sandbox as if it were Woopra."""
+    service = Service(project="shop.example", app_id="APP17", secret_key=SECRET_KEY)
+    world = Sandbox(tmp_path_factory.mktemp("world"), SandboxSettings(people=50, **settings))
+    with serve(world, service=service) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def two_days(tmp_path_factory) -> Iterator[dict[str, str]]:
+    """The environment of a project that has the first two days of 2026, and no others."""
+    with woopra(tmp_path_factory, days=2) as running:
+        yield environment(running.base_url)
+
+
+def days_in_model(command_line):
+    with connect_published(command_line.directory) as connection:
+        return [
+            str(log_day)
+            for (log_day,) in connection.execute(
+                "select log_day from log_days order by 1"
+            ).fetchall()
+        ]
+
+
+def test_takes_days_to_the_model(command_line, two_days):
+    done = command_line("backfill", "2026-01-01", "2026-01-02", **two_days)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("2 log days in the model, which now holds ")
+    assert days_in_model(command_line) == ["2026-01-01", "2026-01-02"]
+    assert "dagster" not in done.stderr.lower()
+
+
+def test_names_the_days_that_failed_and_takes_the_others_to_the_model(command_line, two_days):
+    failed = command_line("backfill", "2026-01-02", "2026-01-04", **two_days)
+    assert failed.returncode == 1
+    lines = failed.stderr.splitlines()
+    for log_day in ("2026-01-03", "2026-01-04"):
+        assert any(line.startswith(f"{log_day}: Woopra has no file of") for line in lines)
+    assert lines[-1] == (
+        "Error: 2 of 3 log days failed: 2026-01-03 to 2026-01-04; "
+        "run the same command again for them"
+    )
+    assert days_in_model(command_line) == ["2026-01-02"]
+
+
+def test_no_secret_is_printed_or_written(command_line, two_days):
+    done = command_line("backfill", "2026-01-02", "2026-01-03", "--debug", **two_days)
+    assert SECRET_KEY not in done.stdout + done.stderr
+    written = [path for path in command_line.folder.rglob("*") if path.is_file()]
+    assert written
+    assert not [path for path in written if SECRET_KEY.encode() in path.read_bytes()]
+
+
+def test_days_before_the_built_in_start_are_possible_and_said(command_line, tmp_path_factory):
+    with woopra(tmp_path_factory, first_day=date(2025, 12, 30)) as running:
+        days = ("2025-12-30", "2025-12-31")
+        first = command_line("backfill", *days, **environment(running.base_url))
+        variables = environment(running.base_url) | {"WOOPRA_START_DATE": "2025-12-01"}
+        second = command_line("backfill", *days, **variables)
+    assert first.returncode == second.returncode == 0
+    assert days_in_model(command_line) == list(days)
+    hint = "Set WOOPRA_START_DATE=2025-12-30 to see the days before 2026-01-01 in the UI"
+    assert hint in first.stderr.splitlines()
+    assert "WOOPRA_START_DATE" not in second.stderr
+
+
+def test_can_be_interrupted(command_line):
+    asked = threading.Event()
+    with ScriptedServer([calling(asked.set, raw(), silence())]) as server:
+        process = command_line.start(
+            "backfill", "2026-01-01", "2026-01-02", **environment(server.base_url)
+        )
+        assert asked.wait(60)
+        process.send_signal(signal.SIGINT)
+        printed, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert printed == ""
+    assert said.splitlines()[-1].startswith("Error: Interrupted: what is finished stays")
+    assert "Traceback" not in said
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    command_line = CommandLine(tmp_path_factory.mktemp("undisturbed"))
+    assert command_line("backfill", "2026-01-01", "2026-01-05").returncode == 0
+    return in_order(published_tables(command_line.directory))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("last_words", ["fetching", "parsing", "building", "publishing"])
+def test_carries_on_where_it_was_killed(command_line, undisturbed, last_words):
+    process = command_line.start("backfill", "2026-01-01", "2026-01-05")
+    for line in process.stderr:
+        if line.startswith(last_words):
+            break
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert command_line("backfill", "2026-01-01", "2026-01-05").returncode == 0
+    assert in_order(published_tables(command_line.directory)) == undisturbed
+    status = json.loads(command_line("status", "--format", "json").stdout)
+    assert status["to_parse"] == status["to_apply"] == []

@@ -1,0 +1,78 @@
+"""Whatever goes wrong: one line on stderr that says what to do, nothing on stdout."""
+
+import pytest
+
+CREDENTIALS = {"WOOPRA_APP_ID": "APP17", "WOOPRA_SECRET_KEY": "s3cr3t-k3y"}
+
+CASES = [
+    pytest.param(["nonsense"], {}, "No such command 'nonsense'", id="unknown command"),
+    pytest.param(["backfill"], {}, "Missing argument 'FROM'", id="missing argument"),
+    pytest.param(
+        ["backfill", "2026-13-01", "2026-01-02"], {}, "write it as YYYY-MM-DD", id="no date"
+    ),
+    pytest.param(
+        ["backfill", "2026-01-02", "2026-01-01"], {}, "later than TO", id="days in wrong order"
+    ),
+    pytest.param(
+        ["backfill", "2026-01-02", "2999-01-01"], {}, "is not over", id="day that is not closed"
+    ),
+    pytest.param(
+        ["backfill", "2026-01-02", "2026-01-02"],
+        {"WOOPRA_START_DATE": "2026-02-01"},
+        "set WOOPRA_START_DATE=2026-01-02, or leave it unset",
+        id="before the partitions",
+    ),
+    pytest.param(
+        ["backfill", "2026-01-02", "2026-01-02"],
+        {"WOOPRA_START_DATE": "1 January"},
+        "WOOPRA_START_DATE: '1 January' is no log day",
+        id="malformed start date",
+    ),
+    pytest.param(
+        ["backfill", "2026-01-02", "2026-01-02"],
+        {"WOOPRA_PROJECT": "shop.example", "WOOPRA_APP_ID": "APP17"},
+        "set WOOPRA_SECRET_KEY",
+        id="missing secret key",
+    ),
+    pytest.param(
+        ["backfill", "2026-01-02", "2026-01-02"],
+        {"WOOPRA_PROJECT": "shop.example", "WOOPRA_SECRET_KEY": "s3cr3t-k3y"},
+        "set WOOPRA_APP_ID",
+        id="missing app ID",
+    ),
+    pytest.param(
+        ["backfill", "2026-01-02", "2026-01-02"],
+        {"WOOPRA_PROJECT": "shop.example", "WOOPRA_BASE_URL": "ftp://shop", **CREDENTIALS},
+        "WOOPRA_BASE_URL must be an http or https address",
+        id="malformed base URL",
+    ),
+    pytest.param(["query", "select 1"], {}, "there is no model yet", id="query without a model"),
+    pytest.param(["explain", "someone"], {}, "there is no model yet", id="explain without one"),
+    pytest.param(["sandbox", "--port", "1e9"], {}, "not a valid integer range", id="no port"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "environment", "sentence"), CASES)
+def test_is_said_in_one_line(command_line, arguments, environment, sentence):
+    failed = command_line(*arguments, **environment)
+    assert failed.returncode not in {0, -11}
+    assert failed.stdout == ""
+    lines = failed.stderr.splitlines()
+    assert len(lines) == 1, failed.stderr
+    assert lines[0].startswith("Error: ")
+    assert sentence in lines[0]
+    assert "s3cr3t-k3y" not in failed.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(["--debug", "query", "select 1"], id="before the command"),
+        pytest.param(["query", "select 1", "--debug"], id="behind it"),
+    ],
+)
+def test_shows_a_traceback_when_asked_to(command_line, arguments):
+    failed = command_line(*arguments)
+    assert failed.returncode == 1
+    assert "Traceback" in failed.stderr
+    assert "ModelError" in failed.stderr

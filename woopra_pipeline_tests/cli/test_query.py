@@ -1,0 +1,152 @@
+import csv
+import io
+import json
+import os
+
+import pytest
+
+EXACT = """
+    select
+        170141183460469231731687303715884105727::hugeint as huge,
+        1.50::decimal(4, 2) as amount,
+        12345678901234567890.123456789::decimal(38, 9) as precise,
+        0.1::double as fraction,
+        'nan'::double as no_number,
+        true as yes,
+        null as nothing,
+        'quo"te, comma' as words,
+        [1, 2] as numbers,
+        {'key': [date '2026-01-02']} as nested,
+        map {'a': 1} as mapped,
+        '{"a": 1.50, "b": 12345678901234567890123}'::json as object,
+        '"text"'::json as string,
+        timestamptz '2026-01-01 00:30:00-08' as instant,
+        date '2026-01-02' as log_day,
+        1 as twice,
+        2 as twice
+"""
+
+
+def output(command_line, *arguments):
+    done = command_line("query", *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_json_keeps_every_value_exact(demo_line):
+    printed = output(demo_line, EXACT, "--format", "json")
+    assert '"amount":1.50,"precise":12345678901234567890.123456789,' in printed
+    assert '"object":{"a": 1.50, "b": 12345678901234567890123}' in printed
+    assert json.loads(printed) == [
+        {
+            "huge": 170141183460469231731687303715884105727,
+            "amount": 1.5,
+            "precise": 12345678901234567890.123456789,
+            "fraction": 0.1,
+            "no_number": None,
+            "yes": True,
+            "nothing": None,
+            "words": 'quo"te, comma',
+            "numbers": [1, 2],
+            "nested": {"key": ["2026-01-02"]},
+            "mapped": {"a": 1},
+            "object": {"a": 1.5, "b": 12345678901234567890123},
+            "string": "text",
+            "instant": "2026-01-01 08:30:00+00",
+            "log_day": "2026-01-02",
+            "twice": 1,
+            "twice_1": 2,
+        }
+    ]
+
+
+def test_csv_can_be_read_back(demo_line):
+    rows = list(csv.reader(io.StringIO(output(demo_line, EXACT, "--format", "csv"))))
+    row = dict(zip(*rows, strict=True))
+    assert row["huge"] == "170141183460469231731687303715884105727"
+    assert row["words"] == 'quo"te, comma'
+    assert row["nothing"] == ""
+    assert row["object"] == '{"a": 1.50, "b": 12345678901234567890123}'
+    assert row["instant"] == "2026-01-01 08:30:00+00"
+
+
+def test_a_table_is_for_reading(demo_line):
+    printed = output(demo_line, "select 'a [bold] word' as word, null as nothing, 7 as number")
+    assert "a [bold] word" in printed
+    assert "NULL" in printed
+
+
+def test_a_long_table_is_cut_and_says_so(demo_line):
+    done = demo_line("query", "select 'row' || range from range(1001)")
+    assert "row999" in done.stdout
+    assert "row1000" not in done.stdout
+    assert (
+        done.stderr == "These are the first 1,000 rows; --format csv or json prints all of them\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("output_format", "printed"),
+    [pytest.param("json", "[]\n", id="json"), pytest.param("csv", "pid\n", id="csv")],
+)
+def test_no_rows(demo_line, output_format, printed):
+    assert output(demo_line, "select pid from profiles limit 0", "--format", output_format) == (
+        printed
+    )
+
+
+def test_a_reader_may_stop_early(demo_line):
+    with demo_line.start("query", "from range(10_000_000)", "--format", "csv") as process:
+        assert process.stdout.readline() == "range\n"
+        process.stdout.close()
+        assert process.stderr.read() == ""
+
+
+@pytest.mark.long
+def test_memory_stays_bounded_however_many_rows_there_are(demo_line):
+    """Two million rows of 300 letters: 600 MB of text alone, were they held at once."""
+    sql = "select repeat('x', 300) from range(2_000_000)"
+    with demo_line.start("query", sql, "--format", "csv") as process:
+        assert sum(1 for _ in process.stdout) == 2_000_001
+        _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0
+    assert usage.ru_maxrss < 400_000
+
+
+@pytest.mark.parametrize(
+    ("sql", "sentence"),
+    [
+        pytest.param("create table t (i int)", "query only reads", id="create"),
+        pytest.param("delete from log.lines", "query only reads", id="delete"),
+        pytest.param("drop view visits", "query only reads", id="drop"),
+        pytest.param("copy (select 1) to '/tmp/x.csv'", "query only reads: COPY", id="copy"),
+        pytest.param("attach '/tmp/other.duckdb'", "query only reads: ATTACH", id="attach"),
+        pytest.param("export database '/tmp/x'", "query only reads: EXPORT", id="export"),
+        pytest.param("selec 1", 'syntax error at or near "selec"', id="syntax error"),
+        pytest.param("from nowhere", "nowhere does not exist", id="unknown table"),
+        pytest.param("select 1/'x'", "Could not convert string 'x'", id="while it runs"),
+        pytest.param("  ", "The SQL is empty", id="nothing"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(demo_line, sql, sentence):
+    before = demo_line.directory.published_model.stat()
+    failed = demo_line("query", sql)
+    assert failed.returncode != 0
+    assert failed.stdout == ""
+    assert len(failed.stderr.splitlines()) == 1
+    assert sentence in failed.stderr
+    assert demo_line.directory.published_model.stat() == before
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        pytest.param("show tables", id="show"),
+        pytest.param("describe profiles", id="describe"),
+        pytest.param("explain select 1", id="explain"),
+        pytest.param("set timezone = 'America/Los_Angeles'; select now()", id="setting first"),
+        pytest.param("pivot actions on name using count(*) group by log_day", id="pivot"),
+    ],
+)
+def test_whatever_returns_rows_is_printed(demo_line, sql):
+    assert output(demo_line, sql).strip()
