@@ -72,29 +72,28 @@ def publish_imports(ledger: Ledger) -> bool:
 
 
 @contextmanager
-def connect_with_imports(directory: DataDirectory) -> Iterator[duckdb.DuckDBPyConnection]:
+def connect_with_imports(
+    directory: DataDirectory, *, needs_model: bool = False
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the published model for reading, with `imports` and `import_lines` beside its tables.
 
-    If nothing was ever imported they are empty. Raises `ModelError` if there is neither a model
-    nor an import.
+    If nothing was ever imported they are empty. Raises `ModelError` if there is no model, unless
+    it is not needed and there are imports.
     """
-    has_imports = directory.published_imports.exists()
-    if has_imports and not directory.published_model.exists():
-        with connect(directory.published_imports, read_only=True) as connection:
+    imports = directory.published_imports
+    if imports.exists() and not directory.published_model.exists() and not needs_model:
+        with connect(imports, read_only=True) as connection:
             yield connection
         return
     with connect_published(directory) as connection:
-        if has_imports:
-            path = str(directory.published_imports).replace("'", "''")
+        ((model,),) = connection.execute("select current_database()").fetchall()
+        if imports.exists():
+            path = str(imports).replace("'", "''")
             connection.execute(f"attach '{path}' as import_ledger (read_only)")
         else:
             connection.execute("attach ':memory:' as import_ledger")
             connection.execute("use import_ledger")
             connection.execute(_schema())
-        ((model,),) = connection.execute(
-            "select database_name from duckdb_databases() where path = ?",
-            [str(directory.published_model)],
-        ).fetchall()
         connection.execute(f"""set search_path = '"{model}".main,import_ledger.main'""")
         yield connection
 

@@ -251,6 +251,6 @@ def _log_days(connection: duckdb.DuckDBPyConnection) -> set[date]:
 
 @contextmanager
 def _connected(directory: DataDirectory) -> Iterator[duckdb.DuckDBPyConnection]:
-    with connect_with_imports(directory) as connection:
+    with connect_with_imports(directory, needs_model=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
         yield connection

@@ -67,7 +67,11 @@ with
             batch,
             line_number,
             key,
-            trim(json_extract_string(line, '$.visitor."' || key || '"')) as text
+            trim(
+                json_extract_string(
+                    line, '/visitor/' || replace(replace(key, '~', '~0'), '/', '~1')
+                )
+            ) as text
         from sent_lines
         cross join keys
         where is_ours

@@ -61,6 +61,9 @@ class ImportServer:
         self.mood: Callable[[Sequence[str]], Mood] = lambda lines: Mood.FINE
         self.largest_body: int | None = None
         self.during_request: Callable[[], None] = lambda: None
+        """Called before a request is judged."""
+        self.before_answer: Callable[[], None] = lambda: None
+        """Called when what it brings was taken or not."""
         self.lock = threading.Lock()
 
     @property
@@ -117,6 +120,7 @@ class ImportServer:
             takes, status, headers = self._judge(body, lines)
             if takes:
                 self.taken += lines
+            self.before_answer()
         if status is None:
             linger = struct.pack("ii", 1, 0)
             request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
