@@ -86,6 +86,9 @@ class ModelUpdate:
     row_counts: Mapping[str, int]
     published: bool
     seconds: float
+    """How long all of it took."""
+    publishing_seconds: float
+    """How long publishing took of that."""
 
 
 def update_model(
@@ -121,7 +124,9 @@ def update_model(
         if method == "rebuild":
             notify(f"building the model from {len(parsed)} log days")
             touched = _rebuild(build, parsed.values(), clock)
+        publishing = time.monotonic()
         published = _publish(build, directory.published_model, notify)
+        publishing_seconds = time.monotonic() - publishing
         with connect(build) as connection:
             row_counts = {table.name: _count(connection, table.name) for table in MODEL_TABLES}
     loaded = {day.log_day for day in difference.added}
@@ -135,6 +140,7 @@ def update_model(
         row_counts=row_counts,
         published=published,
         seconds=time.monotonic() - started,
+        publishing_seconds=publishing_seconds,
     )
 
 
