@@ -51,6 +51,9 @@ Columns = dict[str, Any]
 Extras = list[dict[str, Any]]
 Integers = npt.NDArray[np.signedinteger[Any]]
 
+_MILLISECONDS = pa.timestamp("ms", tz="UTC")
+_SCHEMAS = {table.name: table.arrow_schema for table in PARSED_TABLES}
+
 _encode_lines = msgspec.json.Encoder().encode_lines
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
 
@@ -89,8 +92,7 @@ def parse_chunk(chunk: bytes, log_day: date, first_line: int) -> ParsedChunk:
             line_count += len(lines)
     return ParsedChunk(
         tables={
-            table.name: pa.concat_tables(batch.tables[table.name] for batch in batches)
-            for table in PARSED_TABLES
+            name: pa.concat_tables(batch.tables[name] for batch in batches) for name in _SCHEMAS
         },
         line_count=line_count,
         blank_count=sum(batch.blank_count for batch in batches),
@@ -129,7 +131,7 @@ def _parse_batch(
             del visits[log_line]
     ordinary = _visit_tables(visits, shapes, log_day)
     ordinary[DELETES_LOG.name] = _deletes_table(deletes, shapes.delete, log_day)
-    ordinary[REJECTED_LINES_LOG.name] = REJECTED_LINES_LOG.arrow_schema.empty_table()
+    ordinary[REJECTED_LINES_LOG.name] = _SCHEMAS[REJECTED_LINES_LOG.name].empty_table()
     if not others:
         return ParsedChunk(ordinary, len(lines), blank_count=0)
     parsed = _parse_lines(others, log_day)
@@ -161,8 +163,7 @@ def _parse_lines(lines: Mapping[int, bytes], log_day: date) -> ParsedChunk:
             case BlankLine():
                 blank_count += 1
     tables = {
-        table.name: pa.Table.from_pylist(rows[table.name], schema=table.arrow_schema)
-        for table in PARSED_TABLES
+        name: pa.Table.from_pylist(rows[name], schema=schema) for name, schema in _SCHEMAS.items()
     }
     return ParsedChunk(tables, len(lines), blank_count)
 
@@ -360,15 +361,16 @@ def _lengths(collections: Sequence[Sized | None]) -> Integers:
 
 
 def _table(table: Table, log_day: date, log_lines: Integers, columns: Columns) -> pa.Table:
+    schema = _SCHEMAS[table.name]
     arrays = []
-    for column in table.columns:
+    for column, arrow_type in zip(table.columns, schema.types, strict=True):
         if column is LOG_DAY:
-            arrays.append(pa.repeat(pa.scalar(log_day, column.type.arrow), len(log_lines)))
+            arrays.append(pa.repeat(pa.scalar(log_day, arrow_type), len(log_lines)))
         elif column is LOG_LINE:
-            arrays.append(pa.array(log_lines, column.type.arrow))
+            arrays.append(pa.array(log_lines, arrow_type))
         elif column.type is ColumnType.TIMESTAMPTZ:
-            milliseconds = pa.array(columns[column.name], pa.timestamp("ms", tz="UTC"))
-            arrays.append(milliseconds.cast(column.type.arrow))
+            milliseconds = pa.array(columns[column.name], _MILLISECONDS)
+            arrays.append(milliseconds.cast(arrow_type))
         else:
-            arrays.append(pa.array(columns[column.name], column.type.arrow))
-    return pa.Table.from_arrays(arrays, schema=table.arrow_schema)
+            arrays.append(pa.array(columns[column.name], arrow_type))
+    return pa.Table.from_arrays(arrays, schema=schema)

@@ -109,6 +109,8 @@ def object_text(members: Mapping[str, str]) -> str:
 
 def string_value(text: str) -> str:
     """The string that the JSON string `text` stands for."""
+    if "\\" not in text:
+        return text[1:-1]
     value: str = json.loads(text)
     return value
 
