@@ -28,7 +28,7 @@ NEVER = (1 << 63) - 1
 COOKIE = "cookie"
 
 
-class Span(msgspec.Struct, frozen=True, array_like=True):
+class Span(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The visits of a cookie first logged in `since <= instant < until`, in UNIX ms."""
 
     cookie: int
@@ -36,7 +36,7 @@ class Span(msgspec.Struct, frozen=True, array_like=True):
     until: int
 
 
-class Profile(msgspec.Struct, array_like=True):
+class Profile(msgspec.Struct, array_like=True, gc=False):
     """One life of a pid: it starts when something is known under it and ends with its deletion.
 
     `cookies` are those that log here now, and since when; `past` the visits it kept of cookies
@@ -73,7 +73,7 @@ class Profile(msgspec.Struct, array_like=True):
         self.keys = self.logged_at = np.empty(0, np.int64)
 
 
-class SignIn(msgspec.Struct, array_like=True):
+class SignIn(msgspec.Struct, array_like=True, gc=False):
     """From when a browser tells who uses it, in UNIX ms."""
 
     email_at: int = NEVER
@@ -228,12 +228,20 @@ class Identities:
         for at, serial in self.state.scheduled:
             if at < day_end:
                 cookies.update(span.cookie for span in self.state.profiles[serial].spans)
+        by_person: defaultdict[tuple[str, ...], dict[int, Profile | None]] = defaultdict(dict)
         for cookie, identifiers in told:
-            found = [self.by_identifier.get(identifier) for identifier in identifiers.items()]
-            for profile in (self.by_cookie.get(cookie), *found):
+            involved = by_person[tuple(identifiers.values())]
+            own = self.by_cookie.get(cookie)
+            involved[~cookie if own is None else own.serial] = own
+            for identifier in identifiers.items():
+                profile = self.by_identifier.get(identifier)
                 if profile is not None:
-                    cookies.update(span.cookie for span in profile.spans)
-            cookies.add(cookie)
+                    involved[profile.serial] = profile
+        for involved in by_person.values():
+            if len(involved) > 1:
+                for number, profile in involved.items():
+                    spans = profile.spans if profile else [Span(~number, ALWAYS, NEVER)]
+                    cookies.update(span.cookie for span in spans)
         self._remember_histories(cookies)
 
     def change_pids_due(self, before: int) -> None:
