@@ -65,6 +65,7 @@ class Batch:
     sent_at: datetime | None
     settled_at: datetime | None
     is_dry_run: bool
+    is_asked_for: bool
 
     @property
     def lines(self) -> slice:
@@ -75,7 +76,7 @@ class Batch:
 _BATCHES = """
     select batch_id, sources.name, shape, log_day, path, files.line_count, files.byte_count,
         file_id, first_line, batches.line_count, batches.byte_count, state, attempts, reason,
-        sent_at, settled_at, is_dry_run
+        sent_at, settled_at, is_dry_run, is_asked_for
     from batches
     join files using (file_id)
     join sources using (source_id)
@@ -85,7 +86,9 @@ _BATCHES = """
 def _batch(row: tuple[object, ...]) -> Batch:
     """A row of `_BATCHES`."""
     (batch_id, source, shape, log_day, path, file_lines, file_bytes, *rest) = row
-    (file_id, first_line, lines, byte_count, state, attempts, reason, sent, settled, dry) = rest
+    (file_id, first_line, lines, byte_count, state, attempts, reason, sent, settled, dry, asked) = (
+        rest
+    )
     return Batch(
         int(str(batch_id)),
         str(source),
@@ -102,6 +105,7 @@ def _batch(row: tuple[object, ...]) -> Batch:
         None if sent is None else datetime.fromisoformat(str(sent)),
         None if settled is None else datetime.fromisoformat(str(settled)),
         bool(dry),
+        bool(asked),
     )
 
 

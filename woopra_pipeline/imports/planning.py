@@ -84,52 +84,23 @@ def plan_day(
     Raises `SourceError` if it cannot be run; then everything is as it was.
     """
     directory = ledger.directory
-    planner = _Planner(ledger, source.name, log_day, settings, dry_run)
     with (
-        planner.temporary_tables(),
         read_source(directory, source, log_day, memory_limit=settings.memory_limit) as rows,
         BatchWriter(directory, source.name, log_day, settings) as writer,
+        _temporary_tables(ledger),
     ):
         plan = Plan(rows.shape)
+        planner = _Planner(
+            ledger, source.name, log_day, rows.shape, settings=settings, dry_run=dry_run
+        )
         for chunk in rows.chunks:
             with ledger.transaction("deferred"):
                 planner.add(chunk, plan, writer)
-        if rows.shape is Shape.EVENTS:
-            with ledger.transaction("deferred"):
-                planner.group_events(writer)
+        with ledger.transaction("deferred"):
+            planner.add_what_is_left(writer)
         plan.files = writer.finish()
         planner.commit(plan, clock().isoformat())
     return plan
-
-
-def plan_unknown_updates_again(
-    ledger: Ledger, source: str, *, settings: ImportSettings, clock: Clock
-) -> None:
-    """Plan again the profile updates that may not have arrived; the source must be held.
-
-    To have an update twice does no harm, unless a newer one of the visitor was accepted or is
-    planned; those are left out. The batches they were in are `superseded`.
-    """
-    batches = [b for b in ledger.batches(source, State.UNKNOWN) if b.shape is Shape.PROFILES]
-    if not batches:
-        return
-    log_day = max(batch.log_day for batch in batches)
-    planner = _Planner(ledger, source, log_day, settings, dry_run=False)
-    with (
-        planner.temporary_tables(),
-        BatchWriter(ledger.directory, source, log_day, settings) as writer,
-    ):
-        for batch in batches:
-            for line in planner.still_current(batch):
-                planner.plan_update(Reader(settings).profile_update(orjson.loads(line)), writer)
-        plan = Plan(Shape.PROFILES, files=writer.finish())
-        with ledger.transaction():
-            planner.enter(plan, clock().isoformat(), is_asked_for=True)
-            ledger.connection.executemany(
-                "update batches set state = 'superseded', "
-                "reason = 'planned again, or made void by a newer update' where batch_id = ?",
-                [(batch.batch_id,) for batch in batches],
-            )
 
 
 class _Planner:
@@ -140,36 +111,29 @@ class _Planner:
         ledger: Ledger,
         source: str,
         log_day: date,
+        shape: Shape,
+        *,
         settings: ImportSettings,
         dry_run: bool,
     ) -> None:
         self._ledger = ledger
         self._connection = ledger.connection
+        self._source = source
         self._source_id = ledger.source_id(source)
         self._log_day = log_day
+        self._shape = shape
         self._settings = settings
         self._dry_run = dry_run
         self._reader = Reader(settings)
-        self._withdrawn = _Withdrawn(ledger, self._source_id, log_day)
+        self._withdrawn = _Withdrawn(ledger, self._source_id, log_day, shape)
+        self._unknown: list[Batch] = []
         ((self._has_things,),) = self._connection.execute(
             "select exists (select 1 from things where source_id = ?)", [self._source_id]
         ).fetchall()
 
-    @contextmanager
-    def temporary_tables(self) -> Iterator[None]:
-        """Empty temporary tables while the block runs."""
-        for name, columns in _TEMPORARY_TABLES.items():
-            self._connection.execute(f"drop table if exists temp.{name}")
-            self._connection.execute(f"create temp table {name} {columns}")
-        try:
-            yield
-        finally:
-            for name in _TEMPORARY_TABLES:
-                self._connection.execute(f"drop table temp.{name}")
-
     def add(self, rows: pa.StringArray, plan: Plan, writer: BatchWriter) -> None:
         """Add some rows to the plan."""
-        match plan.shape:
+        match self._shape:
             case Shape.VISITS:
                 visits = read_chunk(rows, self._reader.visit)
                 set_aside = visits.set_aside
@@ -217,7 +181,14 @@ class _Planner:
         )
         return self._connection.total_changes - before
 
-    def group_events(self, writer: BatchWriter) -> None:
+    def add_what_is_left(self, writer: BatchWriter) -> None:
+        """Add what can only be added when all rows are known."""
+        if self._shape is Shape.EVENTS:
+            self._group_events(writer)
+        elif self._shape is Shape.PROFILES:
+            self._add_earlier_updates(writer)
+
+    def _group_events(self, writer: BatchWriter) -> None:
         """Put the staged events on lines: one for each visit, a longer pause beginning another."""
         gap = self._settings.visit_gap_minutes * 60_000
         visit: list[Event] = []
@@ -259,10 +230,32 @@ class _Planner:
         for update in updates:
             if not self._is_first_of_visitor(update, set_aside):
                 continue
-            latest, rejected = settled.get(update.visitor_key, (None, set()))
-            if update.content != latest and update.content not in rejected:
-                self.plan_update(update, writer)
+            if not settled.get(update.visitor_key, _NOTHING_SETTLED).makes_void(update.content):
+                self._plan_update(update, writer)
         return writer.line_count - before
+
+    def _add_earlier_updates(self, writer: BatchWriter) -> None:
+        """Add the updates of other runs that were never sent or may not have arrived.
+
+        To have an update twice does no harm; but one is left out if this result has another of its
+        visitor, or a newer one was accepted.
+        """
+        batches = [
+            batch
+            for batch in self._ledger.batches(self._source, State.PLANNED, State.UNKNOWN)
+            if batch.shape is Shape.PROFILES and not batch.is_asked_for
+        ]
+        self._unknown = [batch for batch in batches if batch.state is State.UNKNOWN]
+        for batch in sorted(batches, key=lambda batch: -batch.file_id):
+            lines = read_lines(self._ledger.directory, batch.file)[batch.lines]
+            updates = [self._reader.profile_update(orjson.loads(line)) for line in lines]
+            settled = self._settled_updates([update.visitor_key for update in updates])
+            for update in updates:
+                known = settled.get(update.visitor_key, _NOTHING_SETTLED)
+                if self._is_first_of_visitor(update, []) and not known.makes_void(
+                    update.content, batch.file_id
+                ):
+                    self._plan_update(update, writer)
 
     def _is_first_of_visitor(self, update: ProfileUpdate, set_aside: list[SetAside]) -> bool:
         if self._connection.execute(
@@ -277,12 +270,11 @@ class _Planner:
             set_aside.append(SetAside(update.line.decode(), TWO_UPDATES))
         return False
 
-    def plan_update(self, update: ProfileUpdate, writer: BatchWriter) -> None:
-        """Plan a profile update; one of the same visitor planned before no longer counts."""
+    def _plan_update(self, update: ProfileUpdate, writer: BatchWriter) -> None:
         place = writer.place(update.line)
         writer.add(update.line)
         self._connection.execute(
-            "insert or replace into planned_updates values (?, ?, ?, ?)",
+            "insert into planned_updates values (?, ?, ?, ?)",
             (update.visitor_key, *place, update.content),
         )
 
@@ -315,67 +307,26 @@ class _Planner:
             if (file_id, line) not in self._withdrawn
         }
 
-    def _settled_updates(
-        self, visitor_keys: Sequence[bytes]
-    ) -> dict[bytes, tuple[bytes | None, set[bytes]]]:
-        """For visitors that have any: the content that is there for sure, and what was rejected."""
-        latest: dict[bytes, tuple[tuple[int, int, int], bytes | None]] = {}
-        rejected: dict[bytes, set[bytes]] = {}
+    def _settled_updates(self, visitor_keys: Sequence[bytes]) -> "dict[bytes, _Settled]":
+        """What became of the updates of those of the visitors that had any."""
+        settled: dict[bytes, _Settled] = {}
         for some in _some_at_once(visitor_keys):
-            for visitor_key, content, state, *order in self._connection.execute(
-                "select visitor_key, content, state, last_request, u.file_id, line "
+            for visitor_key, *update in self._connection.execute(
+                "select visitor_key, content, state, last_request, u.file_id "
                 "from profile_updates as u join batches as b on b.file_id = u.file_id "
                 "and line >= b.first_line and line < b.first_line + b.line_count "
-                "where state in ('accepted', 'rejected', 'unknown', 'sending') "
+                "where state in ('accepted', 'rejected', 'unknown') "
                 f"and source_id = {self._source_id} and visitor_key in ({_marks(some)})",
                 some,
             ):
-                if state == State.REJECTED:
-                    rejected.setdefault(visitor_key, set()).add(content)
-                    continue
-                sent = (order[0], order[1], order[2])
-                if visitor_key not in latest or latest[visitor_key][0] < sent:
-                    certain = content if state == State.ACCEPTED else None
-                    latest[visitor_key] = (sent, certain)
-        return {
-            key: (latest[key][1] if key in latest else None, rejected.get(key, set()))
-            for key in latest.keys() | rejected.keys()
-        }
-
-    def still_current(self, batch: Batch) -> Iterator[bytes]:
-        """The lines of an unknown batch of profile updates that no newer update made void."""
-        lines = read_lines(self._ledger.directory, batch.file)
-        for (line,) in self._connection.execute(
-            """
-            select u.line
-            from profile_updates as u, batches as b
-            where b.batch_id = ? and u.source_id = ? and u.file_id = b.file_id
-                and u.line >= b.first_line and u.line < b.first_line + b.line_count
-                and not exists (
-                    select 1
-                    from profile_updates as newer
-                    join batches as newer_batch on newer_batch.file_id = newer.file_id
-                        and newer.line >= newer_batch.first_line
-                        and newer.line < newer_batch.first_line + newer_batch.line_count
-                    where newer.source_id = u.source_id
-                        and newer.visitor_key = u.visitor_key
-                        and (
-                            newer_batch.state = 'planned'
-                            or newer_batch.state in ('accepted', 'unknown')
-                            and newer_batch.last_request > b.last_request
-                        )
-                )
-            order by u.line
-            """,
-            [batch.batch_id, self._source_id],
-        ).fetchall():
-            yield lines[line]
+                settled.setdefault(visitor_key, _Settled()).add(*update)
+        return settled
 
     def commit(self, plan: Plan, planned_at: str) -> None:
         """Withdraw what was planned before and enter the plan, in one transaction."""
         with self._ledger.transaction():
             self._withdrawn.remove(plans=not self._dry_run)
-            self.enter(plan, planned_at)
+            self._enter(plan, planned_at)
             self._connection.execute(
                 "insert or ignore into set_aside select ?, ?, key, ?, ?, ?, reason, row "
                 "from planned_set_aside",
@@ -388,8 +339,7 @@ class _Planner:
                 ],
             )
 
-    def enter(self, plan: Plan, planned_at: str, *, is_asked_for: bool = False) -> None:
-        """Enter a plan's files and things in the ledger, within a transaction."""
+    def _enter(self, plan: Plan, planned_at: str) -> None:
         self._connection.execute("delete from file_numbers")
         for number, file in enumerate(plan.files):
             file_id = self._connection.execute(
@@ -408,9 +358,9 @@ class _Planner:
             ).lastrowid
             self._connection.execute("insert into file_numbers values (?, ?)", [number, file_id])
             self._connection.execute(
-                "insert into batches (file_id, first_line, line_count, byte_count, state, "
-                "is_asked_for) values (?, 0, ?, ?, 'planned', ?)",
-                [file_id, file.line_count, file.byte_count, is_asked_for],
+                "insert into batches (file_id, first_line, line_count, byte_count, state) "
+                "values (?, 0, ?, ?, 'planned')",
+                [file_id, file.line_count, file.byte_count],
             )
         if not self._dry_run:
             self._connection.execute(
@@ -423,33 +373,68 @@ class _Planner:
                 "from planned_updates join file_numbers using (file) order by visitor_key",
                 [self._source_id],
             )
+            self._connection.executemany(
+                "update batches set state = 'superseded', "
+                "reason = 'sent again, or made void by a newer update' where batch_id = ?",
+                [(batch.batch_id,) for batch in self._unknown],
+            )
         self._ledger.count_change()
+
+
+@dataclass
+class _Settled:
+    """What became of a visitor's profile updates so far."""
+
+    latest: bytes | None = None
+    """The content of the latest one, if it is there for sure."""
+    accepted_file: int = 0
+    """The latest file with one that is there for sure."""
+    rejected: set[bytes] = field(default_factory=set)
+    _latest_request: int = -1
+
+    def add(self, content: bytes, state: str, last_request: int, file_id: int) -> None:
+        """Take one more into account."""
+        if state == State.REJECTED:
+            self.rejected.add(content)
+            return
+        if last_request > self._latest_request:
+            self._latest_request = last_request
+            self.latest = content if state == State.ACCEPTED else None
+        if state == State.ACCEPTED:
+            self.accepted_file = max(self.accepted_file, file_id)
+
+    def makes_void(self, content: bytes, planned_in: int | None = None) -> bool:
+        """Whether an update, new or planned in that file, need not or must not be sent."""
+        is_outdated = planned_in is not None and planned_in < self.accepted_file
+        return is_outdated or content == self.latest or content in self.rejected
+
+
+_NOTHING_SETTLED = _Settled()
 
 
 class _Withdrawn:
     """What is planned for a source's day: nothing of it was taken, and it will be planned anew.
 
-    What was asked for by name stays planned. Dry runs always go.
+    Profile updates of all days are; what was asked for by name stays planned. Dry runs always go.
     """
 
-    def __init__(self, ledger: Ledger, source_id: int, log_day: date) -> None:
+    def __init__(self, ledger: Ledger, source_id: int, log_day: date, shape: Shape) -> None:
         self._ledger = ledger
         self._source_id = source_id
+        self._shape = shape
         self._log_day = log_day.isoformat()
         self._places: dict[int, list[range]] = {}
         for file_id, first, count in ledger.connection.execute(
-            f"select file_id, first_line, batches.line_count {self._batches(is_dry_run=False)}",
+            f"select file_id, first_line, batches.line_count {self._plans()}",
             [source_id, self._log_day],
         ):
             self._places.setdefault(file_id, []).append(range(first, first + count))
 
-    @staticmethod
-    def _batches(*, is_dry_run: bool) -> str:
-        condition = "is_dry_run" if is_dry_run else "not is_dry_run and not is_asked_for"
-        return (
-            "from batches join files using (file_id) where state = 'planned' "
-            f"and source_id = ? and log_day = ? and {condition}"
-        )
+    def _plans(self) -> str:
+        also = "or shape = 'profiles'" if self._shape is Shape.PROFILES else ""
+        return f"{self._PLANNED} and (log_day = ? {also}) and not is_dry_run and not is_asked_for"
+
+    _PLANNED = "from batches join files using (file_id) where state = 'planned' and source_id = ?"
 
     def __contains__(self, place: tuple[int, int]) -> bool:
         file_id, line = place
@@ -464,12 +449,10 @@ class _Withdrawn:
             f"delete from set_aside where source_id = ? and log_day = ? and {condition}", day
         )
         gone = connection.execute(
-            f"select file_id, batch_id {self._batches(is_dry_run=True)}", day
+            f"select file_id, batch_id {self._PLANNED} and log_day = ? and is_dry_run", day
         ).fetchall()
         if plans:
-            gone += connection.execute(
-                f"select file_id, batch_id {self._batches(is_dry_run=False)}", day
-            ).fetchall()
+            gone += connection.execute(f"select file_id, batch_id {self._plans()}", day).fetchall()
             for file_id, stretches in self._places.items():
                 for lines in stretches:
                     for table in ("things", "profile_updates"):
@@ -487,6 +470,18 @@ class _Withdrawn:
             "and not exists (select 1 from batches where batches.file_id = files.file_id)",
             [(file_id,) for file_id in files],
         )
+
+
+@contextmanager
+def _temporary_tables(ledger: Ledger) -> Iterator[None]:
+    """Empty temporary tables while the block runs."""
+    for name, columns in _TEMPORARY_TABLES.items():
+        ledger.connection.execute(f"create temp table {name} {columns}")
+    try:
+        yield
+    finally:
+        for name in _TEMPORARY_TABLES:
+            ledger.connection.execute(f"drop table temp.{name}")
 
 
 def _some_at_once(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:

@@ -3,13 +3,13 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 
 from woopra_pipeline.clock import Clock, system_clock
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.imports.batch_files import remove_unnamed
 from woopra_pipeline.imports.ledger import Batch, Ledger, State
-from woopra_pipeline.imports.planning import Plan, plan_day, plan_unknown_updates_again
+from woopra_pipeline.imports.planning import Plan, plan_day
 from woopra_pipeline.imports.posting import Poster
 from woopra_pipeline.imports.publication import publish_imports
 from woopra_pipeline.imports.settings import ImportSettings
@@ -48,7 +48,7 @@ class Importer:
     def run(self, name: str, log_day: date, *, dry_run: bool = False) -> ImportRun:
         """Plan what the source has for the day and, unless it is a dry run, send it.
 
-        What earlier days left planned is sent first. Raises `SourceError`, `LedgerError` if the
+        What earlier days left planned is sent before it. Raises `SourceError`, `LedgerError` if the
         source is held by another process, and what `Poster.post_planned` raises; whatever it
         raises, the same call carries on where it ended.
         """
@@ -57,12 +57,6 @@ class Importer:
             try:
                 with ledger.holding(name):
                     remove_unnamed(self.directory, name, ledger.named_files(name))
-                    poster = None if dry_run else self._poster(ledger)
-                    if poster is not None:
-                        plan_unknown_updates_again(
-                            ledger, name, settings=self.settings, clock=self.clock
-                        )
-                        poster.post_planned(name, log_day - timedelta(days=1))
                     plan = plan_day(
                         ledger,
                         source,
@@ -71,8 +65,8 @@ class Importer:
                         clock=self.clock,
                         dry_run=dry_run,
                     )
-                    if poster is not None:
-                        poster.post_planned(name, log_day)
+                    if not dry_run:
+                        self._poster(ledger).post_planned(name, log_day)
                     lines = ledger.line_counts(name, log_day)
             finally:
                 publish_imports(ledger)

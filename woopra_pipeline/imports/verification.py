@@ -21,7 +21,6 @@ from woopra_pipeline.errors import LedgerError
 from woopra_pipeline.imports.batch_files import read_lines
 from woopra_pipeline.imports.ledger import Batch, Ledger, State
 from woopra_pipeline.imports.lines import identifier_text
-from woopra_pipeline.imports.planning import plan_unknown_updates_again
 from woopra_pipeline.imports.publication import connect_with_imports, publish_imports
 from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.imports.sources import Shape
@@ -71,15 +70,12 @@ def verify_imports(
     verdicts = []
     with Ledger(directory, clock) as ledger:
         ledger.recover()
-        for unknown in ledger.batches(None, State.UNKNOWN):
-            batch = ledger.batch(unknown.batch_id)
-            if batch.state is not State.UNKNOWN:
-                continue
+        for batch in ledger.batches(None, State.UNKNOWN):
             publish_imports(ledger)
             try:
                 with ledger.holding(batch.source), _connected(directory) as connection:
                     verdict = judge(connection, ledger, batch, settings=settings, clock=clock)
-                    _settle(ledger, verdict, settings, clock)
+                    _settle(ledger, verdict)
             except LedgerError as error:
                 verdict = Verdict(batch, "waiting", str(error))
             notify(f"Import batch {batch.batch_id} ({batch.source}): {verdict.reason}")
@@ -235,12 +231,10 @@ def _compare(
     )
 
 
-def _settle(ledger: Ledger, verdict: Verdict, settings: ImportSettings, clock: Clock) -> None:
+def _settle(ledger: Ledger, verdict: Verdict) -> None:
     batch = verdict.batch
     if verdict.finding == "found":
         ledger.settle_unknown(batch.batch_id, State.ACCEPTED, verdict.reason)
-    elif verdict.finding == "absent" and batch.shape is Shape.PROFILES:
-        plan_unknown_updates_again(ledger, batch.source, settings=settings, clock=clock)
     elif verdict.finding == "absent":
         ledger.settle_unknown(batch.batch_id, State.PLANNED, verdict.reason)
 

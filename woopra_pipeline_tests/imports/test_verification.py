@@ -237,7 +237,7 @@ def test_a_profile_update_that_is_not_there_is_planned_again(world):
     world.send(rows, Mood.LOST_REQUEST, shape="profiles")
     world.log(that_day=[identify("p1", email="a", plan="free")])
     assert world.verify() == ["absent"]
-    assert world.imports.states() == {"superseded": 1, "planned": 1}
+    assert world.imports.states() == {"planned": 1}
     world.send([], shape="profiles")
     assert len(world.imports.server.taken) == 1
 
