@@ -204,7 +204,7 @@ def resident_megabytes(pid: int) -> float:
     except (FileNotFoundError, ProcessLookupError):
         return 0.0
     own = next((row.split()[1] for row in status.splitlines() if row.startswith("VmRSS")), "0")
-    return int(own) / 1000 + sum(map(resident_megabytes, children))
+    return int(own) * 1024 / 1e6 + sum(map(resident_megabytes, children))
 
 
 def read_with_duckdb(plain: Path) -> float:

@@ -132,4 +132,6 @@ def _chunks(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _usable_cores() -> int:
-    return len(os.sched_getaffinity(0))
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

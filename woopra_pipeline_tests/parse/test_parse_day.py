@@ -246,7 +246,8 @@ def test_json_columns_and_times_are_what_duckdb_takes_them_for(
     deep = "[" * 5000 + "]" * 5000
     odd = r'{"a":1e400,"b":' + "9" * 500 + r',"c\u0000d":"\ud83d\ude00\u0000","d":' + deep + "}"
     line = (
-        f'{{"type":"visit","pid":"p","time":253402300799999,"visitor":{odd},"new":{odd},'
+        r'{"type":"visit","pid":"p","time":253402300799999,"city":"a\u0000b",'
+        f'"visitor":{odd},"new":{odd},'
         f'"actions":[{{"time":-62135596800000,"properties":{odd},"new":{odd}}}]}}'
     )
     archive_file(archive, DAY, line.encode())
@@ -262,9 +263,9 @@ def test_json_columns_and_times_are_what_duckdb_takes_them_for(
 
         assert first_row(
             "select visitor::json->>'a', extra::json->'new'->>'b', visitor::json->>'d', "
-            "visitor = visitor::json::varchar, year(started_at)",
+            "visitor = visitor::json::varchar, year(started_at), city",
             visits,
-        ) == ("1e400", "9" * 500, deep, True, 9999)
+        ) == ("1e400", "9" * 500, deep, True, 9999, "a\x00b")
         assert first_row(
             "select properties::json->>'b', extra::json->'new'->>'a', year(occurred_at), "
             "typeof(occurred_at)",
