@@ -6,6 +6,7 @@ are read into it once; what became of them is taken from the ledger anew each ti
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.resources import files as package_files
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from woopra_pipeline.imports.batch_files import BatchFile, read_lines
 from woopra_pipeline.imports.ledger import Ledger
 from woopra_pipeline.locks import HeldElsewhereError, held
 from woopra_pipeline.model.database import connect, connect_published, publish, transaction
+from woopra_pipeline.model.schema import create_table
 from woopra_pipeline.tables import IMPORT_TABLES
 
 SCHEMA_VERSION = 1
@@ -86,15 +88,14 @@ def connect_with_imports(
             yield connection
         return
     with connect_published(directory) as connection:
-        ((model,),) = connection.execute("select current_database()").fetchall()
         if imports.exists():
+            ((model,),) = connection.execute("select current_database()").fetchall()
             path = str(imports).replace("'", "''")
             connection.execute(f"attach '{path}' as import_ledger (read_only)")
+            connection.execute(f"""set search_path = '"{model}".main,import_ledger.main'""")
         else:
-            connection.execute("attach ':memory:' as import_ledger")
-            connection.execute("use import_ledger")
-            connection.execute(_schema())
-        connection.execute(f"""set search_path = '"{model}".main,import_ledger.main'""")
+            for table in IMPORT_TABLES:
+                connection.execute(create_table(replace(table, name=f"temp.{table.name}")))
         yield connection
 
 

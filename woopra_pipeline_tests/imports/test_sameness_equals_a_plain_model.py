@@ -89,8 +89,10 @@ class Planned:
         return sent
 
 
-def fresh(name):
-    return settings(max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def fresh(examples):
+    return settings(
+        max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
 
 
 def frozen(row):
