@@ -6,7 +6,6 @@ are read into it once; what became of them is taken from the ledger anew each ti
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from importlib.resources import files as package_files
 from pathlib import Path
 
@@ -95,7 +94,7 @@ def connect_with_imports(
             connection.execute(f"""set search_path = '"{model}".main,import_ledger.main'""")
         else:
             for table in IMPORT_TABLES:
-                connection.execute(create_table(replace(table, name=f"temp.{table.name}")))
+                connection.execute(create_table(table).replace("create", "create temp", 1))
         yield connection
 
 
