@@ -1,0 +1,12 @@
+-- All profiles of this project, as merged today, for a new project: profile updates.
+--
+-- Reads the model, and is the first half of a move; move_visits is the other. Let the log days be
+-- complete, then import both once, for whatever day, with the new project in WOOPRA_PROJECT. If the
+-- import is interrupted, the same command carries on.
+
+select
+    -- The pid goes along as the cookie: it identifies also those of whom nothing else is known, and
+    -- it is how the visits find their profile. A profile's own property of that name has to yield.
+    json_merge_patch(properties, json_object('cookie', pid)) as visitor
+from profiles
+order by pid;
