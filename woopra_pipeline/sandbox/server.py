@@ -122,6 +122,8 @@ def serve(
     thread.start()
     try:
         server.answers.wait()
+        if not server.started:
+            raise ConfigurationError(f"The sandbox could not be served on port {port}: try again")
         yield RunningSandbox(sandbox, base_url, settings, moods)
     finally:
         server.should_exit = True
@@ -298,10 +300,10 @@ class _File:
         """A position after `start` in the middle of a line; the end if there is none."""
         position = start + int((self.size - start) * luck)
         for begin, end in ((position, self.size), (start, position)):
-            for piece in self.pieces(begin, end):
+            for number, piece in enumerate(self.pieces(begin, end)):
                 found = re.search(rb"\S(?=\S)", piece)
                 if found:
-                    return begin + found.end()
+                    return begin + number * BYTES_AT_ONCE + found.end()
         return self.size
 
 
@@ -415,6 +417,12 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.answers = threading.Event()
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            super().run(sockets)
+        finally:
+            self.answers.set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self.lifespan.state["transport_of"] = self._transport_of
