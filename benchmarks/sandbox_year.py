@@ -33,7 +33,7 @@ from woopra_pipeline.woopra.log_days import end_of_log_day, log_days_between
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--people", type=int, default=25_000)
+    parser.add_argument("--people", type=int, default=33_000)
     parser.add_argument("--days", type=int, default=365)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--directory", type=Path, default=None)

@@ -153,7 +153,7 @@ def _happenings(visits: Visits, people: People, start: int, end: int) -> list[Ha
     """What the visits cause in the identity system between `start` and `end`, in order."""
     chance = people.chance
     has_account = people.has_account(visits)
-    signing_in = visits.take(has_account & (chance.uniform("signs in", visits.key) < 0.45))
+    signing_in = visits.take(has_account & (chance.uniform("signs in", visits.key) < 0.6))
     instant = chance.below("sign-in", signing_in.key, signing_in.duration * SECOND + SECOND)
     updated = visits.take(has_account & (chance.uniform("updated", visits.key) < 0.05))
     forgotten = visits.take((chance.uniform("forgotten", visits.key) < 0.002) & ~visits.is_bot)

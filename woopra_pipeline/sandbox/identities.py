@@ -263,8 +263,8 @@ class Identities:
 
     def _choose_survivor(self, key: int, profiles: list[Profile]) -> Profile:
         luck = self.chance.one("survivor", key)
-        if len(profiles) > 1 and luck < 0.8:
-            return profiles[int(luck / 0.8 * len(profiles))]
+        if len(profiles) > 1 and luck < 0.85:
+            return profiles[0 if luck < 0.6 else 1]
         gone = [
             pid
             for profile in profiles

@@ -35,7 +35,7 @@ PARTNER_BIT = 1 << 20
 _SHARED_DEVICE = 3
 """A device two neighbouring slots have in common; people have at most three of their own."""
 
-SHORTEST_STAY, LONGEST_STAY = 30, 150
+SHORTEST_STAY, LONGEST_STAY = 30, 110
 IDLE = 30 * MINUTE
 """A visit is written to the log when its visitor has been idle for this long."""
 LONGEST_VISIT = 2 * HOUR
