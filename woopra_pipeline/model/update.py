@@ -75,6 +75,14 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class Content:
+    """What a build file holds: the name of its state, and the sizes of the public tables."""
+
+    revision: str
+    row_counts: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class ModelUpdate:
     """What an update did: days by what happened to them, and the sizes of the public tables."""
 
@@ -121,14 +129,17 @@ def update_model(
                     f"taking {len(difference.obsolete)} out"
                 )
                 touched = _apply(connection, difference, clock)
+            if method != "rebuild":
+                content = _read_content(connection)
         if method == "rebuild":
             notify(f"building the model from {len(parsed)} log days")
-            touched = _rebuild(build, parsed.values(), clock)
+            touched, content = _rebuild(build, parsed.values(), clock)
         publishing = time.monotonic()
-        published = _publish(build, directory.published_model, notify)
+        stale = _published_revision(directory.published_model) != content.revision
+        if stale:
+            notify("publishing the model")
+            publish(build, directory.published_model)
         publishing_seconds = time.monotonic() - publishing
-        with connect(build) as connection:
-            row_counts = {table.name: _count(connection, table.name) for table in MODEL_TABLES}
     loaded = {day.log_day for day in difference.added}
     unloaded = set(difference.obsolete)
     return ModelUpdate(
@@ -137,8 +148,8 @@ def update_model(
         replaced=tuple(sorted(loaded & unloaded)),
         removed=tuple(sorted(unloaded - loaded)),
         touched_pid_count=touched,
-        row_counts=row_counts,
-        published=published,
+        row_counts=content.row_counts,
+        published=stale,
         seconds=time.monotonic() - started,
         publishing_seconds=publishing_seconds,
     )
@@ -165,7 +176,7 @@ def _method(ledger: Ledger | None, difference: Difference, rebuild_share: float)
     return "rebuild" if loaded + unloaded > rebuild_share * remaining else "days"
 
 
-def _rebuild(build: Path, days: Iterable[ParsedDay], clock: Clock) -> int:
+def _rebuild(build: Path, days: Iterable[ParsedDay], clock: Clock) -> tuple[int, Content]:
     """Build the model of `days` beside `build` and put it in its place."""
     fresh = build.with_name("build-new.duckdb")
     remove(fresh)
@@ -180,8 +191,9 @@ def _rebuild(build: Path, days: Iterable[ParsedDay], clock: Clock) -> int:
         connection.execute("; ".join(comments()))
         connection.execute("insert into log.state values (?, null)", [SCHEMA_VERSION])
         touched = _apply(connection, Difference(tuple(days), ()), clock)
+        content = _read_content(connection)
     fresh.replace(build)
-    return touched
+    return touched, content
 
 
 def _apply(connection: duckdb.DuckDBPyConnection, difference: Difference, clock: Clock) -> int:
@@ -236,19 +248,15 @@ def _follow_merges(connection: duckdb.DuckDBPyConnection) -> None:
     connection.unregister("forest")
 
 
-def _publish(build: Path, published: Path, notify: Callable[[str], None]) -> bool:
-    """Put a copy of `build` where readers look, unless it is there already."""
-    if _revision(build) == _revision(published):
-        return False
-    notify("publishing the model")
-    publish(build, published)
-    return True
+def _read_content(connection: duckdb.DuckDBPyConnection) -> Content:
+    ((revision,),) = connection.sql("select revision from log.state").fetchall()
+    return Content(revision, {table.name: _count(connection, table.name) for table in MODEL_TABLES})
 
 
-def _revision(database: Path) -> str | None:
-    if not database.exists():
+def _published_revision(published: Path) -> str | None:
+    if not published.exists():
         return None
-    with connect(database, read_only=True) as connection:
+    with connect(published, read_only=True) as connection:
         ((revision,),) = connection.sql("select revision from log.state").fetchall()
     return str(revision)
 
