@@ -1,7 +1,7 @@
 """How fast the sandbox makes its files, and what a year of them costs from fetch to model.
 
-    python benchmarks/sandbox_year.py                       # a mid-size project: 10 million actions
-    python benchmarks/sandbox_year.py --people 2500 --days 60 --end-to-end
+    python -m benchmarks.sandbox_year                       # a mid-size project: 10 million actions
+    python -m benchmarks.sandbox_year --people 2500 --days 60 --end-to-end
 
 With `--end-to-end` the files are fetched over HTTP, parsed and modelled, and the model is compared
 with the truth. Everything is written below `--directory` and removed again at the end.

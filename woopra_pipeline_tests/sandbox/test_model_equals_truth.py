@@ -123,10 +123,10 @@ def _by_pid(visits: list[tuple[Any, ...]]) -> dict[str, list[Any]]:
     return {pid: sorted(some) for pid, some in found.items()}
 
 
-def run(root: Path, seed: int, moods: Moods) -> None:
-    rng = random.Random(seed)
-    world = SandboxSettings(seed=seed, people=rng.choice([1, 4, 20, 60]), first_day=FIRST_DAY)
-    last_day = FIRST_DAY + timedelta(days=rng.choice([3, 8, 14]))
+def run(root: Path, world: SandboxSettings, days: int, moods: Moods) -> Truth:
+    """Let a world import and be fetched in these moods; what is modelled must be true."""
+    rng = random.Random(world.seed)
+    last_day = world.first_day + timedelta(days=days - 1)
     start = datetime.combine(last_day, datetime.min.time(), UTC) + timedelta(hours=20)
     directory = DataDirectory(root)
     clock = SandboxClock(start, base=frozen_clock(start))
@@ -135,22 +135,46 @@ def run(root: Path, seed: int, moods: Moods) -> None:
         import_in_all_moods(running, rng)
         last_day = sandbox.today
         clock.skip_to_midnight()
-        days = list(log_days_between(FIRST_DAY, last_day))
-        build_model(directory, running, rng.sample(days, len(days)))
-        compare(directory, sandbox, running.truth(last_day))
+        log_days = list(log_days_between(world.first_day, last_day))
+        build_model(directory, running, rng.sample(log_days, len(log_days)))
+        truth = running.truth(last_day)
+    compare(directory, sandbox, truth)
+    return truth
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_on_good_days(tmp_path: Path, seed: int) -> None:
-    run(tmp_path, seed, Moods())
+@pytest.mark.parametrize(
+    ("seed", "people", "days"),
+    [
+        pytest.param(1, 1, 3, id="hardly anything"),
+        pytest.param(2, 4, 14, id="a handful"),
+        pytest.param(3, 60, 12, id="some"),
+    ],
+)
+def test_on_good_days(tmp_path: Path, seed: int, people: int, days: int) -> None:
+    world = SandboxSettings(seed=seed, people=people, first_day=FIRST_DAY)
+    truth = run(tmp_path, world, days, Moods())
+    assert truth.merge_count >= people // 4
 
 
 @pytest.mark.parametrize("mood", Mood)
 def test_in_each_mood(tmp_path: Path, mood: Mood) -> None:
-    run(tmp_path, 7, Moods([mood], share=0.5))
+    world = SandboxSettings(seed=4, people=15, first_day=FIRST_DAY)
+    truth = run(tmp_path, world, 6, Moods([mood], share=0.5))
+    assert truth.merge_count > 0
+
+
+def test_a_model_that_lacks_a_day_is_not_true(tmp_path: Path) -> None:
+    world = SandboxSettings(seed=5, people=30, first_day=FIRST_DAY)
+    truth = run(tmp_path, world, 4, Moods())
+    sandbox = Sandbox(DataDirectory(tmp_path).sandbox, world)
+    with pytest.raises(AssertionError):
+        compare(DataDirectory(tmp_path), sandbox, sandbox.truth(truth.log_day + timedelta(days=1)))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(100, 200))
 def test_a_hundred_worlds_in_all_moods(tmp_path: Path, seed: int) -> None:
-    run(tmp_path, seed, Moods(Mood, share=0.4, seed=seed))
+    rng = random.Random(seed)
+    people, days = rng.choice([1, 4, 20, 60]), rng.choice([3, 8, 14])
+    world = SandboxSettings(seed=seed, people=people, first_day=FIRST_DAY)
+    run(tmp_path, world, days, Moods(Mood, share=0.4, seed=seed))
