@@ -4,13 +4,12 @@ Ordinary lines are read by structs and turned into columns; every other line goe
 """
 
 import gc
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -67,26 +66,13 @@ class ParsedChunk:
     blank_count: int
 
 
-def whole_lines(stream: BinaryIO, size: int) -> Iterator[bytes]:
-    """The rest of `stream` in pieces of some `size` bytes, or more, that end where a line ends."""
-    pieces: list[bytes] = []
-    while block := stream.read(size):
-        end = block.rfind(b"\n") + 1
-        if end:
-            yield b"".join([*pieces, block[:end]])
-            pieces.clear()
-        pieces.append(block[end:])
-    if rest := b"".join(pieces):
-        yield rest
-
-
 def parse_chunk(chunk: bytes, log_day: date, first_line: int) -> ParsedChunk:
     """Read whole lines of `log_day`'s file, the first of which is its `first_line`-th (1-based)."""
     batches = [_parse_lines({}, log_day)]
     line_count = 0
     with _garbage_collection_paused():
         shapes = line_shapes(chunk)
-        for batch in whole_lines(io.BytesIO(chunk), BATCH_BYTES):
+        for batch in _batches(chunk):
             lines = dict(enumerate(split_chunk(batch), first_line + line_count))
             batches.append(_parse_batch(lines, log_day, shapes, _is_utf8(batch)))
             line_count += len(lines)
@@ -97,6 +83,15 @@ def parse_chunk(chunk: bytes, log_day: date, first_line: int) -> ParsedChunk:
         line_count=line_count,
         blank_count=sum(batch.blank_count for batch in batches),
     )
+
+
+def _batches(chunk: bytes) -> Iterator[bytes]:
+    """The lines of a chunk, some `BATCH_BYTES` at a time."""
+    start = 0
+    while start < len(chunk):
+        end = chunk.find(b"\n", start + BATCH_BYTES) + 1 or len(chunk)
+        yield chunk[start:end]
+        start = end
 
 
 @contextmanager
@@ -112,6 +107,8 @@ def _garbage_collection_paused() -> Iterator[None]:
 
 
 def _is_utf8(text: bytes) -> bool:
+    if text.isascii():
+        return True
     try:
         text.decode()
     except UnicodeDecodeError:

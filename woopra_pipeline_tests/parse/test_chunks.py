@@ -1,7 +1,6 @@
 """Reading many lines at once says of each line what `parse_line` says of it alone."""
 
 import gc
-import io
 import sys
 from collections.abc import Iterable
 from datetime import date
@@ -13,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from woopra_pipeline.parse import chunks, shapes
-from woopra_pipeline.parse.chunks import ParsedChunk, parse_chunk, whole_lines
+from woopra_pipeline.parse.chunks import ParsedChunk, parse_chunk
 from woopra_pipeline.parse.lines import (
     BlankLine,
     DeleteLine,
@@ -56,23 +55,32 @@ def expected_rows(all_lines: Iterable[bytes], first_line: int = 1) -> Rows:
     return rows
 
 
-@given(st.text("ab\n").map(str.encode), st.integers(1, 8))
-def test_a_stream_is_cut_where_lines_end(file: bytes, size: int) -> None:
-    pieces = list(whole_lines(io.BytesIO(file), size))
-    assert b"".join(pieces) == file
-    assert all(piece.endswith(b"\n") for piece in pieces[:-1])
-    longest_line = max(map(len, file.splitlines(keepends=True)), default=0)
-    assert all(0 < len(piece) < size + longest_line for piece in pieces)
-
-
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
-@given(
+ANY_LINES = (
     st.lists(lines(), max_size=8),
     st.sampled_from(["", "\n"]),
     st.sampled_from([1, 2, 100]),
     st.sampled_from([1, 300, 1 << 19]),
 )
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(*ANY_LINES)
 def test_every_cell_is_what_parse_line_says(
+    all_lines: list[bytes], end: str, sampled_lines: int, batch_bytes: int
+) -> None:
+    check_every_cell(all_lines, end, sampled_lines, batch_bytes)
+
+
+@pytest.mark.long
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=5000)
+@given(*ANY_LINES)
+def test_every_cell_of_many_lines_is_what_parse_line_says(
+    all_lines: list[bytes], end: str, sampled_lines: int, batch_bytes: int
+) -> None:
+    check_every_cell(all_lines, end, sampled_lines, batch_bytes)
+
+
+def check_every_cell(
     all_lines: list[bytes], end: str, sampled_lines: int, batch_bytes: int
 ) -> None:
     chunk = b"\n".join(all_lines) + end.encode()

@@ -1,18 +1,21 @@
 """An archived day becomes Parquet files: every line once, with its number, whole or not at all."""
 
+import io
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pyarrow import parquet
 
 from woopra_pipeline.archive import Archive
 from woopra_pipeline.errors import ArchiveError, ParsedDayError
 from woopra_pipeline.parse import parse_day
 from woopra_pipeline.parse.lines import split_lines
-from woopra_pipeline.parse.parse_day import parse_log_day
+from woopra_pipeline.parse.parse_day import parse_log_day, whole_lines
 from woopra_pipeline.parse.parsed_days import MANIFEST_NAME, ParsedDay, find_parsed_days
 from woopra_pipeline.tables import ACTIONS_LOG, PARSED_TABLES, PROPERTIES_LOG, VISITS_LOG
 from woopra_pipeline_tests.parse.archived_files import FETCHED_AT, archive_file
@@ -70,6 +73,15 @@ FILES = {
     "a byte order mark": b"\xef\xbb\xbf" + b"\n".join(LINES),
     "many lines": b"\n".join(LINES) * 10,
 }
+
+
+@given(st.text("ab\n").map(str.encode), st.integers(1, 8))
+def test_a_stream_is_cut_where_lines_end(file: bytes, size: int) -> None:
+    pieces = list(whole_lines(io.BytesIO(file), size))
+    assert b"".join(pieces) == file
+    assert all(piece.endswith(b"\n") for piece in pieces[:-1])
+    longest_line = max(map(len, file.splitlines(keepends=True)), default=0)
+    assert all(0 < len(piece) < size + longest_line for piece in pieces)
 
 
 @pytest.mark.parametrize("chunk_bytes", [100, 1000, 16 << 20])
