@@ -3,15 +3,23 @@
 from dagster import Definitions, in_process_executor
 
 from woopra_pipeline.defs.assets.export import raw_export
+from woopra_pipeline.defs.assets.imports import import_batches, import_verification
 from woopra_pipeline.defs.assets.model import model
 from woopra_pipeline.defs.assets.parsed import parsed_days
-from woopra_pipeline.defs.jobs import daily_log_day, daily_log_day_schedule
+from woopra_pipeline.defs.import_checks import few_lines_rejected, nothing_unknown_for_long
+from woopra_pipeline.defs.jobs import (
+    daily_imports,
+    daily_imports_schedule,
+    daily_log_day,
+    daily_log_day_schedule,
+)
 from woopra_pipeline.defs.resources import resources
 
 definitions = Definitions(
-    assets=[raw_export, parsed_days, model],
-    jobs=[daily_log_day],
-    schedules=[daily_log_day_schedule],
+    assets=[raw_export, parsed_days, model, import_batches, import_verification],
+    asset_checks=[nothing_unknown_for_long, few_lines_rejected],
+    jobs=[daily_log_day, daily_imports],
+    schedules=[daily_log_day_schedule, daily_imports_schedule],
     resources=resources(),
     # The steps of a run follow one another, and parsing brings its own processes.
     executor=in_process_executor,

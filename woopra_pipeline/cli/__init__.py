@@ -16,7 +16,9 @@ import click
 from woopra_pipeline.cli.terminal import say_error
 from woopra_pipeline.errors import PipelineError
 
-COMMANDS = ("demo", "sandbox", "backfill", "query", "explain", "status", "ui")
+COMMANDS = ("demo", "sandbox", "backfill", "import", "query", "explain", "status", "ui")
+MODULES = {"import": "imports"}
+"""Where a command's module cannot be named like the command."""
 INTERRUPTED = 130
 
 
@@ -31,7 +33,8 @@ class Commands(click.Group):
         """The command of that name."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"{__name__}.{cmd_name}").command
+        module = importlib.import_module(f"{__name__}.{MODULES.get(cmd_name, cmd_name)}")
+        command: click.Command = module.command
         return command
 
 

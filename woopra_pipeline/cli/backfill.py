@@ -3,6 +3,7 @@
 import importlib
 import os
 from datetime import date, timedelta
+from types import ModuleType
 
 import click
 
@@ -64,6 +65,16 @@ def backfill(directory: DataDirectory, first: date, last: date) -> dict[date, st
 
     Raises `ConfigurationError` if the partitions are set to begin after `first`.
     """
+    runs = import_with_partitions_from(first, "woopra_pipeline.cli.runs")
+    bad: dict[date, str] = runs.take_to_model(directory, first, last)
+    return bad
+
+
+def import_with_partitions_from(first: date, module: str) -> ModuleType:
+    """Import a module that fixes where the partitions begin: at `first`, or before.
+
+    Raises `ConfigurationError` if they are set to begin after it.
+    """
     configured = os.environ.get(START_DATE_VARIABLE)
     if configured and configured > str(first):
         raise ConfigurationError(
@@ -71,9 +82,7 @@ def backfill(directory: DataDirectory, first: date, last: date) -> dict[date, st
             f"set {START_DATE_VARIABLE}={first}, or leave it unset"
         )
     os.environ[START_DATE_VARIABLE] = configured or str(first)
-    # Imported only now, because that fixes where the partitions begin.
-    runs = importlib.import_module("woopra_pipeline.cli.runs")
+    runs = importlib.import_module(module)
     if not configured and str(first) < runs.START_DATE:
         say(f"Set {START_DATE_VARIABLE}={first} to see the days before {runs.START_DATE} in the UI")
-    bad: dict[date, str] = runs.take_to_model(directory, first, last)
-    return bad
+    return runs

@@ -1,4 +1,4 @@
-"""`woopra-pipeline query`: SQL on the published model, read-only."""
+"""`woopra-pipeline query`: SQL on the published model and imports, read-only."""
 
 import csv
 import sys
@@ -16,7 +16,7 @@ from rich.text import Text
 
 from woopra_pipeline.cli.terminal import print_table, say
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.model.database import connect_published
+from woopra_pipeline.imports.publication import connect_with_imports
 
 ROWS_AT_ONCE = 10_000
 LARGEST_TABLE = 1_000
@@ -43,11 +43,11 @@ WRITING = {
     help="How to print the rows.",
 )
 def command(sql: str, output_format: str) -> None:
-    """Run SQL on the published model, read-only, and print what it returns.
+    """Run SQL on the published model and imports, read-only, and print what it returns.
 
     Times are shown in UTC.
     """
-    with connect_published(DataDirectory.from_environment()) as connection:
+    with connect_with_imports(DataDirectory.from_environment()) as connection:
         connection.execute("set TimeZone = 'UTC'")
         try:
             relation = _run(connection, sql)

@@ -7,6 +7,7 @@ import click
 import orjson
 
 from woopra_pipeline.archive import Archive
+from woopra_pipeline.cli.imports import import_states, states
 from woopra_pipeline.cli.terminal import count, spans
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.model.database import connect_published
@@ -34,6 +35,8 @@ class Status:
     actions: int
     rejected_lines: dict[str, int]
     """By the reason they were rejected for."""
+    imports: dict[str, int]
+    """Import lines by state."""
 
 
 @click.command("status")
@@ -98,6 +101,7 @@ def read_status(directory: DataDirectory) -> Status:
         visits=counts[1],
         actions=counts[2],
         rejected_lines=rejected,
+        imports=import_states(directory),
     )
 
 
@@ -121,6 +125,8 @@ def _lines(status: Status) -> list[tuple[str, str]]:
         ("Rejected lines", f"{sum(status.rejected_lines.values()):,}"),
     ]
     lines += [("", f"{number:,} {reason}") for reason, number in status.rejected_lines.items()]
+    if status.imports:
+        lines.append(("Import lines", states(status.imports)))
     behind = sorted({*status.to_parse, *status.to_apply})
     if behind:
         lines.append(("Behind", f"{spans(behind)}: run `woopra-pipeline backfill` for these days"))

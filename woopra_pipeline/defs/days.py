@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 from typing import Any, TypeAlias, TypeVar
 
 from dagster import AssetExecutionContext, AssetKey, AssetMaterialization, Failure
@@ -44,10 +45,11 @@ def work_through_days(
 ) -> None:
     """Call `work` for every log day of the run, `threads` at a time, and record what came of it.
 
-    `describe` turns a day's result into one sentence for the log and the metadata of the day's
-    materializations. Each day logs exactly one line at level INFO or, if it failed, ERROR. Raises
-    `Failure`, with a sentence for each bad day in its metadata, after all days were tried; only
-    an error that all days would meet ends it early.
+    One at a time, they are worked through in order. `describe` turns a day's result into one
+    sentence for the log and the metadata of the day's materializations. Each day logs exactly one
+    line at level INFO or, if it failed, ERROR. Raises `Failure`, with a sentence for each bad day
+    in its metadata, after all days were tried; only an error that all days would meet ends it
+    early.
     """
     log_days = [parse_log_day(key) for key in context.partition_keys]
     selected = {key.to_user_string() for key in context.selected_asset_keys}
@@ -80,6 +82,9 @@ def _results(
     work: Callable[[date], Worked], log_days: Sequence[date], threads: int
 ) -> Iterator[Iterator[tuple[date, Callable[[], Worked]]]]:
     """Each day, as it is done, with what gives its result or raises its error."""
+    if threads == 1:
+        yield ((log_day, partial(work, log_day)) for log_day in log_days)
+        return
     pool = ThreadPoolExecutor(threads)
     try:
         days: dict[Future[Worked], date] = {pool.submit(work, day): day for day in log_days}

@@ -25,3 +25,16 @@ daily_log_day_schedule = build_schedule_from_partitioned_job(
     hour_of_day=1,
     minute_of_hour=30,
 )
+
+daily_imports = define_asset_job(
+    "daily_imports",
+    selection=AssetSelection.groups("imports"),
+    description="What the import sources have for a log day, and what became of earlier imports.",
+)
+
+daily_imports_schedule = build_schedule_from_partitioned_job(
+    daily_imports,
+    description="Every night, when the log day is in the model; off until you switch it on.",
+    hour_of_day=4,
+    minute_of_hour=30,
+)

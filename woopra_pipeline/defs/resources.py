@@ -12,6 +12,7 @@ from dagster_duckdb import DuckDBResource
 from pydantic import Field
 
 from woopra_pipeline.data_directory import DATA_DIRECTORY_VARIABLE, DataDirectory
+from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.sandbox import Sandbox, serve
 from woopra_pipeline.woopra.client import WoopraClient
 from woopra_pipeline.woopra.settings import WoopraSettings
@@ -137,6 +138,57 @@ class WoopraResource(ConfigurableResource["WoopraResource"]):
                 yield client
 
 
+class ImportsResource(ConfigurableResource[ImportSettings]):
+    """How imports are made."""
+
+    identifiers: list[str] = Field(
+        default=list(ImportSettings.identifiers),
+        description="Keys of `visitor` by which the project knows people, strongest first.",
+    )
+    identical_rows: str = Field(
+        default=ImportSettings.identical_rows,
+        description="Whether identical rows of a result are one thing (distinct) or as many as "
+        "rows (counted).",
+    )
+    lines_per_batch: int = Field(
+        default=ImportSettings.lines_per_batch, description="Lines in a request at most."
+    )
+    bytes_per_batch: int = Field(
+        default=ImportSettings.bytes_per_batch, description="Bytes in a request at most."
+    )
+    largest_line: int = Field(
+        default=ImportSettings.largest_line, description="Bytes above which a line is set aside."
+    )
+    visit_gap_minutes: int = Field(
+        default=ImportSettings.visit_gap_minutes,
+        description="A longer pause between two events begins a new visit.",
+    )
+    halving_requests: int = Field(
+        default=ImportSettings.halving_requests,
+        description="Rejected requests spent on finding the bad lines of a batch.",
+    )
+    unknown_in_a_row: int = Field(
+        default=ImportSettings.unknown_in_a_row,
+        description="Batches without a clear answer, one after another, at which a run ends.",
+    )
+    memory_limit: str = Field(
+        default=ImportSettings.memory_limit,
+        description="Memory for a source's query before it spills.",
+    )
+    largest_rejected_share: float = Field(
+        default=0.05,
+        description="Share of a day's lines that may be rejected before a check warns.",
+    )
+
+    @property
+    def settings(self) -> ImportSettings:
+        """The settings; raises `ConfigurationError` if one makes no sense."""
+        values: dict[str, Any] = {
+            field.name: getattr(self, field.name) for field in fields(ImportSettings)
+        }
+        return ImportSettings(**{**values, "identifiers": tuple(self.identifiers)})
+
+
 def woopra() -> WoopraResource:
     """The service of this process's environment; what is set there stays in its variable."""
     variables: dict[str, Any] = {
@@ -153,6 +205,7 @@ def resources() -> dict[str, ConfigurableResource[Any]]:
     is_set = bool(os.environ.get(DATA_DIRECTORY_VARIABLE))
     return {
         "woopra": woopra(),
+        "imports": ImportsResource(),
         "data_directory": DataDirectoryResource(
             root=EnvVar(DATA_DIRECTORY_VARIABLE) if is_set else str(directory.root)
         ),

@@ -109,6 +109,11 @@ def _batch(row: tuple[object, ...]) -> Batch:
     )
 
 
+def has_ledger(directory: DataDirectory) -> bool:
+    """Whether anything was ever imported from a data directory, or was going to be."""
+    return (directory.imports / LEDGER_NAME).exists()
+
+
 class Ledger:
     """The ledger of a data directory, to be used as a context manager, by one thread."""
 
@@ -393,6 +398,16 @@ class Ledger:
             wanted,
         ).fetchall()
         return counts | ({"set aside": int(set_aside)} if set_aside else {})
+
+    def last_days(self) -> dict[str, date]:
+        """For each source, the last day of which it had anything to send or to set aside."""
+        rows = self.connection.execute(
+            "select name, max(log_day) from sources join ("
+            "select source_id, log_day from files where not is_dry_run "
+            "union all select source_id, log_day from set_aside where not is_dry_run"
+            ") using (source_id) group by name order by name"
+        )
+        return {str(name): date.fromisoformat(log_day) for name, log_day in rows}
 
     def named_files(self, source: str) -> set[str]:
         """The paths of all batch files of a source."""

@@ -1,20 +1,25 @@
 """One import from end to end: a source and a day, planned, sent, and published."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import islice
 
 from woopra_pipeline.clock import Clock, system_clock
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.imports.batch_files import remove_unnamed
+from woopra_pipeline.errors import LedgerError, SourceError
+from woopra_pipeline.imports.batch_files import read_lines, remove_unnamed
 from woopra_pipeline.imports.ledger import Batch, Ledger, State
+from woopra_pipeline.imports.lines import SetAside
 from woopra_pipeline.imports.planning import Plan, plan_day
 from woopra_pipeline.imports.posting import Poster
 from woopra_pipeline.imports.publication import publish_imports
 from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.imports.sources import get_source
 from woopra_pipeline.woopra.client import WoopraClient
+
+MOST_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,8 @@ class ImportRun:
     dry_run: bool
     plan: Plan
     lines: dict[str, int]
+    first_rejected: list[SetAside]
+    """The first rows and lines of the day that were not or will not be sent, and why."""
 
 
 @dataclass
@@ -68,9 +75,29 @@ class Importer:
                     if not dry_run:
                         self._poster(ledger).post_planned(name, log_day)
                     lines = ledger.line_counts(name, log_day)
+                    rejected = list(islice(_rejected_lines(ledger, name, log_day), MOST_SHOWN))
             finally:
                 publish_imports(ledger)
-        return ImportRun(name, log_day, dry_run, plan, lines)
+        first_rejected = [*plan.first_set_aside, *rejected][:MOST_SHOWN]
+        return ImportRun(name, log_day, dry_run, plan, lines, first_rejected)
+
+    def run_all(
+        self, names: Sequence[str], log_day: date, *, dry_run: bool = False
+    ) -> list[ImportRun]:
+        """Do what `run` does for several sources, one after another.
+
+        A source that cannot be run, or is held, costs no other one: its error is raised at last.
+        """
+        runs = []
+        errors: list[SourceError | LedgerError] = []
+        for name in names:
+            try:
+                runs.append(self.run(name, log_day, dry_run=dry_run))
+            except (SourceError, LedgerError) as error:
+                errors.append(error)
+        if errors:
+            raise type(errors[0])("; ".join(map(str, errors)))
+        return runs
 
     def send_again(self, batch_ids: Sequence[int]) -> list[Batch]:
         """Send batches again, whatever became of them: what was imported is then there twice.
@@ -102,6 +129,13 @@ class Importer:
             notify=self.notify,
             sleep=self.sleep,
         )
+
+
+def _rejected_lines(ledger: Ledger, source: str, log_day: date) -> Iterator[SetAside]:
+    for batch in ledger.batches(source, State.REJECTED):
+        if batch.log_day == log_day:
+            for line in read_lines(ledger.directory, batch.file)[batch.lines]:
+                yield SetAside(line.decode(), batch.reason or "")
 
 
 def settle_by_hand(

@@ -1,7 +1,7 @@
 """How imports are made: everything about them that a project may want otherwise."""
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from woopra_pipeline.errors import ConfigurationError
 
@@ -37,6 +37,10 @@ class ImportSettings:
     """What DuckDB may use for a source's query before it spills to disk."""
 
     def __post_init__(self) -> None:
+        if self.identical_rows not in get_args(IdenticalRows):
+            raise ConfigurationError(
+                f"identical_rows must be distinct or counted, not {self.identical_rows}"
+            )
         if not self.identifiers:
             raise ConfigurationError("imports need at least one identifier, like email")
         for name in (

@@ -39,7 +39,18 @@ def test_steps(snapshot):
             "resources": sorted(asset.required_resource_keys),
         }
         for asset in definitions.resolve_asset_graph().assets_defs
+        if asset.keys
     } == snapshot
+
+
+def test_checks(snapshot):
+    assert (
+        sorted(
+            f"{key.asset_key.to_user_string()}: {key.name}"
+            for key in definitions.resolve_asset_graph().asset_check_keys
+        )
+        == snapshot
+    )
 
 
 def test_jobs(snapshot):

@@ -1,0 +1,155 @@
+"""`woopra-pipeline import`: what the import sources have for a day, sent once."""
+
+import importlib
+from collections.abc import Sequence
+
+import click
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from woopra_pipeline.cli.backfill import import_with_partitions_from, require_closed
+from woopra_pipeline.cli.terminal import count, print_table, say
+from woopra_pipeline.clock import system_clock
+from woopra_pipeline.data_directory import DataDirectory
+from woopra_pipeline.imports.ledger import Ledger, State, has_ledger
+from woopra_pipeline.imports.publication import publish_imports
+from woopra_pipeline.imports.runs import settle_by_hand
+from woopra_pipeline.imports.sources import (
+    copy_example,
+    example_names,
+    find_sources,
+    get_source,
+    sources_folder,
+)
+from woopra_pipeline.imports.verification import Verdict
+from woopra_pipeline.woopra.log_days import parse_log_day
+
+RUNS = "woopra_pipeline.cli.import_runs"
+LINES_SHOWN = 3
+
+
+@click.command("import")
+@click.argument("source", required=False)
+@click.option("--day", help="Log day to import, YYYY-MM-DD; it must be over.")
+@click.option("--dry-run", is_flag=True, help="Write the batches, but send nothing.")
+@click.option("--list", "lists", is_flag=True, help="Show the sources and what became of them.")
+@click.option("--example", metavar="NAME", help="Copy an example to start from; see --list.")
+@click.option("--verify", is_flag=True, help="Look in the log for imports without an answer.")
+@click.option("--prove", metavar="BATCH", type=int, multiple=True, help="Look for a batch.")
+@click.option("--again", metavar="BATCH", type=int, multiple=True, help="Send a batch again.")
+@click.option("--settle", metavar="BATCH", type=int, help="Settle an unknown batch by hand.")
+@click.option(
+    "--as",
+    "state",
+    type=click.Choice([State.ACCEPTED, State.PLANNED, State.REJECTED]),
+    help="What became of it: accepted, or planned: it is not there and is to be sent.",
+)
+def command(
+    *,
+    source: str | None,
+    day: str | None,
+    dry_run: bool,
+    lists: bool,
+    example: str | None,
+    verify: bool,
+    prove: tuple[int, ...],
+    again: tuple[int, ...],
+    settle: int | None,
+    state: State | None,
+) -> None:
+    """Import what SOURCE has for a day, or all sources; what was sent before is not sent again.
+
+    Sources are SQL files in imports/sources below the data directory.
+    """
+    directory = DataDirectory.from_environment()
+    asked = [day, lists, example, verify, prove, again, settle]
+    if sum(bool(option) for option in asked) != 1:
+        raise click.UsageError(
+            "Say what to do: --day DAY to import, or one of "
+            "--list, --example, --verify, --prove, --again and --settle"
+        )
+    if day is not None:
+        _import(directory, source, day, dry_run)
+    elif lists:
+        _list(directory)
+    elif example is not None:
+        path = copy_example(directory, example)
+        click.echo(f"Copied to {path}: read it, change it, and try it with --dry-run")
+    elif settle is not None:
+        if state is None:
+            raise click.UsageError("Say what became of it: --as accepted, planned or rejected")
+        batch = settle_by_hand(directory, settle, State(state))
+        click.echo(f"Import batch {batch.batch_id} is {batch.state}")
+    else:
+        runs = importlib.import_module(RUNS)
+        if again:
+            for batch in runs.send_again(directory, again):
+                click.echo(f"Import batch {batch.batch_id} is {batch.state}")
+        else:
+            _print_verdicts(runs.verify(directory) if verify else runs.prove(directory, prove))
+
+
+def _import(directory: DataDirectory, source: str | None, day: str, dry_run: bool) -> None:
+    log_day = parse_log_day(day)
+    require_closed(log_day, log_day, system_clock)
+    if source is not None:
+        get_source(directory, source)
+    elif not find_sources(directory):
+        raise click.ClickException(
+            f"There is no import source in {sources_folder(directory)}: "
+            "copy an example with `woopra-pipeline import --example NAME`, see --list"
+        )
+    runs = import_with_partitions_from(log_day, RUNS)
+    problem = runs.run_day(directory, log_day, [source] if source else [], dry_run)
+    if problem is not None:
+        raise click.ClickException(problem)
+    with Ledger(directory, system_clock) as ledger:
+        names = [source] if source else [found.name for found in find_sources(directory)]
+        for name in names:
+            click.echo(f"{name}: {states(ledger.line_counts(name, log_day))} for {log_day}")
+
+
+def _list(directory: DataDirectory) -> None:
+    table = Table(box=box.SIMPLE_HEAD)
+    for heading in ("source", "lines so far", "what it is"):
+        table.add_column(heading, overflow="fold")
+    with Ledger(directory, system_clock) as ledger:
+        for source in find_sources(directory):
+            row = (source.name, states(ledger.line_counts(source.name)), source.description)
+            table.add_row(*map(Text, row))
+    print_table(table)
+    click.echo(f"Sources are the .sql files in {sources_folder(directory)}.")
+    click.echo(f"Examples to start from with --example: {', '.join(example_names())}.")
+
+
+def import_states(directory: DataDirectory) -> dict[str, int]:
+    """Lines of all imports by state, after those of dead processes were found."""
+    if not has_ledger(directory):
+        return {}
+    with Ledger(directory, system_clock) as ledger:
+        ledger.recover()
+        publish_imports(ledger)
+        return ledger.line_counts()
+
+
+def states(lines: dict[str, int]) -> str:
+    """Lines by state in words."""
+    return ", ".join(f"{number:,} {state}" for state, number in lines.items()) or "nothing"
+
+
+def _print_verdicts(verdicts: Sequence[Verdict]) -> None:
+    in_part = [verdict for verdict in verdicts if verdict.finding == "partly"]
+    for verdict in verdicts:
+        batch = verdict.batch
+        click.echo(f"{batch.batch_id} ({batch.source}): {verdict.finding}, {verdict.reason}")
+        if verdict.finding == "partly":
+            for line in verdict.missing_lines[:LINES_SHOWN]:
+                say(f"  missing: {line}")
+    if not verdicts:
+        click.echo("No import waits for an answer")
+    if in_part:
+        raise click.ClickException(
+            f"Of {count(len(in_part), 'import')} a part is missing: look into it, then settle it "
+            "with --settle BATCH --as accepted or planned"
+        )

@@ -1,0 +1,61 @@
+"""Checks of the imports that need no run of theirs: what the ledger says as a whole."""
+
+from datetime import timedelta
+
+from dagster import AssetCheckResult, AssetCheckSeverity, asset_check
+
+from woopra_pipeline.clock import system_clock
+from woopra_pipeline.defs.assets.imports import import_batches
+from woopra_pipeline.defs.resources import DataDirectoryResource, ImportsResource
+from woopra_pipeline.imports.ledger import Ledger, State
+
+LONGEST_UNKNOWN = timedelta(days=2)
+"""Long enough for a log day to end, to be fetched and to be verified."""
+
+
+@asset_check(asset=import_batches)
+def nothing_unknown_for_long(data_directory: DataDirectoryResource) -> AssetCheckResult:
+    """What became of every batch without an answer is known within two days."""
+    now = system_clock()
+    with Ledger(data_directory.directory, system_clock) as ledger:
+        ledger.recover()
+        old = [
+            batch
+            for batch in ledger.batches(None, State.UNKNOWN)
+            if batch.sent_at is not None and now - batch.sent_at > LONGEST_UNKNOWN
+        ]
+    return AssetCheckResult(
+        passed=not old,
+        severity=AssetCheckSeverity.ERROR,
+        description="Materialize import_verification; what it leaves can be settled by hand."
+        if old
+        else None,
+        metadata={
+            "batches": len(old),
+            "lines": sum(batch.line_count for batch in old),
+            "numbers": ", ".join(str(batch.batch_id) for batch in old[:100]),
+        },
+    )
+
+
+@asset_check(asset=import_batches)
+def few_lines_rejected(
+    data_directory: DataDirectoryResource, imports: ImportsResource
+) -> AssetCheckResult:
+    """Of no source is more than a small share of the lines of its last day rejected."""
+    shares: dict[str, float] = {}
+    with Ledger(data_directory.directory, system_clock) as ledger:
+        for source, log_day in ledger.last_days().items():
+            lines = ledger.line_counts(source, log_day)
+            bad = lines.get(State.REJECTED, 0) + lines.get("set aside", 0)
+            shares[source] = bad / max(sum(lines.values()), 1)
+    too_many = [s for s, share in shares.items() if share > imports.largest_rejected_share]
+    return AssetCheckResult(
+        passed=not too_many,
+        severity=AssetCheckSeverity.WARN,
+        description='Look at them with `woopra-pipeline query "select source, reason, count(*) '
+        "from import_lines where state = 'rejected' group by all\"`"
+        if too_many
+        else None,
+        metadata=shares,
+    )
