@@ -317,9 +317,12 @@ def _flat_referrer_columns(columns: Columns, extras: Extras) -> Columns:
     for key, name in FLAT_REFERRER_KEYS.items():
         values = list(columns[name])
         for row, extra in enumerate(extras):
-            if key in extra and (values[row] is None or bytes(extra[key]) == b"null"):
-                flat_value = _raw_value(extra.pop(key), key, ColumnType.VARCHAR, extra)
-                values[row] = flat_value if values[row] is None else values[row]
+            if key not in extra:
+                continue
+            if values[row] is None:
+                values[row] = _raw_value(extra.pop(key), key, ColumnType.VARCHAR, extra)
+            elif bytes(extra[key]) == b"null":
+                del extra[key]
         filled[name] = values
     return filled
 
