@@ -67,8 +67,8 @@ class ArrivingDays(RuleBasedStateMachine):
 @pytest.mark.parametrize(
     ("examples", "steps"),
     [
-        pytest.param(30, 6, id="short"),
-        pytest.param(2000, 12, id="long", marks=pytest.mark.long),
+        pytest.param(100, 5, id="short"),
+        pytest.param(1000, 10, id="long", marks=pytest.mark.long),
     ],
 )
 def test_days_in_any_order_and_grouping(examples, steps):
