@@ -99,6 +99,7 @@ def live_through(
     )
     _let_happen(list(happenings), lines, identities, log_day)
     identities.change_pids_due(end)
+    identities.end_day()
 
     own = visits.take((visits.logged_at >= start) & (visits.logged_at < end))
     keys, logged_at, pids = [own.key], [own.logged_at], [_pids_of_visits(own, identities)]

@@ -25,6 +25,9 @@ from woopra_pipeline.sandbox.people import DAY, HOUR, MINUTE, SECOND, People
 ALWAYS = -(1 << 62)
 NEVER = (1 << 63) - 1
 
+NOBODY = -1
+FORMER_PIDS_KEPT = 8
+
 COOKIE = "cookie"
 
 
@@ -40,9 +43,8 @@ class Profile(msgspec.Struct, array_like=True, gc=False):
     """One life of a pid: it starts when something is known under it and ends with its deletion.
 
     `cookies` are those that log here now, and since when; `past` the visits it kept of cookies
-    that log elsewhere now; `keys` and `logged_at` the entries that are stored; `former` the pids
-    whose entries it took over. `merged_into` is the serial number of the profile that took over
-    this one's.
+    that log elsewhere now; `keys` and `logged_at` the entries that are stored; `former` the last
+    pids whose entries it took over.
     """
 
     serial: int
@@ -53,8 +55,6 @@ class Profile(msgspec.Struct, array_like=True, gc=False):
     keys: np.ndarray = np.empty(0, np.int64)
     logged_at: np.ndarray = np.empty(0, np.int64)
     former: list[str] = []
-    died_at: int | None = None
-    merged_into: int | None = None
 
     @property
     def spans(self) -> list[Span]:
@@ -67,11 +67,6 @@ class Profile(msgspec.Struct, array_like=True, gc=False):
         self.keys = np.concatenate([self.keys, keys])
         self.logged_at = np.concatenate([self.logged_at, logged_at])
 
-    def forget(self) -> None:
-        """Drop everything that only matters to a living profile."""
-        self.identifiers, self.cookies, self.past, self.former = {}, {}, [], []
-        self.keys = self.logged_at = np.empty(0, np.int64)
-
 
 class SignIn(msgspec.Struct, array_like=True, gc=False):
     """From when a browser tells who uses it, in UNIX ms."""
@@ -80,10 +75,27 @@ class SignIn(msgspec.Struct, array_like=True, gc=False):
     id_at: int = NEVER
 
 
-class State(msgspec.Struct, array_like=True):
-    """All the identity system knows at one instant; what a snapshot on disk holds."""
+class Deaths(msgspec.Struct, array_like=True, gc=False):
+    """The profiles deleted on one log day, in order: serial numbers, pids, and those of the heirs.
 
-    profiles: list[Profile] = []
+    The heir is who took over what a profile held; `NOBODY` if it was deleted without a survivor.
+    """
+
+    serials: np.ndarray
+    pids: bytes
+    heirs: np.ndarray
+
+
+class State(msgspec.Struct, array_like=True):
+    """All the identity system knows at one instant; what a snapshot on disk holds.
+
+    `profiles` are the living ones by serial number, `scheduled` the instants (UNIX ms) at which
+    profiles get another pid.
+    """
+
+    profiles: dict[int, Profile] = {}
+    next_serial: int = 0
+    deaths: list[Deaths] = []
     sign_ins: dict[int, SignIn] = {}
     scheduled: list[tuple[int, int]] = []
     merge_count: int = 0
@@ -108,12 +120,9 @@ class Identities:
         self.state = state
         self.by_identifier: dict[tuple[str, str], Profile] = {}
         self.by_cookie: dict[int, Profile] = {}
-        self.by_pid: dict[str, Profile] = {}
-        for profile in state.profiles:
-            self.by_pid[profile.pid] = profile
-            if profile.died_at is None:
-                self._index(profile)
-        self.storing = {profile.serial: profile for profile in state.profiles}
+        for profile in state.profiles.values():
+            self._index(profile)
+        self.storing = dict(state.profiles)
         """The profiles of which stored entries are logged on this day or later."""
         self.begin_day(ALWAYS, 0)
 
@@ -131,10 +140,19 @@ class Identities:
         self._last_utc_day = last_utc_day
         self._histories: dict[int, tuple[IntArray, IntArray]] = {}
         self.deletions: list[Deletion] = []
+        self._heirs: dict[int, int] = {}
         self.cut_short: list[tuple[str, IntArray, IntArray]] = []
         """Stored entries logged on this day under a pid that was deleted later on the same day."""
         self.previous_pids: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
         """For cookies whose pid changed on this day: until when they had which pid before."""
+
+    def end_day(self) -> None:
+        """Put on record who was deleted on this day."""
+        pids = "".join(deletion.pid for deletion in self.deletions).encode()
+        serials, heirs = list(self._heirs), list(self._heirs.values())
+        self.state.deaths.append(
+            Deaths(np.array(serials, np.int64), pids, np.array(heirs, np.int64))
+        )
 
     def own_pid(self, cookie: int) -> str:
         """The pid a cookie's visits have as long as nothing else is known."""
@@ -187,11 +205,10 @@ class Identities:
                 self.by_identifier.pop(identifier, None)
         keys = [self._kill(at, profile, survivor) for profile in killed]
         survivor.identifiers = identifiers
-        survivor.former += [pid for profile in killed for pid in (*profile.former, profile.pid)]
         for profile in killed:
-            for cookie in profile.cookies:
-                survivor.cookies[cookie] = at
-            profile.forget()
+            survivor.former += (*profile.former, profile.pid)
+            survivor.cookies |= dict.fromkeys(profile.cookies, at)
+        survivor.former = survivor.former[-FORMER_PIDS_KEPT:]
         self._index(survivor)
         self._log_again(at, key, survivor, np.concatenate(keys))
         return survivor
@@ -204,14 +221,14 @@ class Identities:
         successor = self._new_profile(pid)
         successor.identifiers = profile.identifiers
         successor.cookies = dict.fromkeys(profile.cookies, at)
-        profile.forget()
         self._index(successor)
 
     def survivor_of(self, profile: Profile) -> Profile:
-        """The profile that holds what `profile` held when it was last seen."""
-        while profile.merged_into is not None:
-            profile = self.state.profiles[profile.merged_into]
-        return profile
+        """The profile that holds now what `profile` held earlier on this day."""
+        serial = profile.serial
+        while serial in self._heirs:
+            serial = self._heirs[serial]
+        return self.state.profiles[serial]
 
     def log(self, at: int, profile: Profile, keys: list[int]) -> None:
         """Log entries that are no visits of one of the profile's own cookies."""
@@ -226,7 +243,7 @@ class Identities:
         cookies: set[int] = set()
         day_end = self._day_start + 25 * HOUR
         for at, serial in self.state.scheduled:
-            if at < day_end:
+            if at < day_end and serial in self.state.profiles:
                 cookies.update(span.cookie for span in self.state.profiles[serial].spans)
         by_person: defaultdict[tuple[str, ...], dict[int, Profile | None]] = defaultdict(dict)
         for cookie, identifiers in told:
@@ -249,9 +266,8 @@ class Identities:
         scheduled = self.state.scheduled
         while scheduled and scheduled[0][0] < before:
             at, serial = heapq.heappop(scheduled)
-            profile = self.state.profiles[serial]
-            if profile.died_at is None:
-                self.merge(at, [profile])
+            if serial in self.state.profiles:
+                self.merge(at, [self.state.profiles[serial]])
 
     def _contradicts(self, profile: Profile, found_by: str, known: dict[str, str]) -> bool:
         for name in self.hierarchy:
@@ -265,27 +281,22 @@ class Identities:
         luck = self.chance.one("survivor", key)
         if len(profiles) > 1 and luck < 0.85:
             return profiles[0 if luck < 0.6 else 1]
-        gone = [
-            pid
-            for profile in profiles
-            for pid in profile.former
-            if self.by_pid[pid].died_at is not None
-        ]
+        present = {profile.pid for profile in profiles}
+        gone = [pid for profile in profiles for pid in profile.former if pid not in present]
         if gone and self.chance.one("comes back", key) < 0.5:
             return self._new_profile(gone[-1])
         return self._new_profile(self._fresh_pid(like=profiles[0].pid))
 
     def _fresh_pid(self, like: str = "") -> str:
-        serial = len(self.state.profiles)
-        swapped = like.swapcase()
-        if swapped not in self.by_pid and like and self.chance.one("other case", serial) < 0.05:
-            return swapped
+        serial = self.state.next_serial
+        if like and self.chance.one("other case", serial) < 0.05:
+            return like.swapcase()
         return self.chance.one_pid("fresh pid", serial)
 
     def _new_profile(self, pid: str) -> Profile:
-        profile = Profile(len(self.state.profiles), pid)
-        self.state.profiles.append(profile)
-        self.by_pid[pid] = profile
+        profile = Profile(self.state.next_serial, pid)
+        self.state.profiles[profile.serial] = profile
+        self.state.next_serial += 1
         return profile
 
     def _index(self, profile: Profile) -> None:
@@ -323,10 +334,9 @@ class Identities:
             self.state.deletion_count += 1
         else:
             self.state.merge_count += 1
-            profile.merged_into = survivor.serial
-        keys = self._entries(profile, at) if survivor else profile.keys
-        profile.died_at = at
-        return keys
+        self._heirs[profile.serial] = survivor.serial if survivor else NOBODY
+        del self.state.profiles[profile.serial]
+        return self._entries(profile, at)
 
     def _entries(self, profile: Profile, at: int) -> IntArray:
         self._remember_histories(span.cookie for span in profile.spans)

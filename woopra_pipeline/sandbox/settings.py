@@ -11,7 +11,7 @@ from woopra_pipeline.errors import ConfigurationError
 FIRST_DAY = date(2026, 1, 1)
 """The first log day of a world unless its settings say otherwise."""
 
-WORLD_VERSION = 4
+WORLD_VERSION = 5
 """Raised whenever the same settings make another world than before."""
 
 

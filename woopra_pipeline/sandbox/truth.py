@@ -5,6 +5,7 @@ in the log has come.
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -14,9 +15,9 @@ import orjson
 import pyarrow as pa
 
 from woopra_pipeline.sandbox import texts
-from woopra_pipeline.sandbox.chance import IntArray, PidArray
+from woopra_pipeline.sandbox.chance import PID_LENGTH, IntArray, PidArray
 from woopra_pipeline.sandbox.days import make_entries
-from woopra_pipeline.sandbox.identities import Identities, Profile
+from woopra_pipeline.sandbox.identities import Deaths, Identities, Profile
 from woopra_pipeline.sandbox.lines import Entries, Lines
 from woopra_pipeline.sandbox.people import IMPORTED, KIND_MASK, VISIT, milliseconds
 from woopra_pipeline.woopra.log_days import end_of_log_day
@@ -45,8 +46,9 @@ class Truth:
     """Delete lines so far that named a new pid."""
     deletion_count: int
     """Delete lines so far that named none."""
-    canonical_pids: dict[str, str | None]
-    """For every pid ever deleted: where what it held before its last deletion is now (R4)."""
+    deaths: Sequence[Deaths]
+    living_pids: dict[int, str]
+    """The pids of the living profiles by their serial numbers."""
     pids_waiting: frozenset[str]
     """The pids under which visits are yet to be logged again (R6)."""
 
@@ -104,6 +106,22 @@ class Truth:
         return dict(profiles)
 
     @cached_property
+    def canonical_pids(self) -> dict[str, str | None]:
+        """For every pid ever deleted: where what it held before its last deletion is now (R4)."""
+        heirs: dict[int, int] = {}
+        for deaths in self.deaths:
+            heirs |= zip(deaths.serials.tolist(), deaths.heirs.tolist(), strict=True)
+        canonical = {}
+        for deaths in self.deaths:
+            for number, serial in enumerate(deaths.serials.tolist()):
+                end = serial
+                while end in heirs:
+                    end = heirs[end]
+                pid = deaths.pids[number * PID_LENGTH : (number + 1) * PID_LENGTH].decode()
+                canonical[pid] = self.living_pids.get(end)
+        return canonical
+
+    @cached_property
     def pids_of_people(self) -> dict[int, set[str]]:
         """Each person (a number) → the pids under which visits of theirs live."""
         pids: defaultdict[int, set[str]] = defaultdict(set)
@@ -124,8 +142,9 @@ def truth_of(identities: Identities, lines: Lines, log_day: date) -> Truth:
         lines,
         state.merge_count,
         state.deletion_count,
-        _canonical_pids(state.profiles),
-        frozenset(profile.pid for profile in state.profiles if _waits(lines, profile, end)),
+        tuple(state.deaths),
+        {serial: profile.pid for serial, profile in state.profiles.items()},
+        frozenset(p.pid for p in state.profiles.values() if _waits(lines, p, end)),
     )
 
 
@@ -144,7 +163,7 @@ def _living(
     known = visits.take(~is_own)
     order = np.argsort(known.cookie, kind="stable")
     known = known.take(order)
-    for profile in identities.state.profiles:
+    for profile in identities.state.profiles.values():
         logged = profile.logged_at < end
         some_keys, some_logged_at = [profile.keys[logged]], [profile.logged_at[logged]]
         for span in profile.spans:
@@ -166,15 +185,3 @@ def _waits(lines: Lines, profile: Profile, end: int) -> bool:
         kind == VISIT or (kind == IMPORTED and bool(lines.imports.line(key).actions))
         for key, kind in zip(waiting.tolist(), (waiting & KIND_MASK).tolist(), strict=True)
     )
-
-
-def _canonical_pids(profiles: list[Profile]) -> dict[str, str | None]:
-    canonical: dict[str, str | None] = {}
-    for profile in profiles:
-        if profile.died_at is None:
-            continue
-        end = profile
-        while end.died_at is not None and end.merged_into is not None:
-            end = profiles[end.merged_into]
-        canonical[profile.pid] = end.pid if end.died_at is None else None
-    return canonical
