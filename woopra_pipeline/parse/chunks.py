@@ -43,7 +43,7 @@ from woopra_pipeline.tables import (
     Table,
 )
 
-BATCH_BYTES = 1 << 19
+BATCH_BYTES = 1 << 18
 """How many bytes of lines are turned into columns at once: what the processor's cache can hold."""
 
 Columns = dict[str, Any]

@@ -57,7 +57,7 @@ def write_part(part: Part, chunk: bytes) -> WrittenPart:
         rows = parsed.tables[table.name]
         if rows.num_rows or part.number == 0:
             path = Path(part.folder) / f"{table.name}-{part.number:05}.parquet"
-            pq.write_table(rows.combine_chunks(), path, compression="zstd", use_dictionary=False)
+            pq.write_table(rows, path, compression="zstd", use_dictionary=False)
             sync(path)
             files[path.name] = path.stat().st_size
     counts = {name: rows.num_rows for name, rows in parsed.tables.items()}
