@@ -42,7 +42,7 @@ LINES_SHOWN = 3
 @click.option(
     "--as",
     "state",
-    type=click.Choice([State.ACCEPTED, State.PLANNED, State.REJECTED]),
+    type=click.Choice(["accepted", "planned", "rejected"]),
     help="What became of it: accepted, or planned: it is not there and is to be sent.",
 )
 def command(
@@ -56,7 +56,7 @@ def command(
     prove: tuple[int, ...],
     again: tuple[int, ...],
     settle: int | None,
-    state: State | None,
+    state: str | None,
 ) -> None:
     """Import what SOURCE has for a day, or all sources; what was sent before is not sent again.
 
