@@ -27,10 +27,10 @@ test: $(INSTALLED)  ## lint, types and the default tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -m "not long"
+	$(BIN)/pytest --numprocesses auto -m "not long"
 
 test-long: $(INSTALLED)  ## the tests that take longer than a unit test may
-	$(BIN)/pytest -m long
+	$(BIN)/pytest --numprocesses auto -m long
 
 ui: $(INSTALLED)  ## the Dagster UI on the same instance and data
 	$(BIN)/woopra-pipeline ui
