@@ -12,6 +12,7 @@ from rich import box
 from rich.table import Table
 
 from woopra_pipeline.cli.backfill import START_DATE_VARIABLE, backfill
+from woopra_pipeline.cli.demo_import import import_orders, print_proof
 from woopra_pipeline.cli.terminal import count, print_table, spans
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import ConfigurationError, ModelError
@@ -27,7 +28,7 @@ def command() -> None:
     """Take four weeks of the embedded sandbox from fetch to model, and look at what came out.
 
     The sandbox is a small Woopra of its own: nothing is sent anywhere. What the model says is
-    compared with what really happened in the sandbox.
+    compared with what really happened in the sandbox, and what was imported on the way is found.
     """
     if os.environ.get("WOOPRA_PROJECT"):
         raise ConfigurationError(
@@ -38,12 +39,15 @@ def command() -> None:
     directory = DataDirectory.from_environment()
     sandbox = Sandbox(directory.sandbox)
     first = sandbox.settings.first_day
-    bad = backfill(directory, first, first + timedelta(days=DAYS - 1))
+    last = first + timedelta(days=DAYS - 1)
+    import_orders(directory, last)
+    bad = backfill(directory, first, last)
     if bad:
         raise click.ClickException(f"{spans(bad)} failed: run the demo again")
     with connect_published(directory) as connection:
         _print_counts(connection)
         _print_verdict(connection, sandbox)
+        print_proof(directory)
         _print_what_next(connection)
 
 
@@ -137,6 +141,7 @@ def _print_what_next(connection: duckdb.DuckDBPyConnection) -> None:
 Try next:
   woopra-pipeline query "select name, count(*) from actions group by all order by 2 desc"
   woopra-pipeline explain {pid}
+  woopra-pipeline import --list
   make ui"""
     )
 

@@ -10,6 +10,12 @@ def test_says_what_came_out_and_that_it_is_true(demo):
     assert "row by row: every profile" in done.stdout
 
 
+def test_finds_in_the_log_what_it_has_imported(demo):
+    _, done = demo
+    assert "2 lines of demo_orders were imported" in done.stdout
+    assert "all of its 3 actions are in the log" in done.stdout
+
+
 def test_counts_what_counting_lines_would_get_wrong(demo):
     _, done = demo
     for name in ("people", "visits", "actions"):
@@ -21,7 +27,7 @@ def test_counts_what_counting_lines_would_get_wrong(demo):
 def test_suggests_commands_that_work(demo):
     command_line, done = demo
     suggested = re.findall(r"^  woopra-pipeline (\w+) (.+)$", done.stdout, re.MULTILINE)
-    assert [command for command, _ in suggested] == ["query", "explain"]
+    assert [command for command, _ in suggested] == ["query", "explain", "import"]
     for command, argument in suggested:
         tried = command_line(command, argument.strip('"'))
         assert tried.returncode == 0, tried.stderr

@@ -1,0 +1,58 @@
+"""The demo's import: some orders into the sandbox, and what its log then shows of them."""
+
+from datetime import date, timedelta
+
+import click
+
+from woopra_pipeline.cli.terminal import count
+from woopra_pipeline.clock import system_clock
+from woopra_pipeline.data_directory import DataDirectory
+from woopra_pipeline.files import replacing
+from woopra_pipeline.imports.ledger import Ledger, State
+from woopra_pipeline.imports.runs import Importer
+from woopra_pipeline.imports.settings import ImportSettings
+from woopra_pipeline.imports.sources import sources_folder
+from woopra_pipeline.imports.verification import prove_imports
+from woopra_pipeline.sandbox import Sandbox, SandboxClock, serve
+from woopra_pipeline.woopra.client import WoopraClient
+from woopra_pipeline.woopra.log_days import start_of_log_day
+
+NAME = "demo_orders"
+SQL = """\
+-- Some orders for the sandbox, as events; made by the demo.
+select
+    {'email': email} as visitor,
+    'order' as name,
+    epoch_ms(ordered_at) as time,
+    {'amount': amount, 'currency': 'EUR'} as properties
+from (
+    values
+        ('ada@example.com', timestamptz '2025-12-24 17:30:00+00', 49.90),
+        ('ada@example.com', timestamptz '2025-12-24 17:40:00+00', 12.50),
+        ('grace@example.com', timestamptz '2026-01-07 09:00:00+00', 120.00)
+) as orders (email, ordered_at, amount)
+"""
+
+
+def import_orders(directory: DataDirectory, log_day: date) -> None:
+    """Import them at noon of `log_day`, if the sandbox's time has not come further by now."""
+    clock = SandboxClock(start_of_log_day(log_day) + timedelta(hours=12))
+    sandbox = Sandbox(directory.sandbox, clock=clock)
+    if sandbox.today != log_day:
+        return
+    with replacing(sources_folder(directory) / f"{NAME}.sql") as temporary:
+        temporary.write_text(SQL, encoding="utf-8")
+    with serve(sandbox) as running, WoopraClient(running.settings, clock=clock) as client:
+        Importer(directory, client, clock=clock).run(NAME, log_day)
+
+
+def print_proof(directory: DataDirectory) -> None:
+    """Say what the log shows of the orders."""
+    with Ledger(directory, system_clock) as ledger:
+        batches = [batch.batch_id for batch in ledger.batches(NAME, State.ACCEPTED)]
+    for verdict in prove_imports(directory, batches, settings=ImportSettings()):
+        lines = count(verdict.batch.line_count, "line")
+        click.echo(
+            f"Before the last day ended, {lines} of {NAME} were imported; what the log then\n"
+            f"shows of it: {verdict.reason}."
+        )
