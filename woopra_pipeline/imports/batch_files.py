@@ -7,7 +7,7 @@ A plan's folder counts from the moment the ledger names its files, and not befor
 
 import secrets
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -67,20 +67,17 @@ class BatchWriter:
         if exception is not None:
             remove(self._folder)
 
-    def place(self, line: bytes) -> tuple[int, int]:
-        """Where a line would come next: the 0-based number of its file, and its place there."""
-        if self._lines and (
-            len(self._lines) >= self._settings.lines_per_batch
-            or self._byte_count + len(line) >= self._settings.bytes_per_batch
-        ):
-            self._write()
-        return len(self._files), len(self._lines)
-
-    def add(self, line: bytes) -> None:
-        """Put a line in its place."""
-        self._lines.append(line)
-        self._byte_count += len(line) + 1
-        self.line_count += 1
+    def add(self, lines: Iterable[bytes]) -> None:
+        """Add lines, in order."""
+        for line in lines:
+            if self._lines and (
+                len(self._lines) >= self._settings.lines_per_batch
+                or self._byte_count + len(line) >= self._settings.bytes_per_batch
+            ):
+                self._write()
+            self._lines.append(line)
+            self._byte_count += len(line) + 1
+            self.line_count += 1
 
     def finish(self) -> list[BatchFile]:
         """Everything on disk, durably."""

@@ -211,17 +211,16 @@ def _check_action(action: object) -> None:
     if type(action) is not dict:
         raise BadRowError("an action is not a JSON object")
     name = action.get("name")
-    if type(name) is not str or not name.strip():
+    if type(name) is not str or not name or name.isspace():
         raise BadRowError("the name of an action is missing, empty or not a string")
     time = action.get("time")
-    if type(time) is not int or time not in _PLAUSIBLE:
+    if type(time) is not int or not EARLIEST_TIME <= time < LATEST_TIME:
         _check_time(time, f"time of the action {name!r}")
-    if "properties" in action:
-        properties = action["properties"]
-        if properties is None:
-            del action["properties"]
-        elif type(properties) is not dict:
+    properties = action.get("properties")
+    if type(properties) is not dict:
+        if properties is not None:
             raise BadRowError(f"properties of the action {name!r} is not a JSON object")
+        action.pop("properties", None)
 
 
 def _check_time(time: object, what: str) -> None:

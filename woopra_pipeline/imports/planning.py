@@ -5,10 +5,12 @@ planned for the same source and day before and never sent: a plan is what the so
 What is known so far while a plan is made stands in temporary tables, so that memory is bounded.
 """
 
+import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import count
 
 import orjson
 import pyarrow as pa
@@ -36,13 +38,12 @@ FIRST_SET_ASIDE = 20
 TWO_UPDATES = "the result has another update of this visitor: return one row for each visitor"
 
 _TEMPORARY_TABLES = {
-    "planned_things": "(key blob primary key, file integer, line integer) without rowid",
-    "planned_updates": "(visitor_key blob primary key, file integer, line integer, content blob) "
-    "without rowid",
+    "planned_things": "(key blob primary key, number integer) without rowid",
+    "planned_updates": "(visitor_key blob primary key, number integer, content blob) without rowid",
     "rows_so_far": "(key blob primary key, count integer) without rowid",
     "visitors_so_far": "(key blob primary key, content blob) without rowid",
     "staged_events": "(key blob unique, visitor_key blob, time integer, visitor blob, action blob)",
-    "file_numbers": "(file integer primary key, file_id integer)",
+    "places": "(first_number integer primary key, file_id integer)",
     "planned_set_aside": "(key blob unique, reason text, row text)",
 }
 
@@ -88,6 +89,7 @@ def plan_day(
         read_source(directory, source, log_day, memory_limit=settings.memory_limit) as rows,
         BatchWriter(directory, source.name, log_day, settings) as writer,
         _temporary_tables(ledger),
+        _without_garbage_collection(),
     ):
         plan = Plan(rows.shape)
         planner = _Planner(
@@ -157,15 +159,14 @@ class _Planner:
 
     def _add_visits(self, visits: Sequence[Visit], writer: BatchWriter) -> int:
         keys = self._own_keys([visit.key for visit in visits])
-        known = self._known_things(keys)
-        before = writer.line_count
-        insert = "insert or ignore into planned_things values (?, ?, ?)"
-        for key, visit in zip(keys, visits, strict=True):
-            if key not in known:
-                place = writer.place(visit.line)
-                if self._connection.execute(insert, (key, *place)).rowcount:
-                    writer.add(visit.line)
-        return writer.line_count - before
+        lines = {key: visit.line for key, visit in zip(keys, visits, strict=True)}
+        for key in self._known_things(list(lines)) | self._planned_things(list(lines)):
+            del lines[key]
+        self._connection.executemany(
+            "insert into planned_things values (?, ?)", zip(lines, count(writer.line_count))
+        )
+        writer.add(lines.values())
+        return len(lines)
 
     def _add_events(self, events: Sequence[Event]) -> int:
         keys = self._own_keys([event.key for event in events])
@@ -215,12 +216,11 @@ class _Planner:
         visitor = canonical(merged_visitor(event.visitor for event in events))
         actions = b",".join(event.action for event in events)
         line = b'{"actions":[%b],"visitor":%b}' % (actions, visitor)
-        place = writer.place(line)
-        writer.add(line)
         self._connection.executemany(
-            "insert into planned_things values (?, ?, ?)",
-            [(event.key, *place) for event in events],
+            "insert into planned_things values (?, ?)",
+            [(event.key, writer.line_count) for event in events],
         )
+        writer.add([line])
 
     def _add_updates(
         self, updates: Sequence[ProfileUpdate], set_aside: list[SetAside], writer: BatchWriter
@@ -271,12 +271,11 @@ class _Planner:
         return False
 
     def _plan_update(self, update: ProfileUpdate, writer: BatchWriter) -> None:
-        place = writer.place(update.line)
-        writer.add(update.line)
         self._connection.execute(
-            "insert into planned_updates values (?, ?, ?, ?)",
-            (update.visitor_key, *place, update.content),
+            "insert into planned_updates values (?, ?, ?)",
+            (update.visitor_key, writer.line_count, update.content),
         )
+        writer.add([update.line])
 
     def _own_keys(self, keys: list[bytes]) -> list[bytes]:
         """The keys, where identical rows are counted each with its number."""
@@ -305,6 +304,16 @@ class _Planner:
                 some,
             )
             if (file_id, line) not in self._withdrawn
+        }
+
+    def _planned_things(self, keys: Sequence[bytes]) -> set[bytes]:
+        """Those of the keys that earlier rows of this result have."""
+        return {
+            key
+            for some in _some_at_once(keys)
+            for (key,) in self._connection.execute(
+                f"select key from planned_things where key in ({_marks(some)})", some
+            )
         }
 
     def _settled_updates(self, visitor_keys: Sequence[bytes]) -> "dict[bytes, _Settled]":
@@ -340,8 +349,8 @@ class _Planner:
             )
 
     def _enter(self, plan: Plan, planned_at: str) -> None:
-        self._connection.execute("delete from file_numbers")
-        for number, file in enumerate(plan.files):
+        first_number = 0
+        for file in plan.files:
             file_id = self._connection.execute(
                 "insert into files (source_id, shape, log_day, path, line_count, byte_count, "
                 "is_dry_run, planned_at) values (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -356,21 +365,27 @@ class _Planner:
                     planned_at,
                 ],
             ).lastrowid
-            self._connection.execute("insert into file_numbers values (?, ?)", [number, file_id])
             self._connection.execute(
                 "insert into batches (file_id, first_line, line_count, byte_count, state) "
                 "values (?, 0, ?, ?, 'planned')",
                 [file_id, file.line_count, file.byte_count],
             )
+            self._connection.execute("insert into places values (?, ?)", [first_number, file_id])
+            first_number += file.line_count
         if not self._dry_run:
+            place = (
+                "join places on first_number = "
+                "(select max(first_number) from places where first_number <= number)"
+            )
             self._connection.execute(
-                "insert into things select ?, key, file_id, line "
-                "from planned_things join file_numbers using (file) order by key",
+                "insert into things select ?, key, file_id, number - first_number "
+                f"from planned_things {place} order by key",
                 [self._source_id],
             )
             self._connection.execute(
-                "insert into profile_updates select ?, visitor_key, file_id, line, content "
-                "from planned_updates join file_numbers using (file) order by visitor_key",
+                "insert into profile_updates "
+                "select ?, visitor_key, file_id, number - first_number, content "
+                f"from planned_updates {place} order by visitor_key",
                 [self._source_id],
             )
             self._connection.executemany(
@@ -424,11 +439,11 @@ class _Withdrawn:
         self._shape = shape
         self._log_day = log_day.isoformat()
         self._places: dict[int, list[range]] = {}
-        for file_id, first, count in ledger.connection.execute(
+        for file_id, first, line_count in ledger.connection.execute(
             f"select file_id, first_line, batches.line_count {self._plans()}",
             [source_id, self._log_day],
         ):
-            self._places.setdefault(file_id, []).append(range(first, first + count))
+            self._places.setdefault(file_id, []).append(range(first, first + line_count))
 
     def _plans(self) -> str:
         also = "or shape = 'profiles'" if self._shape is Shape.PROFILES else ""
@@ -482,6 +497,18 @@ def _temporary_tables(ledger: Ledger) -> Iterator[None]:
     finally:
         for name in _TEMPORARY_TABLES:
             ledger.connection.execute(f"drop table temp.{name}")
+
+
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """Rows have no cycles, and to look for some takes longer than all else."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _some_at_once(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:

@@ -22,7 +22,7 @@ from woopra_pipeline.errors import SourceError
 from woopra_pipeline.files import replacing
 from woopra_pipeline.woopra.log_days import end_of_log_day, start_of_log_day
 
-ROWS_AT_ONCE = 10_000
+ROWS_AT_ONCE = 2_048
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
@@ -157,6 +157,7 @@ def _connection(directory: DataDirectory, memory_limit: str) -> Iterator[duckdb.
     has_model = model.exists()
     with duckdb.connect(model if has_model else ":memory:", read_only=has_model) as connection:
         connection.execute("set TimeZone = 'UTC'")
+        connection.execute("set enable_progress_bar = false")
         connection.execute("set memory_limit = ?", [memory_limit])
         connection.execute("set temp_directory = ?", [str(directory.imports / "spill")])
         folders = f"{sources_folder(directory)},{directory.root}"
