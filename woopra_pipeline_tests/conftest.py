@@ -1,5 +1,6 @@
 """What tests of all packages share: a scripted server, and time that passes only by waiting."""
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -7,10 +8,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import pytest
+from hypothesis import settings
 
 from woopra_pipeline.woopra.client import WoopraClient
 from woopra_pipeline.woopra.settings import WoopraSettings
 from woopra_pipeline_tests.scripted_server import ScriptedServer
+
+# A busy machine is no failure, and the verdict on a change must not be a matter of luck.
+settings.register_profile("any speed", deadline=None)
+settings.register_profile("reproducible", deadline=None, derandomize=True)
+settings.load_profile("reproducible" if os.environ.get("CI") else "any speed")
 
 
 class FrozenTime:

@@ -18,7 +18,7 @@ from woopra_pipeline_tests.model.published_tables import in_order, published_tab
 
 
 @given(logs)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_all_days_at_once(log):
     with tempfile.TemporaryDirectory() as folder:
         directory = DataDirectory(Path(folder))
@@ -74,5 +74,5 @@ class ArrivingDays(RuleBasedStateMachine):
 def test_days_in_any_order_and_grouping(examples, steps):
     run_state_machine_as_test(
         ArrivingDays,
-        settings=settings(max_examples=examples, stateful_step_count=steps, deadline=None),
+        settings=settings(max_examples=examples, stateful_step_count=steps),
     )

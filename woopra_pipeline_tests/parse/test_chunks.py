@@ -63,7 +63,7 @@ ANY_LINES = (
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(*ANY_LINES)
 def test_every_cell_is_what_parse_line_says(
     all_lines: list[bytes], end: str, sampled_lines: int, batch_bytes: int
@@ -72,7 +72,7 @@ def test_every_cell_is_what_parse_line_says(
 
 
 @pytest.mark.long
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=1500)
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=1500)
 @given(*ANY_LINES)
 def test_every_cell_of_many_lines_is_what_parse_line_says(
     all_lines: list[bytes], end: str, sampled_lines: int, batch_bytes: int
