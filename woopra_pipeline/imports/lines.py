@@ -6,9 +6,9 @@ update by its visitor and content. A row that no line can be made of is set asid
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 import orjson
@@ -24,6 +24,7 @@ _PLAUSIBLE = range(EARLIEST_TIME, LATEST_TIME)
 _SECONDS = range(100_000_000, LATEST_TIME // 1000)
 
 KEY_BYTES = 16
+EMPTY_VISIT = b'{"actions":[%b],"visitor":%b}'
 
 Object: TypeAlias = dict[str, Any]
 
@@ -40,16 +41,14 @@ class SetAside:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(NamedTuple):
     """A visit: the whole line."""
 
     key: bytes
     line: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """An event, still to be put on the line of a visit; `visitor` and `action` are JSON."""
 
     key: bytes
@@ -59,8 +58,7 @@ class Event:
     action: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ProfileUpdate:
+class ProfileUpdate(NamedTuple):
     """A profile update: the whole line, and a digest of it."""
 
     visitor_key: bytes
@@ -132,24 +130,23 @@ class Reader:
 
     def event(self, row: Object) -> Event:
         """A row of shape events."""
-        identity = self.identity(row)
+        visitor_key = self._visitor_key(row)
         _check_action(row)
-        time, visitor = row["time"], row.pop("visitor")
-        same = [*identity, row["name"], time, row.get("properties") or {}]
-        self._canonical({"visitor": visitor, "actions": [row]})
-        return Event(
-            digest(canonical(same)),
-            digest(canonical(identity)),
-            time,
-            canonical(visitor),
-            canonical(row),
-        )
+        visitor = canonical(row.pop("visitor"))
+        if not row.get("properties"):
+            row.pop("properties", None)
+        action = canonical(row)
+        self._check_size(len(EMPTY_VISIT) + len(visitor) + len(action))
+        return Event(digest(visitor_key + action), visitor_key, row["time"], visitor, action)
 
     def profile_update(self, row: Object) -> ProfileUpdate:
         """A row of shape profiles."""
-        identity = self.identity(row)
+        visitor_key = self._visitor_key(row)
         line = self._canonical(row)
-        return ProfileUpdate(digest(canonical(identity)), digest(line), line)
+        return ProfileUpdate(visitor_key, digest(line), line)
+
+    def _visitor_key(self, row: Object) -> bytes:
+        return digest("\0".join(self.identity(row)).encode())
 
     def identity(self, row: Object) -> tuple[str, str]:
         """Who a row or line is about: an identifier's key, and its value as text."""
@@ -166,12 +163,23 @@ class Reader:
 
     def _canonical(self, row: Object) -> bytes:
         line = canonical(row)
-        if len(line) > self.settings.largest_line:
+        self._check_size(len(line))
+        return line
+
+    def _check_size(self, size: int) -> None:
+        if size > self.settings.largest_line:
             raise BadRowError(
-                f"the line has {len(line):,} bytes, more than the {self.settings.largest_line:,} "
+                f"the line has {size:,} bytes, more than the {self.settings.largest_line:,} "
                 "a line may have"
             )
-        return line
+
+
+def visit_of(visitors: Iterable[bytes], actions: Iterable[bytes]) -> bytes:
+    """The line of a visit made of events: of each property the last value counts."""
+    merged: dict[str, object] = {}
+    for visitor in visitors:
+        merged |= orjson.loads(visitor)
+    return EMPTY_VISIT % (b",".join(actions), canonical(merged))
 
 
 def identifier_text(value: object) -> str:
@@ -197,14 +205,6 @@ def digest(content: bytes) -> bytes:
 def numbered(key: bytes, number: int) -> bytes:
     """The key of the `number`-th (0-based) of several identical rows of one result."""
     return digest(key + number.to_bytes(8)) if number else key
-
-
-def merged_visitor(visitors: Iterable[bytes]) -> Mapping[str, object]:
-    """The `visitor` of a visit made of several events: the last value of each key counts."""
-    merged: dict[str, object] = {}
-    for visitor in visitors:
-        merged |= orjson.loads(visitor)
-    return merged
 
 
 def _check_action(action: object) -> None:

@@ -6,11 +6,11 @@ What is known so far while a plan is made stands in temporary tables, so that me
 """
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import count
+from itertools import count, islice
 
 import orjson
 import pyarrow as pa
@@ -19,21 +19,21 @@ from woopra_pipeline.clock import Clock
 from woopra_pipeline.imports.batch_files import BatchFile, BatchWriter, read_lines
 from woopra_pipeline.imports.ledger import Batch, Ledger, State
 from woopra_pipeline.imports.lines import (
+    EMPTY_VISIT,
     Event,
     ProfileUpdate,
     Reader,
     SetAside,
     Visit,
-    canonical,
     digest,
-    merged_visitor,
     numbered,
     read_chunk,
+    visit_of,
 )
 from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.imports.sources import Shape, Source, read_source
 
-KEYS_AT_ONCE = 10_000
+KEYS_AT_ONCE = 5_000
 FIRST_SET_ASIDE = 20
 TWO_UPDATES = "the result has another update of this visitor: return one row for each visitor"
 
@@ -191,48 +191,55 @@ class _Planner:
 
     def _group_events(self, writer: BatchWriter) -> None:
         """Put the staged events on lines: one for each visit, a longer pause beginning another."""
+        rows = self._connection.execute(
+            "select key, visitor_key, time, visitor, action from staged_events "
+            "order by visitor_key, time, action, key"
+        )
+        visits = self._visits(Event._make(row) for row in rows)
+        while some := list(islice(visits, KEYS_AT_ONCE)):
+            self._connection.executemany(
+                "insert into planned_things values (?, ?)",
+                [
+                    (event.key, number)
+                    for number, events in enumerate(some, writer.line_count)
+                    for event in events
+                ],
+            )
+            writer.add(
+                visit_of((e.visitor for e in events), (e.action for e in events)) for events in some
+            )
+
+    def _visits(self, events: Iterable[Event]) -> Iterator[list[Event]]:
+        """The events of each visit, given those of each visitor in the order of their times."""
         gap = self._settings.visit_gap_minutes * 60_000
         visit: list[Event] = []
         size = 0
-        for row in self._connection.execute(
-            "select key, visitor_key, time, visitor, action from staged_events "
-            "order by visitor_key, time, action, key"
-        ):
-            event = Event(*row)
+        for event in events:
             # No visitor of a line is longer than all visitors of its events.
             size += len(event.visitor) + len(event.action)
             if visit and (
                 event.visitor_key != visit[-1].visitor_key
                 or event.time - visit[-1].time > gap
-                or size > self._settings.largest_line
+                or size + len(EMPTY_VISIT) + len(visit) > self._settings.largest_line
             ):
-                self._add_visit_of(visit, writer)
+                yield visit
                 visit, size = [], len(event.visitor) + len(event.action)
             visit.append(event)
         if visit:
-            self._add_visit_of(visit, writer)
-
-    def _add_visit_of(self, events: Sequence[Event], writer: BatchWriter) -> None:
-        visitor = canonical(merged_visitor(event.visitor for event in events))
-        actions = b",".join(event.action for event in events)
-        line = b'{"actions":[%b],"visitor":%b}' % (actions, visitor)
-        self._connection.executemany(
-            "insert into planned_things values (?, ?)",
-            [(event.key, writer.line_count) for event in events],
-        )
-        writer.add([line])
+            yield visit
 
     def _add_updates(
         self, updates: Sequence[ProfileUpdate], set_aside: list[SetAside], writer: BatchWriter
     ) -> int:
-        settled = self._settled_updates([update.visitor_key for update in updates])
-        before = writer.line_count
-        for update in updates:
-            if not self._is_first_of_visitor(update, set_aside):
-                continue
-            if not settled.get(update.visitor_key, _NOTHING_SETTLED).makes_void(update.content):
-                self._plan_update(update, writer)
-        return writer.line_count - before
+        first = self._first_of_visitors(updates, set_aside)
+        settled = self._settled_updates(list(first))
+        new = [
+            update
+            for update in first.values()
+            if not settled.get(update.visitor_key, _NOTHING_SETTLED).makes_void(update.content)
+        ]
+        self._plan_updates(new, writer)
+        return len(new)
 
     def _add_earlier_updates(self, writer: BatchWriter) -> None:
         """Add the updates of other runs that were never sent or may not have arrived.
@@ -249,33 +256,53 @@ class _Planner:
         for batch in sorted(batches, key=lambda batch: -batch.file_id):
             lines = read_lines(self._ledger.directory, batch.file)[batch.lines]
             updates = [self._reader.profile_update(orjson.loads(line)) for line in lines]
-            settled = self._settled_updates([update.visitor_key for update in updates])
-            for update in updates:
-                known = settled.get(update.visitor_key, _NOTHING_SETTLED)
-                if self._is_first_of_visitor(update, []) and not known.makes_void(
+            first = self._first_of_visitors(updates, [])
+            settled = self._settled_updates(list(first))
+            current = [
+                update
+                for update in first.values()
+                if not settled.get(update.visitor_key, _NOTHING_SETTLED).makes_void(
                     update.content, batch.file_id
-                ):
-                    self._plan_update(update, writer)
+                )
+            ]
+            self._plan_updates(current, writer)
 
-    def _is_first_of_visitor(self, update: ProfileUpdate, set_aside: list[SetAside]) -> bool:
-        if self._connection.execute(
-            "insert or ignore into visitors_so_far values (?, ?)",
-            (update.visitor_key, update.content),
-        ).rowcount:
-            return True
-        ((content,),) = self._connection.execute(
-            "select content from visitors_so_far where key = ?", (update.visitor_key,)
-        ).fetchall()
-        if content != update.content:
-            set_aside.append(SetAside(update.line.decode(), TWO_UPDATES))
-        return False
+    def _first_of_visitors(
+        self, updates: Sequence[ProfileUpdate], set_aside: list[SetAside]
+    ) -> dict[bytes, ProfileUpdate]:
+        """Those of the updates that are the first of their visitors in this result, by visitor.
 
-    def _plan_update(self, update: ProfileUpdate, writer: BatchWriter) -> None:
-        self._connection.execute(
-            "insert into planned_updates values (?, ?, ?)",
-            (update.visitor_key, writer.line_count, update.content),
+        What differs from an earlier one of its visitor is set aside.
+        """
+        seen = {
+            key: content
+            for some in _some_at_once([update.visitor_key for update in updates])
+            for key, content in self._connection.execute(
+                f"select key, content from visitors_so_far where key in ({_marks(some)})", some
+            )
+        }
+        first: dict[bytes, ProfileUpdate] = {}
+        for update in updates:
+            content = seen.setdefault(update.visitor_key, update.content)
+            if content is update.content:
+                first[update.visitor_key] = update
+            elif content != update.content:
+                set_aside.append(SetAside(update.line.decode(), TWO_UPDATES))
+        self._connection.executemany(
+            "insert into visitors_so_far values (?, ?)",
+            [(key, update.content) for key, update in first.items()],
         )
-        writer.add([update.line])
+        return first
+
+    def _plan_updates(self, updates: Sequence[ProfileUpdate], writer: BatchWriter) -> None:
+        self._connection.executemany(
+            "insert into planned_updates values (?, ?, ?)",
+            [
+                (update.visitor_key, number, update.content)
+                for number, update in enumerate(updates, writer.line_count)
+            ],
+        )
+        writer.add(update.line for update in updates)
 
     def _own_keys(self, keys: list[bytes]) -> list[bytes]:
         """The keys, where identical rows are counted each with its number."""

@@ -61,7 +61,8 @@ def test_a_late_event_travels_alone(imports):
     assert len(send(imports, "events", siblings)) == 1
     late = event("a", "refund", minutes=5)
     [line] = send(imports, "events", [*siblings, late], NEXT_DAY)
-    assert line == {"visitor": {"email": "a"}, "actions": [action("refund", 5)]}
+    sent = {"name": "refund", "time": NOON + 5 * MINUTE}
+    assert line == {"visitor": {"email": "a"}, "actions": [sent]}
 
 
 def test_the_visitor_of_a_visit_has_the_last_value_of_each_property(imports):
