@@ -141,6 +141,7 @@ class Ledger:
             "cache_size = -65536",
             "temp_store = file",
             "temp.cache_size = -65536",
+            "temp.journal_mode = memory",
         ):
             self.connection.execute(f"pragma {pragma}")
         with self.transaction():

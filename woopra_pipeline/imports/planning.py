@@ -6,7 +6,7 @@ What is known so far while a plan is made stands in temporary tables, so that me
 """
 
 import gc
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -39,9 +39,8 @@ TWO_UPDATES = "the result has another update of this visitor: return one row for
 
 _TEMPORARY_TABLES = {
     "planned_things": "(key blob primary key, number integer) without rowid",
-    "planned_updates": "(visitor_key blob primary key, number integer, content blob) without rowid",
     "rows_so_far": "(key blob primary key, count integer) without rowid",
-    "visitors_so_far": "(key blob primary key, content blob) without rowid",
+    "visitors_so_far": "(key blob primary key, content blob, number integer) without rowid",
     "staged_events": "(key blob unique, visitor_key blob, time integer, visitor blob, action blob)",
     "places": "(first_number integer primary key, file_id integer)",
     "planned_set_aside": "(key blob unique, reason text, row text)",
@@ -231,15 +230,7 @@ class _Planner:
     def _add_updates(
         self, updates: Sequence[ProfileUpdate], set_aside: list[SetAside], writer: BatchWriter
     ) -> int:
-        first = self._first_of_visitors(updates, set_aside)
-        settled = self._settled_updates(list(first))
-        new = [
-            update
-            for update in first.values()
-            if not settled.get(update.visitor_key, _NOTHING_SETTLED).makes_void(update.content)
-        ]
-        self._plan_updates(new, writer)
-        return len(new)
+        return self._plan_updates(self._first_of_visitors(updates, set_aside), None, writer)
 
     def _add_earlier_updates(self, writer: BatchWriter) -> None:
         """Add the updates of other runs that were never sent or may not have arrived.
@@ -257,15 +248,7 @@ class _Planner:
             lines = read_lines(self._ledger.directory, batch.file)[batch.lines]
             updates = [self._reader.profile_update(orjson.loads(line)) for line in lines]
             first = self._first_of_visitors(updates, [])
-            settled = self._settled_updates(list(first))
-            current = [
-                update
-                for update in first.values()
-                if not settled.get(update.visitor_key, _NOTHING_SETTLED).makes_void(
-                    update.content, batch.file_id
-                )
-            ]
-            self._plan_updates(current, writer)
+            self._plan_updates(first, batch.file_id, writer)
 
     def _first_of_visitors(
         self, updates: Sequence[ProfileUpdate], set_aside: list[SetAside]
@@ -288,21 +271,28 @@ class _Planner:
                 first[update.visitor_key] = update
             elif content != update.content:
                 set_aside.append(SetAside(update.line.decode(), TWO_UPDATES))
-        self._connection.executemany(
-            "insert into visitors_so_far values (?, ?)",
-            [(key, update.content) for key, update in first.items()],
-        )
         return first
 
-    def _plan_updates(self, updates: Sequence[ProfileUpdate], writer: BatchWriter) -> None:
+    def _plan_updates(
+        self, first: Mapping[bytes, ProfileUpdate], planned_in: int | None, writer: BatchWriter
+    ) -> int:
+        """Plan those of the updates, by visitor, that are new, or were planned in that file."""
+        settled = self._settled_updates(list(first))
+        numbers = count(writer.line_count)
+        new = {
+            key: (update.line, next(numbers))
+            for key, update in first.items()
+            if not settled.get(key, _NOTHING_SETTLED).makes_void(update.content, planned_in)
+        }
         self._connection.executemany(
-            "insert into planned_updates values (?, ?, ?)",
+            "insert into visitors_so_far values (?, ?, ?)",
             [
-                (update.visitor_key, number, update.content)
-                for number, update in enumerate(updates, writer.line_count)
+                (key, update.content, new[key][1] if key in new else None)
+                for key, update in first.items()
             ],
         )
-        writer.add(update.line for update in updates)
+        writer.add(line for line, _ in new.values())
+        return len(new)
 
     def _own_keys(self, keys: list[bytes]) -> list[bytes]:
         """The keys, where identical rows are counted each with its number."""
@@ -411,8 +401,8 @@ class _Planner:
             )
             self._connection.execute(
                 "insert into profile_updates "
-                "select ?, visitor_key, file_id, number - first_number, content "
-                f"from planned_updates {place} order by visitor_key",
+                "select ?, key, file_id, number - first_number, content "
+                f"from visitors_so_far {place} order by key",
                 [self._source_id],
             )
             self._connection.executemany(
