@@ -37,5 +37,6 @@ ui: $(INSTALLED)  ## the Dagster UI on the same instance and data
 
 bench: $(INSTALLED)  ## a bounded run of the benchmarks
 	$(BIN)/python -m benchmarks.parse --megabytes 64 --repeat 1
+	$(BIN)/python -m benchmarks.imports --lines 100000
 	$(BIN)/python -m benchmarks.model_updates --days 10 --visits 10000
 	$(BIN)/python -m benchmarks.sandbox_year --people 1000 --days 30 --end-to-end

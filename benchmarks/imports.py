@@ -6,11 +6,13 @@
 Making lines is everything up to the moment when they could be sent: the source's query, checks,
 canonical JSON, what is new by the ledger, batch files on disk, and the plan in the ledger. The
 same objects are then read back, and only `orjson.dumps` (with sorted keys, which canonical lines
-need) is timed, in the same process, some thousands at a time and warm in the cache. Peak memory is
-that of the process while it makes lines.
+need) is timed, in the same process, some thousands at a time and warm in the cache. `reading` is
+the query and nothing but decoding its rows: what it takes to have the objects at all. Peak memory
+is that of the process while it makes lines.
 """
 
 import argparse
+import gc
 import json
 import multiprocessing
 import resource
@@ -22,6 +24,7 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
+import msgspec
 import orjson
 
 from woopra_pipeline.clock import system_clock
@@ -30,11 +33,9 @@ from woopra_pipeline.imports.batch_files import read_lines
 from woopra_pipeline.imports.ledger import Ledger
 from woopra_pipeline.imports.planning import Plan, plan_day
 from woopra_pipeline.imports.settings import ImportSettings
-from woopra_pipeline.imports.sources import get_source, sources_folder
+from woopra_pipeline.imports.sources import chunk_text, get_source, read_source, sources_folder
 
 DAY = date(2026, 3, 5)
-LARGEST_PEAK_MB = 1024
-LOWEST_SHARE = 0.5
 
 ROWS = """
     select
@@ -122,6 +123,7 @@ def measure(root: Path, name: str, lines: int) -> dict[str, float]:
     seconds = time.perf_counter() - start
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     bare = bare_seconds(directory, plan)
+    reading = reading_seconds(directory, name)
     return {
         "lines": plan.line_count,
         "MB": plan.byte_count / 1e6,
@@ -129,6 +131,7 @@ def measure(root: Path, name: str, lines: int) -> dict[str, float]:
         "MB/s": plan.byte_count / 1e6 / seconds,
         "orjson.dumps lines/s": plan.line_count / bare,
         "share of orjson.dumps": bare / seconds,
+        "reading, share of it": bare / reading,
         "peak MB": peak_mb,
     }
 
@@ -143,6 +146,17 @@ def make_lines(directory: DataDirectory, name: str) -> Plan:
             clock=system_clock,
             dry_run=False,
         )
+
+
+def reading_seconds(directory: DataDirectory, name: str) -> float:
+    start = time.perf_counter()
+    source = get_source(directory, name)
+    gc.disable()
+    with read_source(directory, source, DAY, memory_limit=ImportSettings().memory_limit) as rows:
+        for chunk in rows.chunks:
+            msgspec.json.decode(chunk_text(chunk))
+    gc.enable()
+    return time.perf_counter() - start
 
 
 def bare_seconds(directory: DataDirectory, plan: Plan) -> float:
