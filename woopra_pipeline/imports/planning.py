@@ -266,10 +266,10 @@ class _Planner:
         }
         first: dict[bytes, ProfileUpdate] = {}
         for update in updates:
-            content = seen.setdefault(update.visitor_key, update.content)
-            if content is update.content:
+            if update.visitor_key not in seen:
+                seen[update.visitor_key] = update.content
                 first[update.visitor_key] = update
-            elif content != update.content:
+            elif seen[update.visitor_key] != update.content:
                 set_aside.append(SetAside(update.line.decode(), TWO_UPDATES))
         return first
 

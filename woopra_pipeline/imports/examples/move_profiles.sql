@@ -1,8 +1,8 @@
 -- All profiles of this project, as merged today, for a new project: profile updates.
 --
--- Reads the model, and is the first half of a move; move_visits is the other. Let the log days be
--- complete, then import both once, for whatever day, with the new project in WOOPRA_PROJECT. If the
--- import is interrupted, the same command carries on.
+-- Reads the model, and is the first half of a move; move_visits is the other. Give the new project a
+-- data directory of its own with a copy of this one's woopra.duckdb, and import both there, once, for
+-- whatever day. If the import is interrupted, the same command carries on.
 
 select
     -- The pid goes along as the cookie: it identifies also those of whom nothing else is known, and
