@@ -1,9 +1,11 @@
 -- The import ledger. A batch is what goes in one request: a stretch of the lines of one batch file.
 -- What a thing is the same as is known from its key alone, whatever became of its batch.
 
+-- By which identifiers, a JSON array, the visitors of a source's events are known.
 create table sources (
     source_id integer primary key,
-    name text not null unique
+    name text not null unique,
+    identifiers text
 );
 
 create table files (

@@ -16,6 +16,7 @@ import orjson
 import pyarrow as pa
 
 from woopra_pipeline.clock import Clock
+from woopra_pipeline.errors import ConfigurationError
 from woopra_pipeline.imports.batch_files import BatchFile, BatchWriter, read_lines
 from woopra_pipeline.imports.ledger import Batch, Ledger, State
 from woopra_pipeline.imports.lines import (
@@ -81,7 +82,8 @@ def plan_day(
 ) -> Plan:
     """Plan what a source has for a day; the source must be held.
 
-    Raises `SourceError` if it cannot be run; then everything is as it was.
+    Raises `SourceError` if it cannot be run, and `ConfigurationError` if its events are known by
+    other identifiers; then everything is as it was.
     """
     directory = ledger.directory
     with (
@@ -131,6 +133,20 @@ class _Planner:
         ((self._has_things,),) = self._connection.execute(
             "select exists (select 1 from things where source_id = ?)", [self._source_id]
         ).fetchall()
+        if shape is Shape.EVENTS and self._has_things:
+            self._require_same_identifiers()
+
+    def _require_same_identifiers(self) -> None:
+        """Raise `ConfigurationError` if events that are known would not be recognised."""
+        ((text,),) = self._connection.execute(
+            "select identifiers from sources where source_id = ?", [self._source_id]
+        ).fetchall()
+        known = orjson.loads(text or "[]")
+        if list(self._settings.identifiers[: len(known)]) != known:
+            raise ConfigurationError(
+                f"The events of {self._source} are known by the identifiers {', '.join(known)}: "
+                "put others behind these, for in another order all events would be sent again"
+            )
 
     def add(self, rows: pa.StringArray, plan: Plan, writer: BatchWriter) -> None:
         """Add some rows to the plan."""
@@ -353,6 +369,11 @@ class _Planner:
         with self._ledger.transaction():
             self._withdrawn.remove(plans=not self._dry_run)
             self._enter(plan, planned_at)
+            if self._shape is Shape.EVENTS and not self._dry_run:
+                self._connection.execute(
+                    "update sources set identifiers = ? where source_id = ?",
+                    [orjson.dumps(self._settings.identifiers).decode(), self._source_id],
+                )
             self._connection.execute(
                 "insert or ignore into set_aside select ?, ?, key, ?, ?, ?, reason, row "
                 "from planned_set_aside",

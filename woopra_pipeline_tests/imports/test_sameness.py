@@ -5,6 +5,7 @@ from collections import Counter
 import orjson
 import pytest
 
+from woopra_pipeline.errors import ConfigurationError
 from woopra_pipeline_tests.imports.conftest import DAY, NEXT_DAY, NOON
 from woopra_pipeline_tests.imports.import_server import Mood
 from woopra_pipeline_tests.imports.rows import write_rows
@@ -120,6 +121,15 @@ def test_sources_know_nothing_of_each_other(imports):
     write_rows(imports.directory, "again", "visits", [row])
     imports.run("again")
     assert len(imports.server.taken) == 2
+
+
+def test_identifiers_by_which_events_are_known_cannot_be_reordered(imports):
+    rows = [{"visitor": {"id": 7, "email": "a"}, **action()}]
+    send(imports, "events", rows, identifiers=("id", "email"))
+    for others in [("email", "id"), ("email",), ("cookie", "id", "email")]:
+        with pytest.raises(ConfigurationError, match="known by the identifiers id, email"):
+            send(imports, "events", rows, identifiers=others)
+    assert send(imports, "events", rows, identifiers=("id", "email", "cookie")) == []
 
 
 @pytest.mark.parametrize(
