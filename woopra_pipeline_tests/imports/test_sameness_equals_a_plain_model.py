@@ -23,6 +23,8 @@ from woopra_pipeline_tests.imports.rows import write_rows
 
 OUTCOMES = [State.ACCEPTED, State.ACCEPTED, State.REJECTED, State.UNKNOWN, State.PLANNED]
 CLOCK = frozen_clock(AFTERWARDS)
+IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""Waiting for disks is slow, and durability is not what is tested here."""
 
 visitors = st.sampled_from(["a", "b"])
 actions = st.builds(
@@ -100,12 +102,12 @@ def frozen(row):
     return orjson.dumps(row, option=orjson.OPT_SORT_KEYS)
 
 
-@fresh(60)
+@fresh(30)
 @given(runs_of("visits"), st.booleans())
 def test_visits(runs, counted):
     """Each is sent as often as any result had it; once, unless they are counted."""
     sent, most = Counter(), Counter()
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(dir=IN_MEMORY) as folder:
         ledger = Planned(folder, "visits", identical_rows="counted" if counted else "distinct")
         for rows, log_day, outcomes in runs:
             wanted = Counter(map(frozen, rows)) if counted else dict.fromkeys(map(frozen, rows), 1)
@@ -118,7 +120,7 @@ def test_visits(runs, counted):
             assert stopped or all(sent[row] >= count for row, count in wanted.items())
 
 
-@fresh(60)
+@fresh(30)
 @given(runs_of("events"), st.booleans())
 def test_events(runs, counted):
     """Each is sent as often as any result had it; once, unless they are counted."""
@@ -127,7 +129,7 @@ def test_events(runs, counted):
     def parts(line):
         return Counter(frozen({"visitor": line["visitor"], **action}) for action in line["actions"])
 
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(dir=IN_MEMORY) as folder:
         ledger = Planned(folder, "events", identical_rows="counted" if counted else "distinct")
         for rows, log_day, outcomes in runs:
             wanted = Counter(map(frozen, rows)) if counted else dict.fromkeys(map(frozen, rows), 1)
@@ -146,11 +148,11 @@ def test_events(runs, counted):
             assert stopped or all(sent[row] >= count for row, count in wanted.items())
 
 
-@fresh(100)
+@fresh(50)
 @given(runs_of("profiles"))
 def test_profile_updates(runs):
     latest, rejected, waiting = {}, set(), {}
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory(dir=IN_MEMORY) as folder:
         ledger = Planned(folder, "profiles")
         for rows, log_day, outcomes in runs:
             said = {}
