@@ -2,6 +2,7 @@
 
 import multiprocessing
 import random
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def _make_all(directory: Path) -> dict[date, bytes]:
 
 
 def test_several_processes_share_one_directory(tmp_path: Path, expected: dict[date, bytes]) -> None:
-    with multiprocessing.get_context("spawn").Pool(3) as pool:
+    with ProcessPoolExecutor(3, multiprocessing.get_context("spawn")) as pool:
         for made in pool.map(_make_all, [tmp_path] * 3):
             assert made == expected
 
