@@ -2,6 +2,7 @@
 
 import multiprocessing
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -189,8 +190,8 @@ def _import_some(arguments: tuple[Path, int]) -> None:
 
 
 def test_processes_import_at_once(tmp_path: Path) -> None:
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        pool.map(_import_some, [(tmp_path, 0), (tmp_path, 1)])
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        list(pool.map(_import_some, [(tmp_path, 0), (tmp_path, 1)]))
     file = Sandbox(tmp_path, WORLD, clock=NEXT_DAY).export_file(TODAY)
     assert file is not None
     lines = lines_with("all@example.com", file.read_bytes())
