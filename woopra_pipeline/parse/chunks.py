@@ -46,6 +46,9 @@ from woopra_pipeline.tables import (
 BATCH_BYTES = 1 << 18
 """How many bytes of lines are turned into columns at once: what the processor's cache can hold."""
 
+_SURELY_EXACT = 15
+"""A decimal of so many digits is the shortest of its double, if that is not a tiny one."""
+
 Columns = dict[str, Any]
 Extras = list[dict[str, Any]]
 Integers = npt.NDArray[np.signedinteger[Any]]
@@ -53,7 +56,9 @@ Integers = npt.NDArray[np.signedinteger[Any]]
 _MILLISECONDS = pa.timestamp("ms", tz="UTC")
 _SCHEMAS = {table.name: table.arrow_schema for table in PARSED_TABLES}
 
+_decode_doubles = msgspec.json.Decoder(list[float | None]).decode
 _encode_lines = msgspec.json.Encoder().encode_lines
+_encode = msgspec.json.Encoder().encode
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -275,7 +280,9 @@ def _columns(fields: Columns, shape: Shape) -> tuple[Columns, Extras]:
     extras: Extras = [{} for _ in next(iter(fields.values()))]
     columns = {column.name: fields[column.name] for column in shape.columns.values()}
     for key, column in shape.columns.items():
-        if column.name in shape.raw_columns:
+        if column.type is ColumnType.DOUBLE:
+            columns[column.name] = _doubles(columns[column.name], key, extras)
+        elif column.name in shape.raw_columns:
             columns[column.name] = [
                 _raw_value(raw, key, column.type, extra)
                 for raw, extra in zip(columns[column.name], extras, strict=True)
@@ -285,6 +292,33 @@ def _columns(fields: Columns, shape: Shape) -> tuple[Columns, Extras]:
             if raw is not ABSENT:
                 extra[key] = Raw(_compact(raw))
     return columns, extras
+
+
+def _doubles(raws: Sequence[Raw], key: str, extras: Extras) -> list[Any]:
+    """What a DOUBLE column holds for the values, as `_raw_value` says it of each of them.
+
+    Without asking it a number is taken that is written as the encoder would, or in so few digits
+    that no other double is as near.
+    """
+    if not raws:
+        return []
+    text = b",".join(raws)
+    try:
+        numbers = _decode_doubles(b"[%b]" % text)
+    except msgspec.DecodeError:
+        return [
+            _raw_value(raw, key, ColumnType.DOUBLE, extra)
+            for raw, extra in zip(raws, extras, strict=True)
+        ]
+    shortest = _encode(numbers)[1:-1].split(b",")
+    return [
+        number
+        if short == written or (len(written) <= _SURELY_EXACT and b"e" not in written.lower())
+        else _raw_value(Raw(written), key, ColumnType.DOUBLE, extra)
+        for number, short, written, extra in zip(
+            numbers, shortest, text.split(b","), extras, strict=True
+        )
+    ]
 
 
 def _raw_value(raw: Raw, key: str, column_type: ColumnType, extra: dict[str, Any]) -> object:

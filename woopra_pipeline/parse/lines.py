@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Literal, TypeAlias
 
 from woopra_pipeline.parse.json_text import (
@@ -63,6 +64,7 @@ ACTION_COLUMNS = {
 """The columns read from an action, by their key in it; `properties` is read as an object."""
 
 _INTEGER = re.compile(r"-?[0-9]+")
+_ZERO = re.compile(r"-?0(?:\.0*)?(?:[eE].*)?")
 _LONGEST_BIGINT = len(str(SMALLEST_BIGINT))
 _NULL = "null"
 
@@ -283,16 +285,22 @@ def _bigint(text: str) -> int | None:
 
 
 def _double(text: str) -> float | None:
+    """The double that is the integer, or that is the decimal when written as short as it can be.
+
+    Which of the many decimals that round to a double was meant can be told for the shortest alone.
+    """
     if text[0] not in "-0123456789":
         return None
     number = float(text)
     if not math.isfinite(number):
         return None
-    if not _INTEGER.fullmatch(text):
-        return number
-    # A finite double has at most 309 digits before the point: far below the limit of int().
-    integer = int(text)
-    return float(integer) if integer == number else None
+    if _INTEGER.fullmatch(text):
+        # A finite double has at most 309 digits before the point: far below the limit of int().
+        integer = int(text)
+        return float(integer) if integer == number else None
+    if number == 0:
+        return number if _ZERO.fullmatch(text) else None
+    return number if Decimal(text) == Decimal(repr(number)) else None
 
 
 def _timestamp(text: str) -> datetime | None:

@@ -21,7 +21,7 @@ from woopra_pipeline.parse.parsed_days import (
 from woopra_pipeline.parse.parts import Part, write_part
 from woopra_pipeline.parse.workers import Job, write_parts
 
-PARSER_VERSION = 1
+PARSER_VERSION = 2
 """To be raised whenever the same bytes would give other rows: all days are then parsed again."""
 
 CHUNK_BYTES = 16 << 20

@@ -3,7 +3,8 @@
 A struct refuses, in C, whatever R8 wants judged with care: an unknown key, a value its column
 cannot take, an integer out of range, JSON that is not strict. What a sample shows to be common
 must not be refused line after line, though: unknown keys seen there become fields that end in
-`extra`, and columns seen with values they cannot take are read as raw JSON, value by value.
+`extra`, and columns seen with values they cannot take are read as raw JSON, value by value. So are
+doubles in any case: of a double alone nobody could tell whether it is what was written.
 """
 
 import re
@@ -32,18 +33,15 @@ from woopra_pipeline.tables import Column, ColumnType
 SAMPLED_LINES = 100
 MOST_UNKNOWN_KEYS = 100
 
-ABSENT = Raw()
+ABSENT = Raw(b"null")
 """What a raw field holds where the line does not have its key; compare by identity."""
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoding a line raises that is no ordinary line; such a line is for `parse_line`."""
 
-# From 2^53 on a double may stand for several integers: such a number is for `parse_line` to judge.
-_LARGEST_EXACT = 2.0**53 - 1
 _TYPES: Mapping[ColumnType, Any] = {
     ColumnType.BIGINT: Annotated[int, Meta(ge=SMALLEST_BIGINT, le=LARGEST_BIGINT)] | None,
     ColumnType.BOOLEAN: bool | None,
-    ColumnType.DOUBLE: Annotated[float, Meta(ge=-_LARGEST_EXACT, le=_LARGEST_EXACT)] | None,
     ColumnType.TIMESTAMPTZ: (
         Annotated[int, Meta(ge=EARLIEST_MILLISECOND, le=LATEST_MILLISECOND)] | None
     ),
@@ -150,7 +148,8 @@ def _shape(
     raw_columns = frozenset(
         column.name
         for key, column in columns.items()
-        if not all(_fits(members[key], column) for members in sample if key in members)
+        if column.type is ColumnType.DOUBLE
+        or not all(_fits(members[key], column) for members in sample if key in members)
     )
 
     fields: dict[str, tuple[str, Any, Any]] = {}

@@ -18,6 +18,8 @@ NUMBERS = """
     9223372036854775807 9223372036854775808 -9223372036854775808 -9223372036854775809
     18446744073709551615 18446744073709551616 253402300799999 253402300800000
     -62135596800000 -62135596800001 100000000000000000000000
+    3.14159265358979323846 0.1000000000000000055 12345678901234567.0 0.000e99999
+    4.9e-324 5e-324 0.30000000000000004 151.495435000000000000 1.7976931348623157E308
 """
 ESCAPES = r"""
     \" \\ \/ \b \f \n \r \t \u0000 \u001f \u0041 \u00e9 \uFFFD \ud83d\ude00 \ud800 \uDC00
@@ -28,6 +30,13 @@ _NUMBERS = (
     st.sampled_from(NUMBERS.split())
     | st.integers(-(10**25), 10**25).map(str)
     | st.floats(allow_nan=False, allow_infinity=False).map(repr)
+    | st.builds(
+        "{}{}.{}{}".format,
+        st.sampled_from(["", "-"]),
+        st.integers(0, 10**20),
+        st.integers(0, 10**20),
+        st.sampled_from(["", "", "e5", "E-20", "e+300", "e-330"]),
+    )
 )
 _CHARACTERS = st.sampled_from("{}[]:, /\x7f\ufeff") | st.characters(
     exclude_characters='"\\', exclude_categories=["Cs"], min_codepoint=0x20
@@ -60,6 +69,11 @@ def _containers(values: Texts) -> Texts:
 
 _VALUES = st.recursive(_SCALARS, _containers, max_leaves=6)
 _OBJECTS = _joined("{", _member(_KEYS, _VALUES), "}")
+
+
+def numbers() -> Texts:
+    """JSON numbers of all sizes, those that a double can hold and those that it cannot."""
+    return _NUMBERS
 
 
 def json_texts() -> Texts:

@@ -4,6 +4,7 @@ import gc
 import sys
 from collections.abc import Iterable
 from datetime import date
+from decimal import Decimal
 from typing import Any
 from unittest.mock import patch
 
@@ -22,7 +23,7 @@ from woopra_pipeline.parse.lines import (
     parse_line,
 )
 from woopra_pipeline.tables import PARSED_TABLES
-from woopra_pipeline_tests.parse.odd_lines import lines
+from woopra_pipeline_tests.parse.odd_lines import lines, numbers
 
 DAY = date(2026, 3, 5)
 Rows = dict[str, list[dict[str, Any]]]
@@ -99,6 +100,20 @@ def check_every_cell(
         assert parsed.tables[table.name].schema == table.arrow_schema
 
 
+@given(st.lists(numbers(), min_size=1, max_size=20))
+def test_a_double_is_taken_if_it_reads_back_as_what_was_written(literals: list[str]) -> None:
+    all_lines = [b'{"type":"visit","pid":"a","lat":%b}' % text.encode() for text in literals]
+    parsed = parse_chunk(b"\n".join(all_lines), DAY, first_line=1)
+    assert rows_of(parsed) == expected_rows(all_lines)
+    for literal, row in zip(literals, rows_of(parsed)["visits_log"], strict=True):
+        if row["lat"] is None:
+            assert row["extra"] == f'{{"lat":{literal}}}'
+        elif any(character in literal for character in ".eE"):
+            assert Decimal(repr(row["lat"])) == Decimal(literal)
+        else:
+            assert int(row["lat"]) == int(literal)
+
+
 ODDITIES = {
     "not UTF-8 in a property": b'{"type":"visit","pid":"a","visitor":{"k":"\xff"}}',
     "not UTF-8 in a property of an action": (
@@ -112,6 +127,10 @@ ODDITIES = {
     "identify with actions": b'{"type":"identify","pid":"a","actions":[{"name":"x"}]}',
     "integer no double can hold": b'{"type":"visit","pid":"a","lat":9007199254740993}',
     "negative integer no double can hold": b'{"type":"visit","pid":"a","lat":-9007199254740993}',
+    "double with more digits than it holds": (
+        b'{"type":"visit","pid":"a","lat":3.14159265358979323846,"lng":12345678901234567.0}'
+    ),
+    "double too small to tell from zero": b'{"type":"visit","pid":"a","lat":1e-400,"lng":0e-400}',
     "double beyond its range": b'{"type":"visit","pid":"a","lng":1e400}',
     "negative zero as double": b'{"type":"visit","pid":"a","lat":-0,"lng":-0.0}',
     "integer beyond BIGINT": b'{"type":"visit","pid":"a","number":9223372036854775808}',

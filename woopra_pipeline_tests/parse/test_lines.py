@@ -1,6 +1,7 @@
 """What one line means, clause by clause of R8."""
 
 import json
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -297,8 +298,15 @@ def test_a_time_outside_the_years_1_to_9999_stands_in_extra(text: str) -> None:
             "integer as double": ("lng", "lng", "151", 151.0),
             "integer that a double holds exactly": ("lng", "lng", "9007199254740994", 2.0**53 + 2),
             "large power of ten that a double holds": ("lng", "lng", "1" + "0" * 22, 1e22),
-            "double rounded as doubles are": ("lng", "lng", "0.1000000000000000055", 0.1),
-            "double too small to tell from 0": ("lng", "lng", "1e-400", 0.0),
+            "double with zeros at the end": ("lat", "lat", "1.50", 1.5),
+            "double with zeros without number": ("lat", "lat", "1.5" + "0" * 5000, 1.5),
+            "double of seventeen digits": ("lat", "lat", "0.30000000000000004", 0.1 + 0.2),
+            "double written with an exponent": ("lat", "lat", "15.0e-1", 1.5),
+            "double with an endless exponent": ("lat", "lat", "1.5e" + "0" * 5000 + "1", 15.0),
+            "zero": ("lat", "lat", "0.000", 0.0),
+            "zero with a huge exponent": ("lat", "lat", "0.0e99999999999999999999", 0.0),
+            "smallest double": ("lat", "lat", "5e-324", 5e-324),
+            "largest double": ("lat", "lat", "1.7976931348623157e308", sys.float_info.max),
         }
     ),
 )
@@ -321,6 +329,12 @@ def test_a_column_takes_what_it_can_hold(key: str, name: str, text: str, value: 
             "BIGINT an object": ("number", '{"a":1}'),
             "DOUBLE an integer it cannot hold": ("lat", "9007199254740993"),
             "DOUBLE a huge integer it cannot hold": ("lat", "1" * 30),
+            "DOUBLE with more digits than it holds": ("lat", "3.14159265358979323846"),
+            "DOUBLE the exact value of another decimal's": ("lat", "0.1000000000000000055"),
+            "DOUBLE a decimal without fraction": ("lat", "12345678901234567.0"),
+            "DOUBLE too small to tell from 0": ("lat", "1e-400"),
+            "DOUBLE with digits too small to tell": ("lat", "1.0" + "0" * 5000 + "1"),
+            "DOUBLE near the smallest": ("lat", "4.9e-324"),
             "DOUBLE beyond its range": ("lat", "1e400"),
             "DOUBLE an integer beyond its range": ("lat", "1" * 5000),
             "DOUBLE a string": ("lat", '"1.5"'),
