@@ -1,0 +1,153 @@
+"""What must hold of the published model, and what should: one query a check, naming what is wrong.
+
+A check's SQL stands in `model/sql/checks/NAME.sql` and returns one row for each thing that is not
+as it should be. All of them together are cheap enough to follow every update.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+import duckdb
+
+from woopra_pipeline.model.database import statements
+from woopra_pipeline.tables import (
+    ACTIONS,
+    LOG_DAYS,
+    PROFILE_MERGES,
+    PROFILES,
+    REJECTED_LINES,
+    RELOG_AUDIT,
+    VISITS,
+    Table,
+)
+from woopra_pipeline.woopra.log_days import LOG_TIME_ZONE, log_day_at
+
+MOST_EXAMPLES = 10
+DUE_AT = time(9)
+"""When, in Los Angeles, the log day that ended at midnight should be in the model."""
+
+
+@dataclass(frozen=True)
+class ModelCheck:
+    """Something to be expected of the model; `name` is also that of its SQL file."""
+
+    name: str
+    table: Table
+    """The table it is shown with."""
+    description: str
+    must_hold: bool = False
+    """Whether the model is wrong without it; otherwise it is a reason to look."""
+    parameters: tuple[tuple[str, float], ...] = ()
+    """What the SQL is given, by name."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found: how much is not as it should be, and some of it."""
+
+    count: int
+    columns: tuple[str, ...]
+    examples: tuple[tuple[object, ...], ...]
+    is_serious: bool
+    """Whether the model is wrong, or bad enough not to be built upon."""
+
+
+UP_TO_DATE = ModelCheck(
+    "up_to_date",
+    LOG_DAYS,
+    f"From {DUE_AT:%H:%M} in Los Angeles on, the log day that ended at midnight is in the model.",
+)
+
+MODEL_CHECKS = (
+    ModelCheck(
+        "every_line_counted_once",
+        LOG_DAYS,
+        "Every line of every file is a visit, identify, delete, rejected or blank one (R8).",
+        must_hold=True,
+    ),
+    ModelCheck(
+        "ledger_and_rows_agree",
+        LOG_DAYS,
+        "Of each day, as many lines and actions are in the model as the ledger says.",
+        must_hold=True,
+    ),
+    ModelCheck(
+        "days_without_gaps",
+        LOG_DAYS,
+        "No log day is missing between the first and the last one that are loaded.",
+    ),
+    ModelCheck(
+        "usual_number_of_visits",
+        LOG_DAYS,
+        "In the last week, each day logged between a quarter and four times as many visits as is "
+        "usual, by the four weeks before it.",
+        parameters=(("factor", 4),),
+    ),
+    UP_TO_DATE,
+    ModelCheck(
+        "few_lines_rejected",
+        REJECTED_LINES,
+        "In the last week, at most one line in a thousand could not be read; it is an error if on "
+        "a day one in twenty could not.",
+        parameters=(("share", 0.001), ("serious_share", 0.05)),
+    ),
+    ModelCheck(
+        "relogs_complete",
+        RELOG_AUDIT,
+        "All that a merge voided was logged again within two days (R6).",
+        parameters=(("days_of_grace", 2),),
+    ),
+    ModelCheck(
+        "merge_targets_known",
+        PROFILE_MERGES,
+        "Within two days, every merge leads to a pid that has a profile (R5).",
+        parameters=(("days_of_grace", 2),),
+    ),
+    ModelCheck(
+        "places_unique",
+        ACTIONS,
+        "No line, and no action of a line, is in the model twice.",
+        must_hold=True,
+    ),
+    ModelCheck(
+        "deletes_void_what_came_before",
+        VISITS,
+        "A line lives if and only if no delete line of its pid stands behind it (R1).",
+        must_hold=True,
+    ),
+    ModelCheck(
+        "profiles_add_up",
+        PROFILES,
+        "Each profile is there once, and together they have all living visits and actions (R2).",
+        must_hold=True,
+    ),
+)
+
+
+def due_log_day(now: datetime) -> date:
+    """The latest log day that should be in the model at `now` (an aware datetime)."""
+    hours_late = timedelta(days=1 if now.astimezone(LOG_TIME_ZONE).time() >= DUE_AT else 2)
+    return log_day_at(now) - hours_late
+
+
+def run_check(
+    connection: duckdb.DuckDBPyConnection, check: ModelCheck, now: datetime
+) -> Finding | None:
+    """Run `check` on the model behind `connection`; returns None if all is as it should be."""
+    parameters: dict[str, object] = dict(check.parameters)
+    if check is UP_TO_DATE:
+        parameters["due_day"] = due_log_day(now)
+    sql = statements(f"checks/{check.name}").rstrip()
+    result = connection.execute(
+        f"with found as materialized (\n{sql}\n)\n"
+        f"select *, (select count(*) from found) from found limit {MOST_EXAMPLES}",
+        parameters,
+    )
+    columns = tuple(column[0] for column in result.description or ())[:-1]
+    rows = result.fetchall()
+    if not rows:
+        return None
+    serious = check.must_hold
+    if "is_serious" in columns:
+        serious = any(row[columns.index("is_serious")] for row in rows)
+    return Finding(rows[0][-1], columns, tuple(row[:-1] for row in rows), serious)
