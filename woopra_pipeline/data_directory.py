@@ -6,6 +6,7 @@ model/                the private build of the model; only its one writer opens 
 woopra.duckdb         the published model: open it read-only at any time
 imports/              import sources, the batches made of them, and the ledger
 imports.duckdb        what was imported, published: open it read-only at any time
+reports/              pages about the project, made from the published model
 sandbox/              the embedded Woopra's world
 dagster/              Dagster's runs and events
 """
@@ -13,6 +14,8 @@ dagster/              Dagster's runs and events
 import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from woopra_pipeline.errors import ConfigurationError
 
 DATA_DIRECTORY_VARIABLE = "WOOPRA_DATA_DIR"
 
@@ -25,8 +28,17 @@ class DataDirectory:
 
     @classmethod
     def from_environment(cls) -> "DataDirectory":
-        """The directory named by `WOOPRA_DATA_DIR`, or else `data/` of the checkout."""
-        return cls(Path(os.environ.get(DATA_DIRECTORY_VARIABLE) or checkout() / "data").absolute())
+        """The directory named by `WOOPRA_DATA_DIR`, or else `data/` of the checkout.
+
+        Raises `ConfigurationError` if there is something else in its place.
+        """
+        root = Path(os.environ.get(DATA_DIRECTORY_VARIABLE) or checkout() / "data").absolute()
+        nearest = next(path for path in (root, *root.parents) if path.exists())
+        if not nearest.is_dir():
+            raise ConfigurationError(
+                f"{DATA_DIRECTORY_VARIABLE} is {root}, but {nearest} is no folder: name another one"
+            )
+        return cls(root)
 
     @property
     def raw(self) -> Path:
@@ -57,6 +69,11 @@ class DataDirectory:
     def published_imports(self) -> Path:
         """The DuckDB file that says what was imported."""
         return self.root / "imports.duckdb"
+
+    @property
+    def reports(self) -> Path:
+        """Pages about the project, to be opened in a browser."""
+        return self.root / "reports"
 
     @property
     def sandbox(self) -> Path:

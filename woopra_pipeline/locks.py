@@ -3,7 +3,7 @@
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -19,18 +19,29 @@ class HeldElsewhereError(Exception):
 
 
 @contextmanager
-def held(path: Path, now: datetime, *, patience_seconds: float = 0) -> Iterator[None]:
+def held(
+    path: Path,
+    now: datetime,
+    *,
+    patience_seconds: float = 0,
+    on_wait: Callable[[str], None] = lambda holder: None,
+) -> Iterator[None]:
     """Hold the lock file at `path` while the block runs; `now` is shown to others.
 
-    Raises `HeldElsewhereError` if someone else does, for longer than `patience_seconds`.
+    If someone else holds it, tells `on_wait` who, and waits. Raises `HeldElsewhereError` if that
+    takes longer than `patience_seconds`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
     holder = path.with_name(f"{path.name}.holder.json")
     try:
-        lock.acquire(timeout=patience_seconds)
+        lock.acquire(timeout=0)
     except Timeout:
-        raise HeldElsewhereError(_described(holder)) from None
+        on_wait(_described(holder))
+        try:
+            lock.acquire(timeout=patience_seconds)
+        except Timeout:
+            raise HeldElsewhereError(_described(holder)) from None
     try:
         program = Path(sys.argv[0]).name
         host = platform.node()

@@ -71,6 +71,8 @@ def _say_in_one_line(
 ) -> None:
     if isinstance(error, PipelineError):
         say_error(str(error))
+    elif isinstance(error, OSError) and error.filename:
+        say_error(f"{error.filename} cannot be used: {error.strerror}")
     else:
         say_error(f"{kind.__name__}: {error} (run it again with --debug to see where)")
 

@@ -15,6 +15,7 @@ from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.woopra.log_days import end_of_log_day, log_day_at, parse_log_day
 
 START_DATE_VARIABLE = "WOOPRA_START_DATE"
+EARLIEST = date(2000, 1, 1)
 
 
 @click.command("backfill")
@@ -25,7 +26,7 @@ def command(first: str, last: str) -> None:
 
     Log days are written YYYY-MM-DD and end at midnight in Los Angeles. A day is always fetched
     anew: the same bytes change nothing, other bytes become current. It is an error if any day
-    does not make it to the model; all others still do.
+    does not make it to the model; all others still do. A TO that is not over is refused.
     """
     first_day, last_day = parse_log_day(first), parse_log_day(last)
     require_closed(first_day, last_day, system_clock)
@@ -49,6 +50,10 @@ def command(first: str, last: str) -> None:
 
 def require_closed(first: date, last: date, clock: Clock) -> None:
     """Raise `ConfigurationError` unless `first` to `last` are log days that have ended."""
+    if first < EARLIEST:
+        raise ConfigurationError(
+            f"FROM ({first}) lies before {EARLIEST}, and no log day does: check the year"
+        )
     if first > last:
         raise ConfigurationError(f"FROM ({first}) is later than TO ({last}): swap them")
     today = log_day_at(clock())
@@ -70,13 +75,20 @@ def backfill(directory: DataDirectory, first: date, last: date) -> dict[date, st
     return bad
 
 
+def _start_date(configured: str) -> date:
+    try:
+        return parse_log_day(configured)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{START_DATE_VARIABLE}: {error}") from None
+
+
 def import_with_partitions_from(first: date, module: str) -> ModuleType:
     """Import a module that fixes where the partitions begin: at `first`, or before.
 
     Raises `ConfigurationError` if they are set to begin after it.
     """
     configured = os.environ.get(START_DATE_VARIABLE)
-    if configured and configured > str(first):
+    if configured and _start_date(configured) > first:
         raise ConfigurationError(
             f"{first} lies before {START_DATE_VARIABLE} ({configured}): "
             f"set {START_DATE_VARIABLE}={first}, or leave it unset"

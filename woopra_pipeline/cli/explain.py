@@ -72,7 +72,10 @@ def _described(profile: LivingProfile) -> str:
         )
         lines.append(f"seen from {first} to {last} UTC")
     if profile.is_provisional:
-        lines.append("provisional: not all that its merges voided has been logged again yet")
+        lines.append(
+            "provisional: not all that its merges voided has been logged again yet, or a log day "
+            "is missing on which it may have been"
+        )
     return "\n".join(lines)
 
 

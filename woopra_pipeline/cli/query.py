@@ -32,7 +32,7 @@ WRITING = {
 """Statements that could write although the database they run in is read-only."""
 
 
-@click.command("query")
+@click.command("query", context_settings={"ignore_unknown_options": True})
 @click.argument("sql")
 @click.option(
     "--format",

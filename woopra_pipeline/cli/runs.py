@@ -6,6 +6,7 @@ Importing this fixes the partitions, so it comes after `WOOPRA_START_DATE` is se
 from datetime import date
 
 from woopra_pipeline.cli.progress import BackfillProgress
+from woopra_pipeline.cli.terminal import count, say
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.definitions import definitions
 from woopra_pipeline.defs.backfill import Backfill
@@ -15,6 +16,8 @@ from woopra_pipeline.defs.resources import woopra
 
 __all__ = ["START_DATE", "take_to_model"]
 
+MANY_DAYS = 60
+
 
 def take_to_model(directory: DataDirectory, first: date, last: date) -> dict[date, str]:
     """Fetch, parse and model the log days from `first` to `last`, showing progress.
@@ -23,5 +26,8 @@ def take_to_model(directory: DataDirectory, first: date, last: date) -> dict[dat
     anything is done, if a project is named without its credentials.
     """
     woopra().process_config_and_initialize().require_complete()
+    days = (last - first).days + 1
+    if days >= MANY_DAYS:
+        say(f"Dagster records what is planned for {count(days, 'log day')}, which takes a moment")
     with open_instance(directory) as instance, BackfillProgress() as progress:
         return Backfill(definitions, instance, directory, progress).run(first, last)

@@ -7,7 +7,7 @@ in one SQLite file, whatever process or thread it runs in and however often it i
 import sqlite3
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pyrate_limiter import Rate, RateItem, SQLiteBucket
@@ -42,6 +42,7 @@ class RateBudget:
         self._notify = notify
         self._longest_wait = timedelta(seconds=settings.longest_budget_wait)
         self._thread_lock = threading.Lock()
+        self._announced_until = datetime.min.replace(tzinfo=UTC)
         limits = {
             MINUTE: settings.requests_per_minute,
             HOUR: settings.requests_per_hour,
@@ -72,11 +73,19 @@ class RateBudget:
                     " UTC: try again then"
                 )
             seconds = (free_at - self._clock()).total_seconds()
-            self._notify(
-                "The budget of requests to Woopra is used up: "
-                f"waiting {seconds:.0f} s, until {free_at:%H:%M:%S} UTC"
-            )
+            self._announce(seconds, free_at)
             self._sleep(max(seconds, 0.0))
+
+    def _announce(self, seconds: float, free_at: datetime) -> None:
+        """Say that we wait, once for all threads that wait for the same moment."""
+        with self._thread_lock:
+            if seconds < 1 or free_at < self._announced_until:
+                return
+            self._announced_until = free_at + timedelta(seconds=1)
+        self._notify(
+            "The budget of requests to Woopra is used up: "
+            f"waiting {seconds:.0f} s, until {free_at:%H:%M:%S} UTC"
+        )
 
     def _try_to_take(self) -> datetime | None:
         """Take a place and return None, or else return when there is room under every limit."""

@@ -1,5 +1,7 @@
 """Whatever goes wrong: one line on stderr that says what to do, nothing on stdout."""
 
+import os
+
 import pytest
 
 CREDENTIALS = {"WOOPRA_APP_ID": "APP17", "WOOPRA_SECRET_KEY": "s3cr3t-k3y"}
@@ -14,6 +16,9 @@ CASES = [
         ["backfill", "2026-01-02", "2026-01-01"], {}, "later than TO", id="days in wrong order"
     ),
     pytest.param(
+        ["backfill", "0001-01-01", "2026-01-01"], {}, "check the year", id="day before all days"
+    ),
+    pytest.param(
         ["backfill", "2026-01-02", "2999-01-01"], {}, "is not over", id="day that is not closed"
     ),
     pytest.param(
@@ -24,8 +29,8 @@ CASES = [
     ),
     pytest.param(
         ["backfill", "2026-01-02", "2026-01-02"],
-        {"WOOPRA_START_DATE": "1 January"},
-        "WOOPRA_START_DATE: '1 January' is no log day",
+        {"WOOPRA_START_DATE": "xx January"},
+        "WOOPRA_START_DATE: 'xx January' is no log day",
         id="malformed start date",
     ),
     pytest.param(
@@ -48,6 +53,9 @@ CASES = [
     ),
     pytest.param(["query", "select 1"], {}, "there is no model yet", id="query without a model"),
     pytest.param(["explain", "someone"], {}, "there is no model yet", id="explain without one"),
+    pytest.param(
+        ["status"], {"WOOPRA_DATA_DIR": os.devnull}, "is no folder", id="data directory is a file"
+    ),
     pytest.param(["sandbox", "--port", "1e9"], {}, "not a valid integer range", id="no port"),
 ]
 

@@ -33,6 +33,10 @@ def output(command_line, *arguments):
     return done.stdout
 
 
+def test_sql_may_begin_with_a_comment(demo_line):
+    assert output(demo_line, "-- one\nselect 1 as one", "--format", "csv") == "one\n1\n"
+
+
 def test_json_keeps_every_value_exact(demo_line):
     printed = output(demo_line, EXACT, "--format", "json")
     assert '"amount":1.50,"precise":12345678901234567890.123456789,' in printed
