@@ -3,7 +3,8 @@
     parsed/YYYY-MM-DD/manifest.json                     names the folder that is current
     parsed/YYYY-MM-DD/<fingerprint>/visits_log-00000.parquet …
 
-A folder that no manifest names does not exist for anyone (R9).
+A folder that no manifest names does not exist for anyone (R9). The day whose file still grows is a
+parsed day like the others, except that it is open: `following` adds files to it.
 """
 
 import dataclasses
@@ -34,6 +35,9 @@ class ParsedDay:
 
     `fingerprint` stands for the raw file and the parser's version: the same fingerprint, the same
     rows. `files` are the names of the Parquet files in `folder` and their sizes in bytes.
+
+    An open day is what is known so far of a file that still grows. Its fingerprint stays as it
+    does: the same fingerprint, the same rows of as many lines as the lesser of two has.
     """
 
     log_day: date
@@ -52,11 +56,25 @@ class ParsedDay:
     rejected_count: int
     blank_count: int
     files: dict[str, int]
+    is_open: bool = False
 
-    def parquet_files(self, table: Table) -> list[Path]:
-        """The day's Parquet files of one of `PARSED_TABLES`, at least one, in log order."""
-        prefix = f"{table.name}-"
-        return [self.folder / name for name in sorted(self.files) if name.startswith(prefix)]
+    def parquet_files(self, table: Table, *, after_line: int = 0) -> list[Path]:
+        """The day's Parquet files of one of `PARSED_TABLES`, at least one, in log order.
+
+        An open day's files are numbered by their first lines, number 0 being empty. Of those,
+        only the ones with lines after the `after_line`-th, to which it had grown before.
+        """
+        prefix, suffix = f"{table.name}-", ".parquet"
+        numbers = {
+            int(name.removeprefix(prefix).removesuffix(suffix)): name
+            for name in self.files
+            if name.startswith(prefix)
+        }
+        return [
+            self.folder / numbers[number]
+            for number in sorted(numbers)
+            if number == 0 or number > after_line
+        ]
 
     def row_count(self, table: Table) -> int:
         """The number of rows the day has in one of `PARSED_TABLES`."""

@@ -1,0 +1,133 @@
+"""A parsed day that grows: the whole lines read of its file so far, and their Parquet files.
+
+    parsed/YYYY-MM-DD/manifest.json                            names the folder, as for any day
+    parsed/YYYY-MM-DD/open-<token>/log.jsonl                   the file so far, whole lines only
+    parsed/YYYY-MM-DD/open-<token>/visits_log-00000.parquet    empty, as are the other four of it
+    parsed/YYYY-MM-DD/open-<token>/visits_log-00001.parquet    rows of the lines from line 1 on
+    parsed/YYYY-MM-DD/open-<token>/visits_log-00341.parquet …  rows of the lines from line 341 on
+
+The manifest is all there is to a step's outcome: how many bytes and lines count, and which Parquet
+files. What a killed step left behind it is not named by it, and is written over by the next (R9).
+A file once named is never changed, so that the model can take up merely what is new: the same
+token and more lines mean the same lines as before, and more.
+"""
+
+import hashlib
+import secrets
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+
+from woopra_pipeline.archive.staging import locked_folder
+from woopra_pipeline.errors import ConfigurationError, ParsedDayError
+from woopra_pipeline.files import remove, sync
+from woopra_pipeline.parse.lines import BYTE_ORDER_MARK
+from woopra_pipeline.parse.parse_day import CHUNK_BYTES, PARSER_VERSION, whole_lines
+from woopra_pipeline.parse.parsed_days import (
+    MANIFEST_NAME,
+    ParsedDay,
+    find_parsed_day,
+    write_manifest,
+)
+from woopra_pipeline.parse.parts import Part, WrittenPart, write_part
+from woopra_pipeline.woopra.log_days import parse_log_day
+
+FOLDER_PREFIX = "open-"
+LOG_NAME = "log.jsonl"
+
+COUNTS = [name for name in WrittenPart.__struct_fields__ if name.endswith("_count")]
+
+
+def find_usable_day(parsed_folder: Path, log_day: date) -> ParsedDay | None:
+    """The parsed day, closed or open; None if there is none, or none that can still grow."""
+    try:
+        day = find_parsed_day(parsed_folder, log_day)
+    except ParsedDayError:
+        return None
+    if day is None or not day.is_open:
+        return day
+    log = log_file(day)
+    is_whole = log.is_file() and log.stat().st_size >= day.raw_bytes
+    return day if is_whole and day.parser_version == PARSER_VERSION else None
+
+
+def start_open_day(parsed_folder: Path, log_day: date, started_at: datetime) -> ParsedDay:
+    """An open day without lines, in a folder of its own that no manifest names yet."""
+    token = f"{FOLDER_PREFIX}{secrets.token_hex(8)}"
+    folder = parsed_folder / log_day.isoformat() / token
+    folder.mkdir()
+    day = ParsedDay(
+        log_day=log_day,
+        fingerprint=token,
+        folder=folder,
+        raw_sha256="",
+        raw_bytes=0,
+        fetched_at=started_at,
+        parser_version=PARSER_VERSION,
+        **dict.fromkeys(COUNTS, 0),
+        files=write_part(Part(log_day, 0, 1, str(folder)), b"").files,
+        is_open=True,
+    )
+    log_file(day).touch()
+    return day
+
+
+def log_file(day: ParsedDay) -> Path:
+    """The open day's own file; its first `raw_bytes` count."""
+    return day.folder / LOG_NAME
+
+
+def grow(day: ParsedDay, byte_count: int, read_at: datetime) -> ParsedDay:
+    """Take in the lines that the first `byte_count` bytes of the day's file have more than `day`.
+
+    Makes the result the current parsed day, unless it is that already. Raises `OSError` if files
+    cannot be written.
+    """
+    if byte_count == day.raw_bytes > 0:
+        return day
+    with log_file(day).open("rb") as log:
+        raw_sha256 = hashlib.file_digest(log, "sha256").hexdigest()
+        log.seek(day.raw_bytes)
+        written: list[WrittenPart] = []
+        line_count = day.line_count
+        for chunk in whole_lines(log, CHUNK_BYTES):
+            part = Part(day.log_day, line_count + 1, line_count + 1, str(day.folder))
+            written.append(write_part(part, _without_mark(chunk) if line_count == 0 else chunk))
+            line_count += written[-1].line_count
+    sync(day.folder)
+    sync(day.folder.parent)
+    counts = {
+        name: getattr(day, name) + sum(getattr(part, name) for part in written) for name in COUNTS
+    }
+    files = day.files | {name: size for part in written for name, size in part.files.items()}
+    grown = replace(
+        day,
+        raw_sha256=raw_sha256,
+        raw_bytes=byte_count,
+        fetched_at=read_at,
+        files=files,
+        **counts,
+    )
+    write_manifest(grown)
+    return grown
+
+
+def remove_unnamed(parsed_folder: Path) -> None:
+    """Remove what no manifest names from the folders of days that are or were open.
+
+    That is what killed steps left, and open days that were closed or started anew since the step
+    before; these are left until then for the sake of those who are reading them.
+    """
+    for day_folder in {path.parent for path in parsed_folder.glob(f"*/{FOLDER_PREFIX}*")}:
+        with locked_folder(day_folder):
+            try:
+                current = find_parsed_day(parsed_folder, parse_log_day(day_folder.name))
+            except (ConfigurationError, ParsedDayError):
+                continue
+            for path in day_folder.iterdir():
+                if path.name != MANIFEST_NAME and (current is None or path != current.folder):
+                    remove(path)
+
+
+def _without_mark(start_of_file: bytes) -> bytes:
+    return start_of_file.removeprefix(BYTE_ORDER_MARK)

@@ -1,0 +1,157 @@
+"""One step of following the current log day: one request for what its file has more by now.
+
+The position to ask from could be the number of bytes kept. But then nothing would tell a file that
+goes on from one that was replaced or cut back, or a service that counts positions in another way;
+lines would be lost or doubled until the day is over. So the last line that is known is asked for
+again, and only an answer that begins with it is one that goes on. Of an answer only whole lines
+are kept, wherever it ends; the beginning of a line is asked for again with the next step.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import chain
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from woopra_pipeline.archive.staging import locked_folder
+from woopra_pipeline.clock import Clock, system_clock
+from woopra_pipeline.errors import LogDayNotFoundError, ParsedDayError
+from woopra_pipeline.files import sync
+from woopra_pipeline.following.open_day import (
+    find_usable_day,
+    grow,
+    log_file,
+    remove_unnamed,
+    start_open_day,
+)
+from woopra_pipeline.parse.parsed_days import ParsedDay
+from woopra_pipeline.tables import ACTIONS_LOG
+from woopra_pipeline.woopra.client import AttemptFailedError, ExportResponse, WoopraClient
+from woopra_pipeline.woopra.log_days import log_day_at
+
+LONGEST_KNOWN_LINE = 1 << 20
+"""How many bytes back, at most, the last line that is known is looked for."""
+
+
+@dataclass(frozen=True)
+class FollowedDay:
+    """What a step did: the current log day as it is known now."""
+
+    log_day: date
+    day: ParsedDay | None
+    """None: the service has no file of it. Not open: it was fetched as a closed day already."""
+    new_line_count: int = 0
+    new_byte_count: int = 0
+    latest_action_at: datetime | None = None
+    """The latest time of an action on a new line that is not yet to come."""
+
+
+def follow_current_day(
+    client: WoopraClient,
+    parsed_folder: Path,
+    *,
+    clock: Clock = system_clock,
+    notify: Callable[[str], None] = lambda message: None,
+) -> FollowedDay:
+    """Bring the open parsed day of the current log day up to now.
+
+    `parsed_folder` is `DataDirectory.parsed`. Each step appears whole or not at all (R9); two at
+    once follow one another. If the file is not the one that was followed so far, and that not by
+    accident, the day is started anew. Raises what `WoopraClient.read_log_day_from` raises, except
+    that a file that is not there yet is no error, and `ParsedDayError` if files cannot be written.
+    """
+    now = clock()
+    log_day = log_day_at(now)
+    try:
+        remove_unnamed(parsed_folder)
+        with locked_folder(parsed_folder / log_day.isoformat()):
+            known = find_usable_day(parsed_folder, log_day)
+            if known is not None and not known.is_open:
+                return FollowedDay(log_day, known)
+            day = None if known is None else _grown(client, known, now)
+            if day is None:
+                if known is not None:
+                    notify(f"The file of {log_day} is not what it was: following it anew")
+                known = start_open_day(parsed_folder, log_day, now)
+                day = _grown(client, known, now)
+            assert known is not None
+            assert day is not None, "every file goes on where nothing ends"
+    except LogDayNotFoundError as error:
+        notify(str(error))
+        return FollowedDay(log_day, None)
+    except OSError as error:
+        raise ParsedDayError(
+            f"The lines of {log_day} cannot be written ({error}): make room or correct the "
+            f"permissions below {parsed_folder}"
+        ) from error
+    return FollowedDay(
+        log_day,
+        day,
+        new_line_count=day.line_count - known.line_count,
+        new_byte_count=day.raw_bytes - known.raw_bytes,
+        latest_action_at=_latest_action_at(day, known.line_count, now),
+    )
+
+
+def _grown(client: WoopraClient, known: ParsedDay, now: datetime) -> ParsedDay | None:
+    """The day with the lines its file has more; None if the file is not the one that is known."""
+    last_line = _last_line(known)
+    start = known.raw_bytes - len(last_line)
+    size = client.read_log_day_from(known.log_day, start, _Answer(known, last_line))
+    return None if size is None else grow(known, size, now)
+
+
+def _last_line(day: ParsedDay) -> bytes:
+    """The end of what is known, from the beginning of a line on: the last one that is JSON.
+
+    An answer that began with anything else could be mistaken for a web page.
+    """
+    with log_file(day).open("rb") as log:
+        log.seek(max(0, day.raw_bytes - LONGEST_KNOWN_LINE))
+        end = log.read(day.raw_bytes - log.tell())
+    return end[end.rfind(b"\n{", 0, -1) + 1 :]
+
+
+class _Answer:
+    """Writes an answer's lines to the day's file; sees that one that does not fit comes twice."""
+
+    def __init__(self, day: ParsedDay, last_line: bytes) -> None:
+        self._day = day
+        self._last_line = last_line
+        self._unfit: set[bytes] = set()
+
+    def __call__(self, response: ExportResponse) -> int | None:
+        """Returns the size in bytes of the whole lines; None if they do not fit the known ones."""
+        beginning = b""
+        for chunk in response.chunks:
+            beginning += chunk
+            if len(beginning) >= len(self._last_line):
+                break
+        if not beginning.startswith(self._last_line):
+            unfit = beginning[: len(self._last_line)]
+            if unfit not in self._unfit:
+                self._unfit.add(unfit)
+                raise AttemptFailedError("the answer did not go on where the known lines end")
+            return None
+        path = log_file(self._day)
+        size = self._day.raw_bytes
+        with path.open("r+b") as log:
+            log.seek(size - len(self._last_line))
+            for chunk in chain([beginning], response.chunks):
+                last_newline = chunk.rfind(b"\n")
+                if last_newline >= 0:
+                    size = log.tell() + last_newline + 1
+                log.write(chunk)
+            log.truncate(size)
+        sync(path)
+        return size
+
+
+def _latest_action_at(day: ParsedDay, after_line: int, now: datetime) -> datetime | None:
+    paths = day.parquet_files(ACTIONS_LOG, after_line=after_line)
+    times = pa.concat_tables(pq.read_table(path, columns=["occurred_at"]) for path in paths)[0]
+    return pc.max(times.filter(pc.less_equal(times, now))).as_py()  # type: ignore[no-any-return]

@@ -1,0 +1,104 @@
+"""R9 for a day that is followed: killed at any point of a step, what is known of it is whole."""
+
+import multiprocessing
+import os
+import shutil
+import signal
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from pyarrow import parquet
+
+from woopra_pipeline.clock import frozen_clock
+from woopra_pipeline.following import follow_current_day
+from woopra_pipeline.parse.parsed_days import MANIFEST_NAME, find_parsed_day
+from woopra_pipeline.tables import VISITS_LOG
+from woopra_pipeline.woopra.client import WoopraClient
+from woopra_pipeline_tests.conftest import settings_for
+from woopra_pipeline_tests.scripted_server import whole
+
+DAY = date(2026, 3, 10)
+CLOCK = frozen_clock(datetime(2026, 3, 10, 12, tzinfo=UTC))
+LINE = b'{"type":"visit","pid":"a"}\n'
+
+processes = multiprocessing.get_context("forkserver")
+processes.set_forkserver_preload([__name__])
+
+
+def _step(parsed_folder: Path, base_url: str, fatal_event: int | None) -> None:
+    """In a process of its own: a step that dies at the given one of its touches of a file."""
+    events = 0
+
+    def die_in_time(event: str, arguments: object) -> None:
+        nonlocal events
+        if event in {"open", "fcntl.flock"} or event.startswith(("os.", "shutil.", "tempfile.")):
+            events += 1
+            if events == fatal_event:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    with WoopraClient(settings_for(base_url=base_url)) as client:
+        if fatal_event is not None:
+            sys.addaudithook(die_in_time)
+        follow_current_day(client, parsed_folder, clock=CLOCK)
+
+
+def _run(parsed_folder: Path, base_url: str, fatal_event: int | None = None) -> int | None:
+    process = processes.Process(target=_step, args=(parsed_folder, base_url, fatal_event))
+    process.start()
+    process.join(60)
+    return process.exitcode
+
+
+def _lines_known(parsed_folder: Path) -> list[int] | None:
+    """The numbers of the lines of the day, seen the same in its manifest and in its files."""
+    day = find_parsed_day(parsed_folder, DAY)
+    if day is None:
+        return None
+    rows = [
+        row
+        for path in day.parquet_files(VISITS_LOG)
+        for row in parquet.read_table(path)["log_line"].to_pylist()
+    ]
+    assert len(rows) == day.line_count
+    return rows
+
+
+@pytest.mark.parametrize("known", [None, 3], ids=["first step", "later step"])
+@pytest.mark.parametrize(
+    "every", [pytest.param(9, id="some points"), pytest.param(1, id="all", marks=pytest.mark.long)]
+)
+def test_a_step_killed_at_any_point_leaves_a_whole_day(tmp_path, server, known, every):
+    if known is not None:
+        server.answers(whole(LINE * known))
+        assert _run(tmp_path / "before", server.base_url) == 0
+    before = _lines_known(tmp_path / "before")
+    after = list(range(1, 6))
+    left_behind = []
+    for fatal_event in range(1, 500, every):
+        folder = tmp_path / str(fatal_event)
+        if known is not None:
+            shutil.copytree(tmp_path / "before", folder)
+        # What is asked for again is the last of the known lines.
+        server.answers(whole(LINE * (5 if known is None else 5 - known + 1)))
+        exit_code = _run(folder, server.base_url, fatal_event)
+        left_behind.append(_lines_known(folder))
+
+        server.answers(whole(LINE * (1 if left_behind[-1] == after else 3)))
+        if left_behind[-1] is None:
+            server.answers(whole(LINE * 5))
+        assert _run(folder, server.base_url) == 0
+        assert _lines_known(folder) == after
+        assert {path.name for path in (folder / str(DAY)).iterdir()} == {
+            MANIFEST_NAME,
+            find_parsed_day(folder, DAY).folder.name,
+        }
+        if exit_code == 0:
+            break
+        assert exit_code == -signal.SIGKILL
+    else:
+        pytest.fail("no step was left alive")
+    changed_at = left_behind.index(after)
+    assert changed_at > 0
+    assert left_behind == [before] * changed_at + [after] * (len(left_behind) - changed_at)

@@ -1,0 +1,312 @@
+"""A step takes up what the growing file has more, whatever the service does."""
+
+import itertools
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from pyarrow import parquet
+
+from woopra_pipeline.archive import Archive
+from woopra_pipeline.errors import ParsedDayError, ServiceUnavailableError
+from woopra_pipeline.following import follow_current_day
+from woopra_pipeline.following.open_day import log_file
+from woopra_pipeline.parse.parse_day import parse_log_day
+from woopra_pipeline.parse.parsed_days import MANIFEST_NAME, find_parsed_day
+from woopra_pipeline.tables import PARSED_TABLES
+from woopra_pipeline_tests.parse.archived_files import archive_file
+from woopra_pipeline_tests.scripted_server import chunked, gzipped, raw, short, whole
+from woopra_pipeline_tests.scripted_server import head as head_of
+
+DAY = date(2026, 3, 10)
+LINES = [
+    b'{"type":"visit","pid":"a","time":1773000000000,"visitor":{"plan":"x"},'
+    b'"actions":[{"name":"pv","time":1773000060000}]}\n',
+    b'{"type":"identify","pid":"b","time":0,"visitor":{"email":"b@example.com"},"actions":[]}\n',
+    b"\n",
+    b'{"type":"delete","pid":"a","new_id":"b"}\n',
+    b"<not a line>\n",
+    b'{"type":"visit","pid":"b","time":1773000000000,"visitor":{},'
+    b'"actions":[{"name":"pv","time":1773000060000},{"name":"buy","time":null}]}\n',
+]
+FILE = b"".join(LINES)
+ENDS = [0, *itertools.accumulate(map(len, LINES))]
+
+
+class Following:
+    """A folder of parsed days, followed on a server whose file is `content`."""
+
+    def __init__(self, folder, server, client, clock):
+        self.folder, self.server, self.client, self.clock = folder, server, client, clock
+        self.notices = []
+
+    def step(self, *answers):
+        self.server.answers(*answers)
+        return follow_current_day(
+            self.client, self.folder, clock=self.clock, notify=self.notices.append
+        )
+
+    def step_to(self, content):
+        """A step with a service that serves `content` from the position it is asked for."""
+        return self.step(self.serving(content))
+
+    def serving(self, content):
+        def answer(connection, closing):
+            position = int(self.server.requests[-1].query["pos"])
+            whole(content[position:])(connection, closing)
+
+        return answer
+
+    @property
+    def positions(self):
+        return [int(request.query["pos"]) for request in self.server.requests]
+
+    def rows(self):
+        day = find_parsed_day(self.folder, DAY)
+        return rows_of(day)
+
+
+def rows_of(day):
+    return {
+        table.name: [
+            row for path in day.parquet_files(table) for row in parquet.read_table(path).to_pylist()
+        ]
+        for table in PARSED_TABLES
+    }
+
+
+COUNTS = (
+    *("line_count", "visit_count", "identify_count", "delete_count", "action_count"),
+    *("property_count", "rejected_count", "blank_count", "raw_bytes", "raw_sha256"),
+)
+
+
+def as_closed(tmp_path, content):
+    """What the ordinary parser makes of `content`."""
+    archive = Archive(tmp_path / "raw of closed")
+    archive_file(archive, DAY, content)
+    day = parse_log_day(archive, DAY, tmp_path / "parsed closed", processes=1)
+    return rows_of(day), {name: getattr(day, name) for name in COUNTS}
+
+
+@pytest.fixture
+def following(tmp_path, server, make_client, frozen_time):
+    return Following(tmp_path / "parsed", server, make_client(attempts=4), frozen_time.clock)
+
+
+def is_as_closed(following, tmp_path, content):
+    rows, counts = as_closed(tmp_path, content)
+    day = find_parsed_day(following.folder, DAY)
+    assert {name: getattr(day, name) for name in COUNTS} == counts
+    assert following.rows() == rows
+    return True
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "byte order mark"])
+@pytest.mark.parametrize("step", [11, 70, 10_000])
+def test_steps_of_any_size_end_in_what_the_parser_makes_of_the_file(
+    tmp_path, following, step, mark
+):
+    file = mark + FILE
+    for end in (*range(0, len(file), step), len(file)):
+        followed = following.step_to(file[:end])
+        assert followed.day.raw_bytes == file.rfind(b"\n", 0, end) + 1
+        assert followed.day.is_open
+    assert is_as_closed(following, tmp_path, file)
+
+
+def test_a_step_takes_one_request_that_asks_for_the_last_known_line_again(following):
+    for end in ENDS:
+        following.step_to(FILE[:end])
+    # The line that is no JSON could be mistaken for a web page, and is not asked for on its own.
+    assert following.positions == [0, 0, 0, ENDS[1], ENDS[1], ENDS[3], ENDS[3]]
+
+
+def test_a_step_says_what_is_new(following):
+    first = following.step_to(FILE[: ENDS[1]])
+    assert (first.log_day, first.new_line_count, first.new_byte_count) == (DAY, 1, ENDS[1])
+    assert first.latest_action_at == datetime.fromtimestamp(1773000060, UTC)
+    second = following.step_to(FILE[: ENDS[3] + 5])
+    assert (second.new_line_count, second.new_byte_count) == (2, ENDS[3] - ENDS[1])
+    assert second.latest_action_at is None
+    third = following.step_to(FILE[: ENDS[3] + 9])
+    assert (third.new_line_count, third.new_byte_count) == (0, 0)
+    assert third.day == second.day
+
+
+def test_a_time_that_is_yet_to_come_is_not_the_latest(following):
+    line = b'{"type":"visit","pid":"a","actions":[{"time":1773000000000},{"time":4000000000000}]}\n'
+    latest = following.step_to(line).latest_action_at
+    assert latest == datetime.fromtimestamp(1773000000, UTC)
+
+
+def test_a_day_without_lines_is_there_too(tmp_path, following):
+    following.step_to(b"")
+    assert is_as_closed(following, tmp_path, b"")
+    following.step_to(FILE)
+    assert is_as_closed(following, tmp_path, FILE)
+
+
+REST = FILE[ENDS[1] :]
+
+
+@pytest.mark.parametrize(
+    ("answers", "positions"),
+    [
+        pytest.param([gzipped(FILE)], 1, id="gzip"),
+        pytest.param([chunked(FILE)], 1, id="chunked"),
+        pytest.param([whole(b"", 500), whole(FILE)], 2, id="server error"),
+        pytest.param([short(FILE, missing=1, reset=True), whole(FILE)], 2, id="connection reset"),
+        pytest.param([short(FILE, missing=60), whole(FILE)], 2, id="less than announced"),
+        pytest.param([gzipped(FILE, missing=9), whole(FILE)], 2, id="gzip cut short"),
+        pytest.param([chunked(FILE, end=b""), whole(FILE)], 2, id="chunks cut short"),
+        pytest.param([whole(FILE[:20]), whole(FILE)], 2, id="cut within the known line"),
+        pytest.param([whole(b"{}\n" * 90), whole(FILE)], 2, id="another file once"),
+    ],
+)
+def test_an_answer_that_is_not_whole_is_asked_for_again(tmp_path, following, answers, positions):
+    following.step_to(FILE[: ENDS[1]])
+    fingerprint = find_parsed_day(following.folder, DAY).fingerprint
+    assert following.step(*answers).new_line_count == len(LINES) - 1
+    assert is_as_closed(following, tmp_path, FILE)
+    assert following.positions == [0] * (1 + positions)
+    assert find_parsed_day(following.folder, DAY).fingerprint == fingerprint
+
+
+def test_an_answer_without_length_that_ends_early_costs_only_time(tmp_path, following):
+    cut = raw(head_of(200, {}), FILE[: ENDS[4] - 3])
+    assert following.step(cut).new_line_count == 3
+    assert following.step_to(FILE).new_line_count == 3
+    assert is_as_closed(following, tmp_path, FILE)
+
+
+OTHER = b'{"type":"visit","pid":"other"}\n' * 40
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(FILE[: ENDS[2]], id="shorter"),
+        pytest.param(b"", id="empty"),
+        pytest.param(OTHER, id="another file"),
+        pytest.param(OTHER[:62], id="another and shorter file"),
+    ],
+)
+def test_a_file_that_is_not_what_it_was_is_followed_anew(tmp_path, following, content):
+    before = following.step_to(FILE)
+    after = following.step_to(content)
+    assert is_as_closed(following, tmp_path, content)
+    assert after.day.fingerprint != before.day.fingerprint
+    assert len(following.notices) == 1
+    assert before.day.folder.exists(), "someone may be reading it"
+    following.step_to(content + LINES[0])
+    assert is_as_closed(following, tmp_path, content + LINES[0])
+    assert not before.day.folder.exists()
+
+
+def test_a_service_that_knows_no_positions_can_be_followed_too(tmp_path, following):
+    for end in ENDS[1:]:
+        following.step(whole(FILE[:end]))
+        assert is_as_closed(following, tmp_path, FILE[:end])
+
+
+def test_without_an_answer_the_day_stays_as_it_was(tmp_path, following):
+    following.step_to(FILE[: ENDS[2]])
+    with pytest.raises(ServiceUnavailableError):
+        following.step(whole(b"", 500))
+    assert is_as_closed(following, tmp_path, FILE[: ENDS[2]])
+
+
+def test_a_file_that_is_not_there_yet_is_no_error(tmp_path, following):
+    assert following.step(whole(b"", 404)).day is None
+    assert find_parsed_day(following.folder, DAY) is None
+    assert "no file of log day 2026-03-10" in following.notices[0]
+    following.step_to(FILE)
+    assert is_as_closed(following, tmp_path, FILE)
+    assert [path.name for path in following.folder.glob(f"{DAY}/open-*")] == [
+        find_parsed_day(following.folder, DAY).folder.name
+    ]
+
+
+def test_a_day_that_is_there_as_a_closed_one_is_left_alone(tmp_path, following):
+    archive = Archive(tmp_path / "raw")
+    archive_file(archive, DAY, FILE)
+    closed = parse_log_day(archive, DAY, following.folder, processes=1)
+    followed = following.step_to(FILE)
+    assert (followed.day, followed.new_line_count) == (closed, 0)
+    assert following.positions == []
+
+
+def test_the_closed_day_takes_the_place_of_the_followed_one(tmp_path, following, frozen_time):
+    opened = following.step_to(FILE[: ENDS[4]]).day
+    archive = Archive(tmp_path / "raw")
+    archive_file(archive, DAY, FILE)
+    closed = parse_log_day(archive, DAY, following.folder, processes=1)
+    assert find_parsed_day(following.folder, DAY) == closed
+    assert not closed.is_open
+    assert is_as_closed(following, tmp_path, FILE)
+    frozen_time.now += timedelta(days=1)
+    assert following.step_to(b"").log_day == DAY + timedelta(days=1)
+    assert not opened.folder.exists()
+    assert {path.name for path in closed.folder.parent.iterdir()} == {
+        MANIFEST_NAME,
+        closed.folder.name,
+    }
+
+
+def test_a_closed_day_without_more_lines_takes_its_place_too(tmp_path, following):
+    opened = following.step_to(FILE).day
+    archive = Archive(tmp_path / "raw")
+    archive_file(archive, DAY, FILE)
+    closed = parse_log_day(archive, DAY, following.folder, processes=1)
+    assert closed.fingerprint != opened.fingerprint
+    assert find_parsed_day(following.folder, DAY) == closed
+
+
+def test_at_midnight_the_next_day_begins_and_the_last_stays_as_it_is(following, frozen_time):
+    yesterday = following.step_to(FILE).day
+    frozen_time.now += timedelta(days=1)
+    today = following.step_to(OTHER).day
+    assert today.log_day == DAY + timedelta(days=1)
+    assert find_parsed_day(following.folder, DAY) == yesterday
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda day: log_file(day).unlink(), id="file missing"),
+        pytest.param(lambda day: log_file(day).write_bytes(FILE[:5]), id="file cut"),
+        pytest.param(lambda day: log_file(day).write_bytes(FILE[::-1]), id="other bytes"),
+        pytest.param(lambda day: next(day.folder.glob("vis*")).unlink(), id="part missing"),
+        pytest.param(
+            lambda day: (day.folder.parent / MANIFEST_NAME).write_bytes(b"{"), id="manifest"
+        ),
+    ],
+)
+def test_damage_is_mended_by_the_next_step(tmp_path, following, damage):
+    damage(following.step_to(FILE[: ENDS[3]]).day)
+    following.step_to(FILE)
+    assert is_as_closed(following, tmp_path, FILE)
+
+
+def test_another_version_of_the_parser_starts_anew(tmp_path, following, monkeypatch):
+    before = following.step_to(FILE[: ENDS[3]]).day
+    monkeypatch.setattr("woopra_pipeline.following.open_day.PARSER_VERSION", -1)
+    after = following.step_to(FILE).day
+    assert after.fingerprint != before.fingerprint
+    assert after.parser_version == -1
+    assert is_as_closed(following, tmp_path, FILE)
+
+
+def test_a_large_answer_becomes_parts_of_bounded_size(tmp_path, following, monkeypatch):
+    monkeypatch.setattr("woopra_pipeline.following.open_day.CHUNK_BYTES", 1_000)
+    following.step_to(OTHER * 100)
+    following.step_to(OTHER * 200)
+    assert is_as_closed(following, tmp_path, OTHER * 200)
+    assert len(find_parsed_day(following.folder, DAY).parquet_files(PARSED_TABLES[0])) > 100
+
+
+def test_what_cannot_be_written_says_what_to_do(tmp_path, following):
+    following.folder.mkdir()
+    (following.folder / str(DAY)).touch()
+    with pytest.raises(ParsedDayError, match="make room or correct the permissions"):
+        following.step_to(FILE)
