@@ -1,0 +1,78 @@
+"""What the model says in figures: the queries behind charts and page, each in a file of `sql/`.
+
+All are aggregated inside DuckDB; what comes out has as many rows as a chart has points or a table
+lines. Days are those of the calendar of Los Angeles, like log days.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from importlib.resources import files as package_files
+from typing import Any, Literal, TypeAlias
+
+import duckdb
+
+Bin: TypeAlias = Literal["day", "week", "month"]
+Row: TypeAlias = Mapping[str, Any]
+
+RECENT_DAYS = 56
+MOST_BINS = 120
+"""More points than that make a chart of hair."""
+
+IDENTIFIERS = ("id", "email", "phone")
+"""Properties that say who somebody is; a cookie only says which browser."""
+
+
+@dataclass(frozen=True)
+class Period:
+    """The log days from `first` to `last`, both included, and what of them makes one point."""
+
+    first: date
+    last: date
+    bin: Bin = "day"
+
+    @property
+    def day_count(self) -> int:
+        """How many days it has."""
+        return (self.last - self.first).days + 1
+
+    def last_days(self, number: int) -> "Period":
+        """Its last `number` days at most, day by day."""
+        return Period(max(self.first, self.last - timedelta(days=number - 1)), self.last)
+
+
+def whole_period(connection: duckdb.DuckDBPyConnection) -> Period | None:
+    """All log days of the model, by day, week or month as their number asks; None without any."""
+    (days,) = figures(connection, "period")
+    if days["first"] is None:
+        return None
+    by_day = Period(days["first"], days["last"])
+    if by_day.day_count <= MOST_BINS:
+        return by_day
+    by_week = by_day.day_count <= 7 * MOST_BINS
+    return Period(by_day.first, by_day.last, "week" if by_week else "month")
+
+
+def recent_period(connection: duckdb.DuckDBPyConnection) -> Period | None:
+    """The last weeks of the model, day by day; None if it has no log days."""
+    whole = whole_period(connection)
+    return whole and whole.last_days(RECENT_DAYS)
+
+
+def of_period(
+    connection: duckdb.DuckDBPyConnection, name: str, period: Period, **parameters: object
+) -> list[Row]:
+    """The rows of `sql/NAME.sql` for `period`; where they are points of a chart, one a bin."""
+    return figures(
+        connection, name, first=period.first, last=period.last, bin=period.bin, **parameters
+    )
+
+
+def figures(connection: duckdb.DuckDBPyConnection, name: str, **parameters: object) -> list[Row]:
+    """The rows of `sql/NAME.sql` on the published model; it takes the parameters that it names."""
+    sql = (package_files(__package__) / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+    (statement,) = connection.extract_statements(sql)
+    offered = {"identifiers": IDENTIFIERS, **parameters}
+    taken = {key: offered[key] for key in statement.named_parameters}
+    rows: list[Row] = connection.execute(statement, taken).to_arrow_table().to_pylist()
+    return rows

@@ -1,0 +1,12 @@
+-- Where visits came from.
+
+select
+    coalesce(nullif(country, ''), 'unknown') as name,
+    count(*) as visits,
+    count(distinct pid) as people
+from visits
+where started_at >= timezone('America/Los_Angeles', $first::timestamp)
+    and started_at < timezone('America/Los_Angeles', $last::date + interval 1 day)
+group by all
+order by visits desc, name
+limit $rows

@@ -1,0 +1,27 @@
+-- Delete lines a day, on average over each bin, by log day: how many there were, and what became of
+-- the actions they voided (R6).
+
+with
+    days as (
+        select
+            log_day as day,
+            count(*) as merges,
+            sum(relogged_count) as relogged,
+            sum(missing_count) as missing
+        from profile_merges
+        left join relog_audit using (log_day, log_line)
+        where log_day between $first and $last
+        group by log_day
+    ),
+    calendar as (
+        select unnest(generate_series($first::date, $last::date, interval 1 day))::date as day
+    )
+select
+    date_trunc($bin, calendar.day)::date as day,
+    (coalesce(sum(merges), 0) / count(*))::double as merges,
+    (coalesce(sum(relogged), 0) / count(*))::double as "logged again",
+    (coalesce(sum(missing), 0) / count(*))::double as missing
+from calendar
+left join days using (day)
+group by all
+order by all
