@@ -6,6 +6,7 @@ from woopra_pipeline.defs.assets.export import raw_export
 from woopra_pipeline.defs.assets.imports import import_batches, import_verification
 from woopra_pipeline.defs.assets.model import model
 from woopra_pipeline.defs.assets.parsed import parsed_days
+from woopra_pipeline.defs.assets.report import project_report
 from woopra_pipeline.defs.import_checks import few_lines_rejected, nothing_unknown_for_long
 from woopra_pipeline.defs.jobs import (
     daily_imports,
@@ -16,7 +17,7 @@ from woopra_pipeline.defs.jobs import (
 from woopra_pipeline.defs.resources import resources
 
 definitions = Definitions(
-    assets=[raw_export, parsed_days, model, import_batches, import_verification],
+    assets=[raw_export, parsed_days, model, project_report, import_batches, import_verification],
     asset_checks=[nothing_unknown_for_long, few_lines_rejected],
     jobs=[daily_log_day, daily_imports],
     schedules=[daily_log_day_schedule, daily_imports_schedule],

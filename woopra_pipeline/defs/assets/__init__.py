@@ -1,1 +1,1 @@
-"""The assets, one module for each floor of the pipeline: export, parsed days, model."""
+"""The assets, one module a floor of the pipeline: export, parsed days, model, report, imports."""

@@ -12,6 +12,7 @@ from dagster import (
 )
 
 from woopra_pipeline.defs.metadata import column_schema
+from woopra_pipeline.defs.pictures import charts_of
 from woopra_pipeline.defs.resources import DataDirectoryResource
 from woopra_pipeline.model.update import update_model
 from woopra_pipeline.tables import MODEL_TABLES, PARSED_TABLES
@@ -59,16 +60,19 @@ def model(
         f"model in line with the parsed days: {len(update.added)} added, "
         f"{len(update.replaced)} replaced, {len(update.removed)} removed"
     )
+    charts = charts_of(directory, [key.to_user_string() for key in context.selected_asset_keys])
     for key in context.selected_asset_keys:
+        name = key.to_user_string()
         yield MaterializeResult(
             asset_key=key,
             metadata={
-                "dagster/row_count": update.row_counts[key.to_user_string()],
+                "dagster/row_count": update.row_counts[name],
                 "days_added": len(update.added),
                 "days_replaced": len(update.replaced),
                 "days_removed": len(update.removed),
                 "pids_touched": update.touched_pid_count,
                 "seconds": update.seconds,
                 "path": MetadataValue.path(directory.published_model),
+                **({"chart": charts[name]} if name in charts else {}),
             },
         )
