@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from itertools import chain
+from itertools import chain, compress
 from typing import Any
 
 import msgspec
@@ -43,7 +43,7 @@ from woopra_pipeline.tables import (
     Table,
 )
 
-BATCH_BYTES = 1 << 18
+BATCH_BYTES = 1 << 19
 """How many bytes of lines are turned into columns at once: what the processor's cache can hold."""
 
 _SURELY_EXACT = 15
@@ -78,9 +78,8 @@ def parse_chunk(chunk: bytes, log_day: date, first_line: int) -> ParsedChunk:
     with _garbage_collection_paused():
         shapes = line_shapes(chunk)
         for batch in _batches(chunk):
-            lines = dict(enumerate(split_chunk(batch), first_line + line_count))
-            batches.append(_parse_batch(lines, log_day, shapes, _is_utf8(batch)))
-            line_count += len(lines)
+            batches.append(_parse_batch(batch, log_day, first_line + line_count, shapes))
+            line_count += batches[-1].line_count
     return ParsedChunk(
         tables={
             name: pa.concat_tables(batch.tables[name] for batch in batches) for name in _SCHEMAS
@@ -121,24 +120,66 @@ def _is_utf8(text: bytes) -> bool:
     return True
 
 
-def _parse_batch(
-    lines: Mapping[int, bytes], log_day: date, shapes: LineShapes, is_utf8: bool
-) -> ParsedChunk:
-    """Read lines, given by their numbers; `is_utf8` says that all of them are UTF-8."""
-    visits, others = _decode(lines, shapes.visit, is_utf8)
-    deletes, others = _decode(others, shapes.delete, is_utf8)
-    for log_line, visit in list(visits.items()):
-        if visit.actions and visit.type == "identify":
-            others[log_line] = lines[log_line]
-            del visits[log_line]
-    ordinary = _visit_tables(visits, shapes, log_day)
-    ordinary[DELETES_LOG.name] = _deletes_table(deletes, shapes.delete, log_day)
-    ordinary[REJECTED_LINES_LOG.name] = _SCHEMAS[REJECTED_LINES_LOG.name].empty_table()
+def _parse_batch(batch: bytes, log_day: date, first_line: int, shapes: LineShapes) -> ParsedChunk:
+    line_count = len(_newlines(batch)) + (not batch.endswith(b"\n"))
+    others: dict[int, bytes] = {}
+    records = _decode_batch(batch, shapes)
+    if len(records) == line_count:
+        log_lines = np.arange(first_line, first_line + line_count, dtype=np.int32)
+    else:
+        lines = dict(enumerate(split_chunk(batch), first_line))
+        log_lines, records, others = _decode_each(lines, shapes)
+    ordinary = _ordinary_tables(records, shapes, log_day, log_lines)
     if not others:
-        return ParsedChunk(ordinary, len(lines), blank_count=0)
+        return ParsedChunk(ordinary, line_count, blank_count=0)
     parsed = _parse_lines(others, log_day)
     tables = {name: _in_log_order(ordinary[name], parsed.tables[name]) for name in ordinary}
-    return ParsedChunk(tables, len(lines), parsed.blank_count)
+    return ParsedChunk(tables, line_count, parsed.blank_count)
+
+
+def _decode_batch(batch: bytes, shapes: LineShapes) -> list[Any]:
+    """The structs of whole lines, one for each of them; otherwise fewer.
+
+    The decoder does not see lines but values: blank lines have none, others may share one. Two
+    values on one line it refuses, so that with as many structs as lines each line has its own.
+    """
+    try:
+        if not batch.isascii():
+            batch.decode()
+        records: list[Any] = shapes.decoder.decode_lines(batch)
+    except UNREADABLE:
+        return []
+    return records
+
+
+def _decode_each(
+    lines: Mapping[int, bytes], shapes: LineShapes
+) -> tuple[Integers, list[Any], dict[int, bytes]]:
+    """The numbers and the structs of those lines that have one, and the lines that have none."""
+    records = {}
+    others = {}
+    for log_line, line in lines.items():
+        try:
+            if not line.isascii():
+                line.decode()
+            records[log_line] = shapes.decoder.decode(line)
+        except UNREADABLE:
+            others[log_line] = line
+    return np.fromiter(records, np.int32, len(records)), list(records.values()), others
+
+
+def _ordinary_tables(
+    records: Sequence[Any], shapes: LineShapes, log_day: date, log_lines: Integers
+) -> dict[str, pa.Table]:
+    """All tables of the lines with these structs and numbers."""
+    is_delete = np.array([type(record) is shapes.delete.struct for record in records], np.bool_)
+    visits = list(compress(records, ~is_delete))
+    deletes = list(compress(records, is_delete))
+    return {
+        **_visit_tables(visits, shapes, log_day, log_lines[~is_delete]),
+        DELETES_LOG.name: _deletes_table(deletes, shapes.delete, log_day, log_lines[is_delete]),
+        REJECTED_LINES_LOG.name: _SCHEMAS[REJECTED_LINES_LOG.name].empty_table(),
+    }
 
 
 def _parse_lines(lines: Mapping[int, bytes], log_day: date) -> ParsedChunk:
@@ -176,35 +217,18 @@ def _in_log_order(some: pa.Table, others: pa.Table) -> pa.Table:
     return rows.take(pa.array(np.argsort(rows["log_line"].to_numpy(), kind="stable")))
 
 
-def _decode(
-    lines: Mapping[int, bytes], shape: Shape, is_utf8: bool
-) -> tuple[dict[int, Any], dict[int, bytes]]:
-    """The structs of the lines that have the shape, and the lines that have not."""
-    decode = shape.decoder.decode
-    records = {}
-    others = {}
-    for log_line, line in lines.items():
-        try:
-            if not is_utf8:
-                line.decode()
-            records[log_line] = decode(line)
-        except UNREADABLE:
-            others[log_line] = line
-    return records, others
-
-
 def _visit_tables(
-    visits: Mapping[int, Any], shapes: LineShapes, log_day: date
+    visits: Sequence[Any], shapes: LineShapes, log_day: date, log_lines: Integers
 ) -> dict[str, pa.Table]:
-    log_lines = np.fromiter(visits, np.int32, len(visits))
-    fields = _fields(visits.values(), shapes.visit)
+    types = {shapes.visit.struct: "visit", shapes.identify.struct: "identify"}
+    fields = _fields(visits, shapes.visit)
     pids = pa.array(fields["pid"], pa.string())
     visitors, action_lists = fields["visitor"], fields["actions"]
     columns, extras = _columns(fields, shapes.visit)
     columns |= _referrer_columns(fields[REFERRER_KEY], shapes.referrer, extras)
     columns |= _flat_referrer_columns(columns, extras)
     columns |= {
-        "type": fields["type"],
+        "type": [types[type(visit)] for visit in visits],
         "pid": pids,
         "visitor": _object_texts(visitors),
         "action_count": _lengths(action_lists),
@@ -256,9 +280,10 @@ def _properties_table(
     return _table(PROPERTIES_LOG, log_day, log_lines[line_of_row], columns)
 
 
-def _deletes_table(deletes: Mapping[int, Any], shape: Shape, log_day: date) -> pa.Table:
-    log_lines = np.fromiter(deletes, np.int32, len(deletes))
-    fields = _fields(deletes.values(), shape)
+def _deletes_table(
+    deletes: Sequence[Any], shape: Shape, log_day: date, log_lines: Integers
+) -> pa.Table:
+    fields = _fields(deletes, shape)
     _, extras = _columns(fields, shape)
     columns = {
         "pid": fields["pid"],
@@ -361,20 +386,45 @@ def _flat_referrer_columns(columns: Columns, extras: Extras) -> Columns:
     return filled
 
 
-def _texts(values: Sequence[Raw]) -> list[bytes]:
+def _texts(values: Sequence[Raw]) -> pa.Array:
+    """The values as compact JSON."""
     lines = _encode_lines(values)
-    texts = lines.split(b"\n")[:-1]
-    if b"[" in lines or b"{" in lines:
-        texts = [_compact(text) for text in texts]
-    return texts
+    return _string_array(lines, may_have_space=b"{" in lines or b"[" in lines)
 
 
-def _object_texts(objects: Sequence[Mapping[str, Raw] | None]) -> list[bytes | None]:
+def _object_texts(objects: Sequence[Mapping[str, Raw] | None]) -> pa.Array:
+    """The objects as compact JSON, or NULL for None."""
     lines = _encode_lines(objects)
-    texts = lines.split(b"\n")[:-1]
-    if b"[" in lines or lines.count(b"{") > len(objects) - objects.count(None):
-        texts = [_compact(text) for text in texts]
-    return [None if text == b"null" else text for text in texts]
+    texts = _string_array(lines, may_have_space=b":{" in lines or b"[" in lines)
+    present = pa.array([each is not None for each in objects], pa.bool_())
+    _, *text_buffers = texts.buffers()
+    return pa.StringArray.from_buffers(len(texts), *text_buffers, present.buffers()[1])
+
+
+def _string_array(lines: bytes, may_have_space: bool) -> pa.Array:
+    """The JSON values, one a line, as compact texts.
+
+    The encoder writes no white space itself; values that were arrays or objects can bring it in.
+    """
+    if may_have_space and not _is_compact(lines):
+        lines = b"".join(_compact(text) + b"\n" for text in lines.split(b"\n")[:-1])
+    ends = _newlines(lines)
+    offsets = np.zeros(len(ends) + 1, np.int32)
+    offsets[1:] = ends - np.arange(len(ends))
+    buffers = map(pa.py_buffer, (offsets, lines.replace(b"\n", b"")))
+    return pa.StringArray.from_buffers(len(ends), *buffers)
+
+
+def _newlines(text: bytes) -> Integers:
+    return np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n"))
+
+
+def _is_compact(lines: bytes) -> bool:
+    text = b"[%b]" % lines[:-1].replace(b"\n", b",")
+    try:
+        return bool(msgspec.json.format(text, indent=-1) == text)
+    except RecursionError:
+        return False
 
 
 def _extra_texts(extras: Extras) -> list[bytes | None]:
@@ -405,6 +455,15 @@ def _table(table: Table, log_day: date, log_lines: Integers, columns: Columns) -
         elif column.type is ColumnType.TIMESTAMPTZ:
             milliseconds = pa.array(columns[column.name], _MILLISECONDS)
             arrays.append(milliseconds.cast(arrow_type))
+        elif _is_empty(columns[column.name]):
+            arrays.append(pa.nulls(len(log_lines), arrow_type))
         else:
             arrays.append(pa.array(columns[column.name], arrow_type))
     return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _is_empty(values: Sequence[Any]) -> bool:
+    """Whether a list or tuple, not an array, holds nothing but None; fast where it does not."""
+    if isinstance(values, list | tuple) and values and values[0] is None:
+        return values.count(None) == len(values)
+    return False

@@ -51,14 +51,28 @@ def write_part(part: Part, chunk: bytes) -> WrittenPart:
 
     Raises `OSError` if the files cannot be written.
     """
+    written = make_part(part, chunk)
+    sync_part(part, written)
+    return written
+
+
+def sync_part(part: Part, written: WrittenPart) -> None:
+    """Wait until the files of a part are on disk."""
+    for name in written.files:
+        sync(Path(part.folder) / name)
+
+
+def make_part(part: Part, chunk: bytes) -> WrittenPart:
+    """What `write_part` does, before it waits for the disk."""
     parsed = parse_chunk(chunk, part.log_day, part.first_line)
     files = {}
     for table in PARSED_TABLES:
         rows = parsed.tables[table.name]
         if rows.num_rows or part.number == 0:
             path = Path(part.folder) / f"{table.name}-{part.number:05}.parquet"
-            pq.write_table(rows, path, compression="zstd", use_dictionary=False)
-            sync(path)
+            pq.write_table(
+                rows, path, compression="zstd", use_dictionary=False, write_statistics=False
+            )
             files[path.name] = path.stat().st_size
     counts = {name: rows.num_rows for name, rows in parsed.tables.items()}
     identify_count = pc.sum(pc.equal(parsed.tables[VISITS_LOG.name]["type"], "identify")).as_py()

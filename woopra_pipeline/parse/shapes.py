@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import GenericAlias
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta, Raw
@@ -71,17 +71,21 @@ class Shape:
     columns: Mapping[str, Column]
     raw_columns: frozenset[str]
     unknown_keys: Mapping[str, str]
-    decoder: msgspec.json.Decoder[Any]
 
 
 @dataclass(frozen=True)
 class LineShapes:
-    """The shapes of the lines of a file, or of a piece of it."""
+    """The shapes of the lines of a file, or of a piece of it; `decoder` reads all kinds of lines.
+
+    Those of visit and identify differ in nothing but that an identify has no actions.
+    """
 
     visit: Shape
+    identify: Shape
     referrer: Shape
     action: Shape
     delete: Shape
+    decoder: msgspec.json.Decoder[Any]
 
 
 def line_shapes(chunk: bytes) -> LineShapes:
@@ -99,29 +103,25 @@ def line_shapes(chunk: bytes) -> LineShapes:
     action = _shape(
         "Action", ACTION_COLUMNS, {"properties": (dict[str, Raw] | None, None)}, actions
     )
-    visit = _shape(
-        "Visit",
-        VISIT_COLUMNS,
-        {
-            "type": (Literal["visit", "identify"], msgspec.NODEFAULT),
-            "pid": (_PID, msgspec.NODEFAULT),
-            "visitor": (dict[str, Raw] | None, None),
-            REFERRER_KEY: (referrer.struct | None, None),
-            "actions": (GenericAlias(list, action.struct) | None, None),
-        },
-        visits,
-    )
+    actions_type = GenericAlias(list, action.struct)
+    fields: dict[str, tuple[Any, Any]] = {
+        "pid": (_PID, msgspec.NODEFAULT),
+        "visitor": (dict[str, Raw] | None, None),
+        REFERRER_KEY: (referrer.struct | None, None),
+        "actions": (actions_type | None, None),
+    }
+    no_actions = {"actions": (Annotated[actions_type, Meta(max_length=0)] | None, None)}
+    visit = _shape("Visit", VISIT_COLUMNS, fields, visits, tag="visit")
+    identify = _shape("Identify", VISIT_COLUMNS, fields | no_actions, visits, tag="identify")
     delete = _shape(
         "Delete",
         {},
-        {
-            "type": (Literal["delete"], msgspec.NODEFAULT),
-            "pid": (_PID, msgspec.NODEFAULT),
-            "new_id": (_PID | None, None),
-        },
+        {"pid": (_PID, msgspec.NODEFAULT), "new_id": (_PID | None, None)},
         deletes,
+        tag="delete",
     )
-    return LineShapes(visit, referrer, action, delete)
+    decoder = msgspec.json.Decoder(visit.struct | identify.struct | delete.struct)
+    return LineShapes(visit, identify, referrer, action, delete, decoder)
 
 
 def _sample_lines(chunk: bytes) -> Iterator[bytes]:
@@ -137,10 +137,15 @@ def _shape(
     columns: Mapping[str, Column],
     other_fields: Mapping[str, tuple[Any, Any]],
     sample: Sequence[Mapping[str, Raw]],
+    *,
+    tag: str | None = None,
 ) -> Shape:
-    """A shape of these columns and of other fields with these types and defaults, all by key."""
+    """A shape of these columns and of other fields with these types and defaults, all by key.
+
+    With a `tag` it is that of lines of this type.
+    """
     counts = Counter(key for members in sample for key in members)
-    known = columns.keys() | other_fields.keys()
+    known = columns.keys() | other_fields.keys() | ({"type"} if tag else set())
     unknown = [
         key for key, _ in counts.most_common() if key not in known and not _UNUSABLE_KEY.search(key)
     ][:MOST_UNKNOWN_KEYS]
@@ -170,11 +175,13 @@ def _shape(
         name,
         [fields[key] for key in in_order],
         rename={fields[key][0]: key for key in in_order},
+        tag=tag,
+        tag_field="type" if tag else None,
         forbid_unknown_fields=True,
         kw_only=True,
         gc=False,
     )
-    return Shape(struct, columns, raw_columns, unknown_keys, msgspec.json.Decoder(struct))
+    return Shape(struct, columns, raw_columns, unknown_keys)
 
 
 def _fits(raw: Raw, column: Column) -> bool:

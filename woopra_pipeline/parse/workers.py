@@ -19,7 +19,7 @@ from types import TracebackType
 import msgspec
 
 from woopra_pipeline.errors import ParsedDayError
-from woopra_pipeline.parse.parts import Part, WrittenPart, write_part
+from woopra_pipeline.parse.parts import Part, WrittenPart, make_part, sync_part
 
 Job = tuple[Part, bytes]
 
@@ -44,18 +44,21 @@ def write_parts(jobs: Iterable[Job], processes: int) -> list[WrittenPart]:
     pending: deque[Future[WrittenPart]] = deque()
     idle: SimpleQueue[_Worker] = SimpleQueue()
 
-    def write(worker: _Worker, job: Job) -> WrittenPart:
+    def write(worker: _Worker, part: Part, chunk: bytes) -> WrittenPart:
         try:
-            return worker.write(*job)
+            made = worker.make(part, chunk)
         finally:
             idle.put(worker)
+        # The worker is busy with the next part already.
+        sync_part(part, made)
+        return made
 
     with ExitStack() as stack:
-        threads = stack.enter_context(ThreadPoolExecutor(processes))
+        threads = stack.enter_context(ThreadPoolExecutor(2 * processes))
         for _ in range(processes):
             idle.put(stack.enter_context(_Worker()))
         for job in jobs:
-            pending.append(threads.submit(write, idle.get(), job))
+            pending.append(threads.submit(write, idle.get(), *job))
             while pending and pending[0].done():
                 written.append(pending.popleft().result())
         written += [future.result() for future in pending]
@@ -70,7 +73,12 @@ class _Worker:
             [sys.executable, "-P", "-c", f"from {__name__} import serve; serve()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(path or "." for path in sys.path)},
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join(path or "." for path in sys.path),
+                # numpy would prepare a thread per core for algebra that nobody does here.
+                "OPENBLAS_NUM_THREADS": "1",
+            },
             # An interrupt typed in the terminal is for the parent, which then ends its workers.
             process_group=0,
         )
@@ -95,8 +103,8 @@ class _Worker:
         self._process.wait()
         self._stdout.close()
 
-    def write(self, part: Part, chunk: bytes) -> WrittenPart:
-        """What `write_part` does, in the worker."""
+    def make(self, part: Part, chunk: bytes) -> WrittenPart:
+        """What `make_part` does, in the worker."""
         with suppress(BrokenPipeError):
             self._stdin.write(msgspec.json.encode(_Request(part, len(chunk))) + b"\n")
             self._stdin.write(chunk)
@@ -121,7 +129,7 @@ def serve() -> None:
         if len(chunk) < request.byte_count:
             return
         try:
-            reply = _Reply(written=write_part(request.part, chunk))
+            reply = _Reply(written=make_part(request.part, chunk))
         except OSError as error:
             reply = _Reply(error=str(error))
         sys.stdout.buffer.write(msgspec.json.encode(reply) + b"\n")
