@@ -19,15 +19,35 @@ from woopra_pipeline.files import sync
 
 
 @contextmanager
-def connect(path: Path, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the database file at `path`, creating it unless `read_only`; always close it."""
+def connect(
+    path: Path, *, read_only: bool = False, memory_limit: str | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the database file at `path`, creating it unless `read_only`; always close it.
+
+    `memory_limit` (`4GB`) lowers what DuckDB takes before it works on disk, by default four fifths
+    of the machine. Raises `ModelError` if the file cannot be opened or the limit is none.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         connection = duckdb.connect(path, read_only=read_only)
     except duckdb.Error as error:
         raise ModelError(f"{path} cannot be opened: {str(error).splitlines()[0]}") from error
     with connection:
+        connection.execute("set enable_progress_bar = false")
+        if memory_limit is not None:
+            _limit_memory(connection, memory_limit)
         yield connection
+
+
+def _limit_memory(connection: duckdb.DuckDBPyConnection, limit: str) -> None:
+    try:
+        ((wanted, most),) = connection.execute(
+            "select parse_formatted_bytes(?), parse_formatted_bytes(current_setting('memory_limit'))",
+            [limit],
+        ).fetchall()
+    except duckdb.Error as error:
+        raise ModelError(f"{limit!r} is no amount of memory: write it like 4GB or 512MB") from error
+    connection.execute(f"set memory_limit = '{min(wanted, most)}B'")
 
 
 @contextmanager

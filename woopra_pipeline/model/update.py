@@ -34,6 +34,9 @@ REBUILD_SHARE = 0.5
 PATIENCE_SECONDS = 600.0
 """How long an update waits for another one that holds the model."""
 
+MEMORY_LIMIT = "4GB"
+"""How much memory DuckDB takes for an update before it works on disk."""
+
 Method = Literal["none", "days", "rebuild"]
 
 
@@ -106,19 +109,20 @@ def update_model(
     notify: Callable[[str], None] = lambda message: None,
     rebuild_share: float = REBUILD_SHARE,
     patience_seconds: float = PATIENCE_SECONDS,
+    memory_limit: str = MEMORY_LIMIT,
 ) -> ModelUpdate:
     """Apply every difference between the model and the parsed days, and publish the result.
 
     Does nothing, and publishes nothing, if there is no difference. Above `rebuild_share`, changed
-    lines as a share of all lines, the model is built anew, with the same result. Raises
-    `ParsedDayError` if a parsed day is damaged and `ModelError` if another process holds the model
-    for longer than `patience_seconds`.
+    lines as a share of all lines, the model is built anew, with the same result. DuckDB takes up to
+    `memory_limit` (`4GB`), and works on disk past it. Raises `ParsedDayError` if a parsed day is
+    damaged and `ModelError` if another process holds the model for longer than `patience_seconds`.
     """
     started = time.monotonic()
     build = directory.model / "build.duckdb"
     with model_lock(directory.model, clock(), patience_seconds=patience_seconds, notify=notify):
         parsed = find_parsed_days(directory.parsed)
-        with connect(build) as connection:
+        with connect(build, memory_limit=memory_limit) as connection:
             ledger = _read_ledger(connection)
             difference = Difference.between(ledger or {}, parsed)
             method = _method(ledger, difference, rebuild_share)
@@ -133,7 +137,7 @@ def update_model(
                 content = _read_content(connection)
         if method == "rebuild":
             notify(f"building the model from {len(parsed)} log days")
-            touched, content = _rebuild(build, parsed.values(), clock)
+            touched, content = _rebuild(build, parsed.values(), clock, memory_limit)
         publishing = time.monotonic()
         stale = _published_revision(directory.published_model) != content.revision
         if stale:
@@ -176,12 +180,14 @@ def _method(ledger: Ledger | None, difference: Difference, rebuild_share: float)
     return "rebuild" if loaded + unloaded > rebuild_share * remaining else "days"
 
 
-def _rebuild(build: Path, days: Iterable[ParsedDay], clock: Clock) -> tuple[int, Content]:
+def _rebuild(
+    build: Path, days: Iterable[ParsedDay], clock: Clock, memory_limit: str
+) -> tuple[int, Content]:
     """Build the model of `days` beside `build` and put it in its place."""
     fresh = build.with_name("build-new.duckdb")
     remove(fresh)
     remove(fresh.with_name("build-new.duckdb.wal"))
-    with connect(fresh) as connection:
+    with connect(fresh, memory_limit=memory_limit) as connection:
         connection.execute("create schema log")
         for table in (*LOG_TABLES, PROFILES):
             connection.execute(create_table(table))

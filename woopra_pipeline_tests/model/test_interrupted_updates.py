@@ -109,6 +109,14 @@ def test_whoever_waits_is_told_for_whom(tmp_path):
     assert update_model(directory, patience_seconds=0).method == "rebuild"
 
 
+def test_memory_is_bounded_by_what_is_said(tmp_path):
+    directory = DataDirectory(tmp_path)
+    put_day(directory, FIRST_DAY, b'{"type":"visit","pid":"A"}')
+    assert update_model(directory, memory_limit="200MB").method == "rebuild"
+    with pytest.raises(ModelError, match="'much' is no amount of memory: write it like 4GB"):
+        update_model(directory, memory_limit="much")
+
+
 def test_readers_keep_what_they_opened(tmp_path):
     from woopra_pipeline.model.database import connect_published
 
