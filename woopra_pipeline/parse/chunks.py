@@ -4,6 +4,7 @@ Ordinary lines are read by structs and turned into columns; every other line goe
 """
 
 import gc
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ _SURELY_EXACT = 15
 """A decimal of so many digits is the shortest of its double, if that is not a tiny one."""
 
 Columns = dict[str, Any]
-Extras = list[dict[str, Any]]
+Extras = defaultdict[int, dict[str, Any]]
 Integers = npt.NDArray[np.signedinteger[Any]]
 
 _MILLISECONDS = pa.timestamp("ms", tz="UTC")
@@ -232,7 +233,7 @@ def _visit_tables(
         "pid": pids,
         "visitor": _object_texts(visitors),
         "action_count": _lengths(action_lists),
-        "extra": _extra_texts(extras),
+        "extra": _extra_texts(extras, len(visits)),
     }
     return {
         VISITS_LOG.name: _table(VISITS_LOG, log_day, log_lines, columns),
@@ -258,7 +259,7 @@ def _actions_table(
         "action_index": np.arange(len(line_of_row)) - first_row_of_line[line_of_row],
         "pid": pids.take(pa.array(line_of_row)),
         "properties": _object_texts(fields["properties"]),
-        "extra": _extra_texts(extras),
+        "extra": _extra_texts(extras, len(line_of_row)),
     }
     return _table(ACTIONS_LOG, log_day, log_lines[line_of_row], columns)
 
@@ -288,7 +289,7 @@ def _deletes_table(
     columns = {
         "pid": fields["pid"],
         "new_id": fields["new_id"],
-        "extra": _extra_texts(extras),
+        "extra": _extra_texts(extras, len(deletes)),
     }
     return _table(DELETES_LOG, log_day, log_lines, columns)
 
@@ -301,21 +302,21 @@ def _fields(records: Iterable[Any], shape: Shape) -> Columns:
 
 
 def _columns(fields: Columns, shape: Shape) -> tuple[Columns, Extras]:
-    """The shape's columns by name, and for each record the members that no column takes."""
-    extras: Extras = [{} for _ in next(iter(fields.values()))]
+    """The shape's columns by name, and the members of the records that no column takes."""
+    extras: Extras = defaultdict(dict)
     columns = {column.name: fields[column.name] for column in shape.columns.values()}
     for key, column in shape.columns.items():
         if column.type is ColumnType.DOUBLE:
             columns[column.name] = _doubles(columns[column.name], key, extras)
         elif column.name in shape.raw_columns:
             columns[column.name] = [
-                _raw_value(raw, key, column.type, extra)
-                for raw, extra in zip(columns[column.name], extras, strict=True)
+                _raw_value(raw, key, column.type, extras, row)
+                for row, raw in enumerate(columns[column.name])
             ]
     for attribute, key in shape.unknown_keys.items():
-        for raw, extra in zip(fields[attribute], extras, strict=True):
+        for row, raw in enumerate(fields[attribute]):
             if raw is not ABSENT:
-                extra[key] = Raw(_compact(raw))
+                extras[row][key] = Raw(_compact(raw))
     return columns, extras
 
 
@@ -325,29 +326,24 @@ def _doubles(raws: Sequence[Raw], key: str, extras: Extras) -> list[Any]:
     Without asking it a number is taken that is written as the encoder would, or in so few digits
     that no other double is as near.
     """
-    if not raws:
-        return []
     text = b",".join(raws)
     try:
-        numbers = _decode_doubles(b"[%b]" % text)
+        numbers: list[Any] = _decode_doubles(b"[%b]" % text)
     except msgspec.DecodeError:
         return [
-            _raw_value(raw, key, ColumnType.DOUBLE, extra)
-            for raw, extra in zip(raws, extras, strict=True)
+            _raw_value(raw, key, ColumnType.DOUBLE, extras, row) for row, raw in enumerate(raws)
         ]
-    shortest = _encode(numbers)[1:-1].split(b",")
-    return [
-        number
-        if short == written or (len(written) <= _SURELY_EXACT and b"e" not in written.lower())
-        else _raw_value(Raw(written), key, ColumnType.DOUBLE, extra)
-        for number, short, written, extra in zip(
-            numbers, shortest, text.split(b","), extras, strict=True
-        )
-    ]
+    shortest = _encode(numbers)[1:-1]
+    if shortest != text:
+        pairs = zip(shortest.split(b","), text.split(b","), strict=True)
+        for row, (short, written) in enumerate(pairs):
+            if short != written and (len(written) > _SURELY_EXACT or b"e" in written.lower()):
+                numbers[row] = _raw_value(raws[row], key, ColumnType.DOUBLE, extras, row)
+    return numbers
 
 
-def _raw_value(raw: Raw, key: str, column_type: ColumnType, extra: dict[str, Any]) -> object:
-    """What a column of this type holds for the value; a value it cannot take goes to `extra`."""
+def _raw_value(raw: Raw, key: str, column_type: ColumnType, extras: Extras, row: int) -> object:
+    """What a column of this type holds for the value; a value it cannot take goes to `extras`."""
     if raw is ABSENT:
         return None
     text = _compact(raw)
@@ -355,7 +351,7 @@ def _raw_value(raw: Raw, key: str, column_type: ColumnType, extra: dict[str, Any
         return None
     value = column_value(text.decode(), column_type)
     if value is None:
-        extra[key] = Raw(text)
+        extras[row][key] = Raw(text)
     return value
 
 
@@ -364,25 +360,22 @@ def _referrer_columns(referrers: Sequence[Any], shape: Shape, extras: Extras) ->
     columns, referrer_extras = _columns(
         _fields([referrer or none for referrer in referrers], shape), shape
     )
-    for extra, referrer_extra in zip(extras, referrer_extras, strict=True):
-        if referrer_extra:
-            extra[REFERRER_KEY] = referrer_extra
+    for row, referrer_extra in referrer_extras.items():
+        extras[row][REFERRER_KEY] = referrer_extra
     return columns
 
 
 def _flat_referrer_columns(columns: Columns, extras: Extras) -> Columns:
     """The referrer columns, filled where they are empty from the flat fields in `extras`."""
-    filled: Columns = {}
-    for key, name in FLAT_REFERRER_KEYS.items():
-        values = list(columns[name])
-        for row, extra in enumerate(extras):
-            if key not in extra:
-                continue
+    filled = {name: list(columns[name]) for name in FLAT_REFERRER_KEYS.values()}
+    for row, extra in extras.items():
+        for key in FLAT_REFERRER_KEYS.keys() & extra.keys():
+            values = filled[FLAT_REFERRER_KEYS[key]]
             if values[row] is None:
-                values[row] = _raw_value(extra.pop(key), key, ColumnType.VARCHAR, extra)
+                raw = extra.pop(key)
+                values[row] = _raw_value(raw, key, ColumnType.VARCHAR, extras, row)
             elif bytes(extra[key]) == b"null":
                 del extra[key]
-        filled[name] = values
     return filled
 
 
@@ -427,8 +420,13 @@ def _is_compact(lines: bytes) -> bool:
         return False
 
 
-def _extra_texts(extras: Extras) -> list[bytes | None]:
-    return [_encode_sorted(extra) if extra else None for extra in extras]
+def _extra_texts(extras: Extras, count: int) -> list[bytes | None]:
+    """The `extra` column of so many records."""
+    texts: list[bytes | None] = [None] * count
+    for row, extra in extras.items():
+        if extra:
+            texts[row] = _encode_sorted(extra)
+    return texts
 
 
 def _compact(text: bytes | Raw) -> bytes:

@@ -136,7 +136,7 @@ def whole_lines(stream: BinaryIO, size: int) -> Iterator[bytes]:
     while block := stream.read(size):
         end = block.rfind(b"\n") + 1
         if end:
-            yield b"".join([*pieces, block[:end]])
+            yield b"".join([*pieces, memoryview(block)[:end]])
             pieces.clear()
         pieces.append(block[end:])
     if rest := b"".join(pieces):

@@ -48,7 +48,10 @@ _TYPES: Mapping[ColumnType, Any] = {
     ColumnType.VARCHAR: str | None,
 }
 _PID = Annotated[str, Meta(min_length=1)]
-_DECODERS = {column_type: msgspec.json.Decoder(type_) for column_type, type_ in _TYPES.items()}
+_DECODERS = {
+    column_type: msgspec.json.Decoder(GenericAlias(list, type_))
+    for column_type, type_ in _TYPES.items()
+}
 _OBJECT = msgspec.json.Decoder(dict[str, Raw])
 _OBJECTS = msgspec.json.Decoder(list[dict[str, Raw]])
 
@@ -154,7 +157,7 @@ def _shape(
         column.name
         for key, column in columns.items()
         if column.type is ColumnType.DOUBLE
-        or not all(_fits(members[key], column) for members in sample if key in members)
+        or not _fit([members[key] for members in sample if key in members], column)
     )
 
     fields: dict[str, tuple[str, Any, Any]] = {}
@@ -184,12 +187,12 @@ def _shape(
     return Shape(struct, columns, raw_columns, unknown_keys)
 
 
-def _fits(raw: Raw, column: Column) -> bool:
-    """Whether a typed attribute can hold the value; a time it cannot hold is judged by line."""
+def _fit(raws: Sequence[Raw], column: Column) -> bool:
+    """Whether a typed attribute can hold the values; a time it cannot hold is judged by line."""
     if column.type is ColumnType.TIMESTAMPTZ:
         return True
     try:
-        _DECODERS[column.type].decode(raw)
+        _DECODERS[column.type].decode(b"[%b]" % b",".join(raws))
     except UNREADABLE:
         return False
     return True
