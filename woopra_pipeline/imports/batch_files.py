@@ -6,11 +6,13 @@ A plan's folder counts from the moment the ledger names its files, and not befor
 """
 
 import secrets
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
+from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,7 +24,7 @@ from woopra_pipeline.errors import LedgerError
 from woopra_pipeline.files import remove, sync
 from woopra_pipeline.imports.settings import ImportSettings
 
-COMPRESSION_LEVEL = 3
+COMPRESSION_LEVEL = 1
 LARGEST_QUEUE = 4
 
 
@@ -67,17 +69,28 @@ class BatchWriter:
         if exception is not None:
             remove(self._folder)
 
-    def add(self, lines: Iterable[bytes]) -> None:
+    def add(self, lines: Sequence[bytes]) -> None:
         """Add lines, in order."""
-        for line in lines:
-            if self._lines and (
-                len(self._lines) >= self._settings.lines_per_batch
-                or self._byte_count + len(line) >= self._settings.bytes_per_batch
-            ):
+        self.line_count += len(lines)
+        while lines:
+            some = lines[: self._settings.lines_per_batch - len(self._lines)]
+            count, byte_count = self._fitting(some)
+            self._lines += some[:count]
+            self._byte_count += byte_count
+            lines = lines[count:]
+            if lines:
                 self._write()
-            self._lines.append(line)
-            self._byte_count += len(line) + 1
-            self.line_count += 1
+
+    def _fitting(self, lines: Sequence[bytes]) -> tuple[int, int]:
+        """How many of the lines still fit in the batch, and their bytes."""
+        room = self._settings.bytes_per_batch - self._byte_count
+        byte_count = sum(map(len, lines)) + len(lines)
+        if byte_count <= room:
+            return len(lines), byte_count
+        ends = list(accumulate(len(line) + 1 for line in lines))
+        # A line that is too long for any batch has one to itself.
+        count = bisect_right(ends, room) or int(not self._lines)
+        return count, ends[count - 1] if count else 0
 
     def finish(self) -> list[BatchFile]:
         """Everything on disk, durably."""
@@ -89,6 +102,10 @@ class BatchWriter:
             for folder in (self._folder, *list(self._folder.parents)[:3]):
                 sync(folder)
         return self._files
+
+    def discard(self) -> None:
+        """Leave nothing behind after all."""
+        remove(self._folder)
 
     def _write(self) -> None:
         path = self._folder / f"{len(self._files):05}.jsonl.zst"

@@ -52,23 +52,15 @@ create table requests (
 );
 create index requests_by_file on requests (file_id);
 
--- Visits and events.
-create table things (
-    source_id integer not null,
-    key blob not null,
-    file_id integer not null,
-    line integer not null,
-    primary key (source_id, key)
-) without rowid;
-
-create table profile_updates (
-    source_id integer not null,
-    visitor_key blob not null,
-    file_id integer not null,
-    line integer not null,
-    content blob not null,
-    primary key (source_id, visitor_key, file_id, line)
-) without rowid;
+-- What the lines of a file hold, in their order: of each thing its key, 16 bytes, and the number of
+-- its line (0-based, 4 bytes, little-endian); of profile updates the key is the visitor's, and
+-- their contents are 16 bytes each. What is planned to be looked at only has none.
+create table file_keys (
+    file_id integer primary key references files on delete cascade,
+    keys blob not null,
+    lines blob not null,
+    contents blob
+);
 
 -- Rows no line could be made of.
 create table set_aside (

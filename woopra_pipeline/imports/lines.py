@@ -6,16 +6,17 @@ update by its visitor and content. A row that no line can be made of is set asid
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from woopra_pipeline.imports.settings import ImportSettings
-from woopra_pipeline.imports.sources import chunk_text, row_texts
 
 EARLIEST_TIME = 100_000_000_000
 LATEST_TIME = 4_102_444_800_000
@@ -66,46 +67,112 @@ class ProfileUpdate(NamedTuple):
     line: bytes
 
 
-Thing = TypeVar("Thing", Visit, Event, ProfileUpdate)
+Thing: TypeAlias = Visit | Event | ProfileUpdate
 
 
-@dataclass
-class Chunk(Generic[Thing]):
-    """What came of some rows, in their order."""
+@dataclass(frozen=True)
+class Chunk:
+    """What came of some rows, in their order.
 
-    things: list[Thing] = field(default_factory=list)
-    set_aside: list[SetAside] = field(default_factory=list)
+    `columns` are the fields of the things, each with a value a thing; none if nothing came.
+    """
+
+    columns: Sequence[Sequence[Any]]
+    set_aside: Sequence[SetAside]
 
 
-def read_chunk(rows: pa.StringArray, read: Callable[[Object], Thing]) -> Chunk[Thing]:
-    """Make of each row of a source what `read` makes of it, or set it aside."""
-    chunk: Chunk[Thing] = Chunk()
-    for number, row in enumerate(_objects(rows)):
+def read_chunk(
+    rows: pa.RecordBatch,
+    read: Callable[[Object], Thing],
+    read_plain: Callable[[pa.RecordBatch], Sequence[Sequence[Any]]],
+) -> Chunk:
+    """Make of each row of a source what `read` makes of it, or set it aside.
+
+    `read_plain` does the same for rows that are plain.
+    """
+    is_plain = rows.column("is_plain")
+    odd_count = len(rows) - is_plain.true_count
+    if not odd_count:
+        return Chunk(read_plain(rows), ())
+    odd, set_aside = _read_odd(texts(rows.filter(pc.invert(is_plain)).column("row")), read)
+    plain: Iterator[tuple[Any, ...]] = iter(())
+    if odd_count < len(rows):
+        plain = zip(*read_plain(rows.filter(is_plain)), strict=True)
+    others = iter(odd)
+    in_order = (next(plain if each else others) for each in is_plain.to_pylist())
+    things = [thing for thing in in_order if thing is not None]
+    return Chunk(list(zip(*things, strict=True)), set_aside)
+
+
+def _read_odd(
+    rows: Sequence[bytes], read: Callable[[Object], Thing]
+) -> tuple[list[Thing | None], list[SetAside]]:
+    things: list[Thing | None] = []
+    set_aside = []
+    for text, row in zip(rows, _objects(rows), strict=True):
         try:
             if row is None:
                 raise BadRowError("it holds a value JSON cannot carry, such as NaN or infinity")
-            chunk.things.append(read(row))
+            things.append(read(row))
         except BadRowError as reason:
-            chunk.set_aside.append(SetAside(rows[number].as_py()[:-1], str(reason)))
-    return chunk
+            things.append(None)
+            set_aside.append(SetAside(text.decode(), str(reason)))
+    return things, set_aside
 
 
-def _objects(rows: pa.StringArray) -> Iterable[Object | None]:
+def _objects(rows: Sequence[bytes]) -> Iterable[Object | None]:
     """The rows as objects; None for one that is no JSON."""
     try:
         # All at once is faster by far, and hardly ever fails.
-        objects: list[Object] = msgspec.json.decode(chunk_text(rows))
+        objects: list[Object] = msgspec.json.decode(b"[%b]" % b",".join(rows))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _objects_one_by_one(rows)
     return objects
 
 
-def _objects_one_by_one(rows: pa.StringArray) -> Iterator[Object | None]:
-    for text in row_texts(rows):
+def _objects_one_by_one(rows: Sequence[bytes]) -> Iterator[Object | None]:
+    for text in rows:
         try:
             yield msgspec.json.decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             yield None
+
+
+def plain_visits(rows: pa.RecordBatch) -> Sequence[Sequence[Any]]:
+    """The fields of `Visit`, of plain rows."""
+    lines = texts(rows.column("row"))
+    return digests(lines), lines
+
+
+def plain_events(rows: pa.RecordBatch) -> Sequence[Sequence[Any]]:
+    """The fields of `Event`, of plain rows."""
+    visitor_keys = digests(texts(rows.column("identity")))
+    actions = texts(rows.column("action"))
+    keys = digests([key + action for key, action in zip(visitor_keys, actions, strict=True)])
+    times = rows.column("time").to_pylist()
+    return keys, visitor_keys, times, texts(rows.column("visitor")), actions
+
+
+def plain_profile_updates(rows: pa.RecordBatch) -> Sequence[Sequence[Any]]:
+    """The fields of `ProfileUpdate`, of plain rows."""
+    lines = texts(rows.column("row"))
+    return digests(texts(rows.column("identity"))), digests(lines), lines
+
+
+def texts(column: pa.StringArray) -> list[bytes]:
+    """The texts of a column without NULLs, in UTF-8."""
+    _, places, characters = column.buffers()
+    width = 8 if pa.types.is_large_string(column.type) else 4
+    offsets = memoryview(places).cast("q" if width == 8 else "i")
+    own = offsets[column.offset : column.offset + len(column) + 1].tolist()
+    content = memoryview(characters)[: own[-1]].tobytes() if characters else b""
+    return [content[start:end] for start, end in pairwise(own)]
+
+
+def digests(contents: Iterable[bytes]) -> list[bytes]:
+    """What stands for each of the contents in the ledger."""
+    sha256 = hashlib.sha256
+    return [sha256(content).digest()[:KEY_BYTES] for content in contents]
 
 
 @dataclass(frozen=True)
@@ -199,7 +266,8 @@ def canonical(content: object) -> bytes:
 
 def digest(content: bytes) -> bytes:
     """What stands for `content` in the ledger."""
-    return hashlib.sha256(content).digest()[:KEY_BYTES]
+    [key] = digests([content])
+    return key
 
 
 def numbered(key: bytes, number: int) -> bytes:

@@ -2,18 +2,26 @@
 
 A plan appears in the ledger whole or not at all, in one transaction that also withdraws what was
 planned for the same source and day before and never sent: a plan is what the source says now.
-What is known so far while a plan is made stands in temporary tables, so that memory is bounded.
+
+Lines are written as they come, as if all were new. What is known is found out at last, for all of
+them at once, in a database of the plan's own that spills to disk, so that memory is bounded; if
+anything was, the lines that are new are written again without the others.
 """
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import count, islice
+from itertools import accumulate, islice
+from typing import Any
 
+import duckdb
+import numpy as np
 import orjson
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from woopra_pipeline.clock import Clock
 from woopra_pipeline.errors import ConfigurationError
@@ -21,31 +29,29 @@ from woopra_pipeline.imports.batch_files import BatchFile, BatchWriter, read_lin
 from woopra_pipeline.imports.ledger import Batch, Ledger, State
 from woopra_pipeline.imports.lines import (
     EMPTY_VISIT,
+    KEY_BYTES,
+    Chunk,
     Event,
-    ProfileUpdate,
     Reader,
     SetAside,
-    Visit,
     digest,
     numbered,
+    plain_events,
+    plain_profile_updates,
+    plain_visits,
     read_chunk,
     visit_of,
 )
 from woopra_pipeline.imports.settings import ImportSettings
-from woopra_pipeline.imports.sources import Shape, Source, read_source
+from woopra_pipeline.imports.sources import Shape, Source, read_source, spilling
 
-KEYS_AT_ONCE = 5_000
+ROWS_AT_ONCE = 100_000
+VISITS_AT_ONCE = 5_000
 FIRST_SET_ASIDE = 20
+STAGING_MEMORY = "300MB"
 TWO_UPDATES = "the result has another update of this visitor: return one row for each visitor"
 
-_TEMPORARY_TABLES = {
-    "planned_things": "(key blob primary key, number integer) without rowid",
-    "rows_so_far": "(key blob primary key, count integer) without rowid",
-    "visitors_so_far": "(key blob primary key, content blob, number integer) without rowid",
-    "staged_events": "(key blob unique, visitor_key blob, time integer, visitor blob, action blob)",
-    "places": "(first_number integer primary key, file_id integer)",
-    "planned_set_aside": "(key blob unique, reason text, row text)",
-}
+KEY = pa.binary(KEY_BYTES)
 
 
 @dataclass
@@ -85,61 +91,289 @@ def plan_day(
     Raises `SourceError` if it cannot be run, and `ConfigurationError` if its events are known by
     other identifiers; then everything is as it was.
     """
-    directory = ledger.directory
     with (
-        read_source(directory, source, log_day, memory_limit=settings.memory_limit) as rows,
-        BatchWriter(directory, source.name, log_day, settings) as writer,
-        _temporary_tables(ledger),
+        read_source(ledger.directory, source, log_day, settings) as rows,
+        _staging(ledger, source) as staging,
+        _set_aside_table(ledger),
         _without_garbage_collection(),
     ):
-        plan = Plan(rows.shape)
-        planner = _Planner(
-            ledger, source.name, log_day, rows.shape, settings=settings, dry_run=dry_run
+        planner = _PLANNERS[rows.shape](
+            ledger, staging, source.name, log_day, settings=settings, dry_run=dry_run
         )
-        for chunk in rows.chunks:
-            with ledger.transaction("deferred"):
-                planner.add(chunk, plan, writer)
-        with ledger.transaction("deferred"):
-            planner.add_what_is_left(writer)
-        plan.files = writer.finish()
-        planner.commit(plan, clock().isoformat())
-    return plan
+        with planner.writer() as writer:
+            for chunk in rows.chunks:
+                planner.add(chunk, writer)
+            planner.place(writer)
+        planner.commit(clock().isoformat())
+    return planner.plan
 
 
-class _Planner:
-    """Makes one plan."""
+class _Planner(ABC):
+    """Makes one plan.
+
+    The tables of `staging` are `staged`, things in the order of their rows; `known`, what the
+    ledger knows already; and at last `placed`, what is new and on which line of the plan.
+    """
+
+    shape: Shape
 
     def __init__(
         self,
         ledger: Ledger,
+        staging: duckdb.DuckDBPyConnection,
         source: str,
         log_day: date,
-        shape: Shape,
         *,
         settings: ImportSettings,
         dry_run: bool,
     ) -> None:
         self._ledger = ledger
         self._connection = ledger.connection
+        self._staging = staging
         self._source = source
         self._source_id = ledger.source_id(source)
         self._log_day = log_day
-        self._shape = shape
         self._settings = settings
         self._dry_run = dry_run
         self._reader = Reader(settings)
-        self._withdrawn = _Withdrawn(ledger, self._source_id, log_day, shape)
-        self._unknown: list[Batch] = []
-        ((self._has_things,),) = self._connection.execute(
-            "select exists (select 1 from things where source_id = ?)", [self._source_id]
-        ).fetchall()
-        if shape is Shape.EVENTS and self._has_things:
-            self._require_same_identifiers()
+        self._withdrawn = _Withdrawn(ledger, self._source_id, log_day, self.shape)
+        self._pending: dict[str, list[pa.Table]] = {}
+        self._staged_count = 0
+        self.plan = Plan(self.shape)
+        staging.execute(
+            "create table known "
+            "(key blob, content blob, state varchar, request bigint, file_id bigint)"
+        )
+
+    def writer(self) -> BatchWriter:
+        """A writer for files of the plan."""
+        return BatchWriter(self._ledger.directory, self._source, self._log_day, self._settings)
+
+    def add(self, rows: pa.RecordBatch, writer: BatchWriter) -> None:
+        """Add some rows to the plan."""
+        chunk = self._read(rows)
+        self.plan.row_count += len(rows)
+        self._set_aside(chunk.set_aside)
+        if chunk.columns:
+            self._stage(chunk.columns, writer)
+
+    @abstractmethod
+    def _read(self, rows: pa.RecordBatch) -> Chunk: ...
+
+    @abstractmethod
+    def _stage(self, columns: Sequence[Sequence[Any]], writer: BatchWriter) -> None:
+        """Take in things; their lines are written if they have any yet."""
+
+    @abstractmethod
+    def place(self, writer: BatchWriter) -> None:
+        """Find out what is new, when all rows were added, and make the files of it."""
+
+    def _set_aside(self, rows: Sequence[SetAside]) -> None:
+        self.plan.set_aside_count += len(rows)
+        self.plan.first_set_aside += rows[: FIRST_SET_ASIDE - len(self.plan.first_set_aside)]
+        with self._ledger.transaction("deferred"):
+            self._connection.executemany(
+                "insert or ignore into planned_set_aside values (?, ?, ?)",
+                ((digest(bad.row.encode()), bad.reason, bad.row) for bad in rows),
+            )
+
+    def _insert(self, table: str, columns: dict[str, Any]) -> None:
+        """Insert columns, Arrow or NumPy arrays, that have the order of the table's, in a while."""
+        pending = self._pending.setdefault(table, [])
+        pending.append(pa.table(columns))
+        if sum(map(len, pending)) >= ROWS_AT_ONCE:
+            self._insert_pending()
+
+    def _insert_pending(self) -> None:
+        for table, pieces in self._pending.items():
+            self._staging.register("pieces", pa.concat_tables(pieces))
+            self._staging.execute(f"insert into {table} from pieces")
+            self._staging.unregister("pieces")
+        self._pending.clear()
+
+    def _numbers(self, count: int) -> NDArray[np.int64]:
+        """The numbers of the next so many things that are staged."""
+        self._staged_count += count
+        return np.arange(self._staged_count - count, self._staged_count)
+
+    def _number_identical_rows(self) -> None:
+        """Give things that are staged more than once keys of their own."""
+        self._insert_pending()
+        again = self._staging.execute(
+            "select number, key, row_number() over (partition by key order by number) - 1 as nth "
+            "from staged qualify nth > 0"
+        ).to_arrow_table()
+        keys = zip(again.column("key").to_pylist(), again.column("nth").to_pylist(), strict=True)
+        self._staging.execute("create table renumbered (number bigint, key blob)")
+        self._insert(
+            "renumbered",
+            {
+                "number": again.column("number"),
+                "key": _key_array([numbered(key, nth) for key, nth in keys]),
+            },
+        )
+        self._insert_pending()
+        self._staging.execute(
+            "update staged set key = renumbered.key from renumbered "
+            "where staged.number = renumbered.number"
+        )
+
+    def _load_known(self) -> None:
+        """Fill the table `known` with what is in the ledger and will not be withdrawn."""
+        is_update = self.shape is Shape.PROFILES
+        rows = self._connection.execute(
+            "select file_id, first_line, batches.line_count, state, last_request, "
+            "keys, lines, contents "
+            "from batches join files using (file_id) join file_keys using (file_id) "
+            "where source_id = ? and (shape = 'profiles') = ?",
+            [self._source_id, is_update],
+        )
+        for file_id, first, count, state, request, keys, lines, contents in rows:
+            if (file_id, first) in self._withdrawn:
+                continue
+            start, end = np.searchsorted(np.frombuffer(lines, "<u4"), [first, first + count])
+            size = end - start
+            self._insert(
+                "known",
+                {
+                    "key": _keys_between(keys, start, end),
+                    "content": _keys_between(contents, start, end)
+                    if is_update
+                    else pa.nulls(size, KEY),
+                    "state": pa.repeat(state, size),
+                    "request": pa.repeat(pa.scalar(request, pa.int64()), size),
+                    "file_id": pa.repeat(file_id, size),
+                },
+            )
+        self._insert_pending()
+
+    def _write_new(self, writer: BatchWriter) -> None:
+        """Make the files of the plan, of the lines whose numbers are placed."""
+        files = writer.finish()
+        ((count,),) = self._staging.execute("select count(*) from placed").fetchall()
+        if count == self._staged_count:
+            self.plan.files = files
+            return
+        with self.writer() as again:
+            for lines in self._lines(files, "select number from placed order by number"):
+                again.add(lines)
+            self.plan.files = again.finish()
+        writer.discard()
+
+    def _lines(self, files: Sequence[BatchFile], numbers: str) -> Iterator[list[bytes]]:
+        """The lines in the files that have the numbers, which the query returns in order."""
+        ends = list(accumulate(file.line_count for file in files))
+        rows = self._staging.cursor().execute(numbers).to_arrow_reader(ROWS_AT_ONCE)
+        for file, end, some in zip(files, ends, _stretches(rows, ends), strict=True):
+            first = end - file.line_count
+            if len(some):
+                lines = read_lines(self._ledger.directory, file)
+                yield [lines[number - first] for number in some.column(0).to_pylist()]
+
+    def commit(self, planned_at: str) -> None:
+        """Withdraw what was planned before and enter the plan, in one transaction."""
+        with self._ledger.transaction():
+            self._withdrawn.remove(plans=not self._dry_run)
+            self._enter(planned_at)
+            self._connection.execute(
+                "insert or ignore into set_aside select ?, ?, key, ?, ?, ?, reason, row "
+                "from planned_set_aside",
+                [
+                    self._source_id,
+                    self._log_day.isoformat(),
+                    self.shape,
+                    self._dry_run,
+                    planned_at,
+                ],
+            )
+            self._ledger.count_change()
+
+    def _enter(self, planned_at: str) -> None:
+        ends = list(accumulate(file.line_count for file in self.plan.files))
+        placed = self._staging.execute("from placed order by line").to_arrow_reader(ROWS_AT_ONCE)
+        for file, end, things in zip(self.plan.files, ends, _stretches(placed, ends), strict=True):
+            file_id = self._connection.execute(
+                "insert into files (source_id, shape, log_day, path, line_count, byte_count, "
+                "is_dry_run, planned_at) values (?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    self._source_id,
+                    self.shape,
+                    self._log_day.isoformat(),
+                    file.path,
+                    file.line_count,
+                    file.byte_count,
+                    self._dry_run,
+                    planned_at,
+                ],
+            ).lastrowid
+            self._connection.execute(
+                "insert into batches (file_id, first_line, line_count, byte_count, state) "
+                "values (?, 0, ?, ?, 'planned')",
+                [file_id, file.line_count, file.byte_count],
+            )
+            if not self._dry_run:
+                lines = things.column("line").to_numpy() - (end - file.line_count)
+                self._connection.execute(
+                    "insert into file_keys values (?, ?, ?, ?)",
+                    [
+                        file_id,
+                        b"".join(things.column("key").to_pylist()),
+                        lines.astype("<u4").tobytes(),
+                        b"".join(things.column("content").to_pylist())
+                        if self.shape is Shape.PROFILES
+                        else None,
+                    ],
+                )
+
+
+class _Visits(_Planner):
+    shape = Shape.VISITS
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self._staging.execute("create table staged (number bigint, key blob)")
+
+    def _read(self, rows: pa.RecordBatch) -> Chunk:
+        return read_chunk(rows, self._reader.visit, plain_visits)
+
+    def _stage(self, columns: Sequence[Sequence[Any]], writer: BatchWriter) -> None:
+        keys, lines = columns
+        self._insert("staged", {"number": self._numbers(len(keys)), "key": _key_array(keys)})
+        writer.add(lines)
+
+    def place(self, writer: BatchWriter) -> None:
+        if self._settings.identical_rows == "counted":
+            self._number_identical_rows()
+        self._load_known()
+        self._staging.execute(
+            "create table placed as "
+            "select row_number() over (order by number) - 1 as line, number, key "
+            f"from ({_NEW_THINGS})"
+        )
+        self._write_new(writer)
+        self.plan.known_count = self._staged_count - self.plan.line_count
+
+
+class _Events(_Planner):
+    shape = Shape.EVENTS
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self._require_same_identifiers()
+        self._staging.execute(
+            "create table staged (number bigint, key blob, visitor_key blob, time bigint, "
+            "visitor blob, action blob)"
+        )
+        self._staging.execute("create table placed (line bigint, key blob)")
 
     def _require_same_identifiers(self) -> None:
         """Raise `ConfigurationError` if events that are known would not be recognised."""
         ((text,),) = self._connection.execute(
-            "select identifiers from sources where source_id = ?", [self._source_id]
+            "select identifiers from sources where source_id = ? and exists ("
+            "select 1 from files where files.source_id = sources.source_id "
+            "and shape = 'events' and not is_dry_run) "
+            "union all select null limit 1",
+            [self._source_id],
         ).fetchall()
         known = orjson.loads(text or "[]")
         if list(self._settings.identifiers[: len(known)]) != known:
@@ -148,81 +382,56 @@ class _Planner:
                 "put others behind these, for in another order all events would be sent again"
             )
 
-    def add(self, rows: pa.StringArray, plan: Plan, writer: BatchWriter) -> None:
-        """Add some rows to the plan."""
-        match self._shape:
-            case Shape.VISITS:
-                visits = read_chunk(rows, self._reader.visit)
-                set_aside = visits.set_aside
-                new = self._add_visits(visits.things, writer)
-            case Shape.EVENTS:
-                events = read_chunk(rows, self._reader.event)
-                set_aside = events.set_aside
-                new = self._add_events(events.things)
-            case Shape.PROFILES:
-                updates = read_chunk(rows, self._reader.profile_update)
-                set_aside = updates.set_aside
-                new = self._add_updates(updates.things, set_aside, writer)
-        plan.row_count += len(rows)
-        plan.known_count += len(rows) - len(set_aside) - new
-        plan.set_aside_count += len(set_aside)
-        plan.first_set_aside += set_aside[: FIRST_SET_ASIDE - len(plan.first_set_aside)]
-        self._connection.executemany(
-            "insert or ignore into planned_set_aside values (?, ?, ?)",
-            ((digest(bad.row.encode()), bad.reason, bad.row) for bad in set_aside),
+    def _read(self, rows: pa.RecordBatch) -> Chunk:
+        return read_chunk(rows, self._reader.event, plain_events)
+
+    def _stage(self, columns: Sequence[Sequence[Any]], writer: BatchWriter) -> None:
+        keys, visitor_keys, times, visitors, actions = columns
+        self._insert(
+            "staged",
+            {
+                "number": self._numbers(len(keys)),
+                "key": _key_array(keys),
+                "visitor_key": _key_array(visitor_keys),
+                "time": pa.array(times, pa.int64()),
+                "visitor": pa.array(visitors, pa.binary()),
+                "action": pa.array(actions, pa.binary()),
+            },
         )
 
-    def _add_visits(self, visits: Sequence[Visit], writer: BatchWriter) -> int:
-        keys = self._own_keys([visit.key for visit in visits])
-        lines = {key: visit.line for key, visit in zip(keys, visits, strict=True)}
-        for key in self._known_things(list(lines)) | self._planned_things(list(lines)):
-            del lines[key]
-        self._connection.executemany(
-            "insert into planned_things values (?, ?)", zip(lines, count(writer.line_count))
-        )
-        writer.add(lines.values())
-        return len(lines)
-
-    def _add_events(self, events: Sequence[Event]) -> int:
-        keys = self._own_keys([event.key for event in events])
-        known = self._known_things(keys)
-        before = self._connection.total_changes
-        self._connection.executemany(
-            "insert or ignore into staged_events values (?, ?, ?, ?, ?)",
-            (
-                (key, event.visitor_key, event.time, event.visitor, event.action)
-                for key, event in zip(keys, events, strict=True)
-                if key not in known
-            ),
-        )
-        return self._connection.total_changes - before
-
-    def add_what_is_left(self, writer: BatchWriter) -> None:
-        """Add what can only be added when all rows are known."""
-        if self._shape is Shape.EVENTS:
-            self._group_events(writer)
-        elif self._shape is Shape.PROFILES:
-            self._add_earlier_updates(writer)
-
-    def _group_events(self, writer: BatchWriter) -> None:
-        """Put the staged events on lines: one for each visit, a longer pause beginning another."""
-        rows = self._connection.execute(
-            "select key, visitor_key, time, visitor, action from staged_events "
+    def place(self, writer: BatchWriter) -> None:
+        if self._settings.identical_rows == "counted":
+            self._number_identical_rows()
+        self._load_known()
+        rows = self._staging.cursor().execute(
+            "select key, visitor_key, time, visitor, action from staged "
+            f"semi join ({_NEW_THINGS}) using (number) "
             "order by visitor_key, time, action, key"
         )
-        visits = self._visits(Event._make(row) for row in rows)
-        while some := list(islice(visits, KEYS_AT_ONCE)):
-            self._connection.executemany(
-                "insert into planned_things values (?, ?)",
-                [
-                    (event.key, number)
-                    for number, events in enumerate(some, writer.line_count)
-                    for event in events
-                ],
+        visits = self._visits(
+            Event._make(row)
+            for some in rows.to_arrow_reader(VISITS_AT_ONCE)
+            for row in zip(*(column.to_pylist() for column in some.columns), strict=True)
+        )
+        event_count = 0
+        while some := list(islice(visits, VISITS_AT_ONCE)):
+            first = writer.line_count
+            self._insert(
+                "placed",
+                {
+                    "line": np.repeat(
+                        np.arange(first, first + len(some)), [len(events) for events in some]
+                    ),
+                    "key": _key_array([event.key for events in some for event in events]),
+                },
             )
+            event_count += sum(map(len, some))
             writer.add(
-                visit_of((e.visitor for e in events), (e.action for e in events)) for events in some
+                [visit_of([e.visitor for e in visit], [e.action for e in visit]) for visit in some]
             )
+        self._insert_pending()
+        self.plan.files = writer.finish()
+        self.plan.known_count = self._staged_count - event_count
 
     def _visits(self, events: Iterable[Event]) -> Iterator[list[Event]]:
         """The events of each visit, given those of each visitor in the order of their times."""
@@ -243,13 +452,64 @@ class _Planner:
         if visit:
             yield visit
 
-    def _add_updates(
-        self, updates: Sequence[ProfileUpdate], set_aside: list[SetAside], writer: BatchWriter
-    ) -> int:
-        return self._plan_updates(self._first_of_visitors(updates, set_aside), None, writer)
+    def _enter(self, planned_at: str) -> None:
+        super()._enter(planned_at)
+        if not self._dry_run:
+            self._connection.execute(
+                "update sources set identifiers = ? where source_id = ?",
+                [orjson.dumps(self._settings.identifiers).decode(), self._source_id],
+            )
 
-    def _add_earlier_updates(self, writer: BatchWriter) -> None:
-        """Add the updates of other runs that were never sent or may not have arrived.
+
+class _Updates(_Planner):
+    shape = Shape.PROFILES
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self._unknown: list[Batch] = []
+        self._staging.execute(
+            "create table staged (number bigint, key blob, content blob, planned_in bigint)"
+        )
+
+    def _read(self, rows: pa.RecordBatch) -> Chunk:
+        return read_chunk(rows, self._reader.profile_update, plain_profile_updates)
+
+    def _stage(
+        self,
+        columns: Sequence[Sequence[Any]],
+        writer: BatchWriter,
+        planned_in: int | None = None,
+    ) -> None:
+        keys, contents, lines = columns
+        self._insert(
+            "staged",
+            {
+                "number": self._numbers(len(keys)),
+                "key": _key_array(keys),
+                "content": _key_array(contents),
+                "planned_in": pa.repeat(pa.scalar(planned_in, pa.int64()), len(keys)),
+            },
+        )
+        writer.add(lines)
+
+    def place(self, writer: BatchWriter) -> None:
+        row_count = self._staged_count
+        self._stage_earlier_updates(writer)
+        self._load_known()
+        self._staging.execute(_PLACE_UPDATES)
+        files = writer.finish()
+        for lines in self._lines(files, _OTHER_UPDATES):
+            self._set_aside([SetAside(line.decode(), TWO_UPDATES) for line in lines])
+        self._write_new(writer)
+        ((new_count, other_count),) = self._staging.execute(
+            f"select (select count(*) from placed where number < ?), count(*) "
+            f"from ({_OTHER_UPDATES})",
+            [row_count],
+        ).fetchall()
+        self.plan.known_count = row_count - new_count - other_count
+
+    def _stage_earlier_updates(self, writer: BatchWriter) -> None:
+        """Stage the updates of other runs that were never sent or may not have arrived.
 
         To have an update twice does no harm; but one is left out if this result has another of its
         visitor, or a newer one was accepted.
@@ -263,206 +523,75 @@ class _Planner:
         for batch in sorted(batches, key=lambda batch: -batch.file_id):
             lines = read_lines(self._ledger.directory, batch.file)[batch.lines]
             updates = [self._reader.profile_update(orjson.loads(line)) for line in lines]
-            first = self._first_of_visitors(updates, [])
-            self._plan_updates(first, batch.file_id, writer)
+            self._stage(list(zip(*updates, strict=True)), writer, batch.file_id)
 
-    def _first_of_visitors(
-        self, updates: Sequence[ProfileUpdate], set_aside: list[SetAside]
-    ) -> dict[bytes, ProfileUpdate]:
-        """Those of the updates that are the first of their visitors in this result, by visitor.
-
-        What differs from an earlier one of its visitor is set aside.
-        """
-        seen = {
-            key: content
-            for some in _some_at_once([update.visitor_key for update in updates])
-            for key, content in self._connection.execute(
-                f"select key, content from visitors_so_far where key in ({_marks(some)})", some
-            )
-        }
-        first: dict[bytes, ProfileUpdate] = {}
-        for update in updates:
-            if update.visitor_key not in seen:
-                seen[update.visitor_key] = update.content
-                first[update.visitor_key] = update
-            elif seen[update.visitor_key] != update.content:
-                set_aside.append(SetAside(update.line.decode(), TWO_UPDATES))
-        return first
-
-    def _plan_updates(
-        self, first: Mapping[bytes, ProfileUpdate], planned_in: int | None, writer: BatchWriter
-    ) -> int:
-        """Plan those of the updates, by visitor, that are new, or were planned in that file."""
-        settled = self._settled_updates(list(first))
-        numbers = count(writer.line_count)
-        new = {
-            key: (update.line, next(numbers))
-            for key, update in first.items()
-            if not settled.get(key, _NOTHING_SETTLED).makes_void(update.content, planned_in)
-        }
-        self._connection.executemany(
-            "insert into visitors_so_far values (?, ?, ?)",
-            [
-                (key, update.content, new[key][1] if key in new else None)
-                for key, update in first.items()
-            ],
-        )
-        writer.add(line for line, _ in new.values())
-        return len(new)
-
-    def _own_keys(self, keys: list[bytes]) -> list[bytes]:
-        """The keys, where identical rows are counted each with its number."""
-        if self._settings.identical_rows == "distinct":
-            return keys
-        count = (
-            "insert into rows_so_far values (?, 0) "
-            "on conflict do update set count = count + 1 returning count"
-        )
-        return [
-            numbered(key, number)
-            for key in keys
-            for (number,) in self._connection.execute(count, (key,)).fetchall()
-        ]
-
-    def _known_things(self, keys: Sequence[bytes]) -> set[bytes]:
-        """Those of the keys that are in the ledger and will not be withdrawn."""
-        if not self._has_things:
-            return set()
-        return {
-            key
-            for some in _some_at_once(keys)
-            for key, file_id, line in self._connection.execute(
-                "select key, file_id, line from things "
-                f"where source_id = {self._source_id} and key in ({_marks(some)})",
-                some,
-            )
-            if (file_id, line) not in self._withdrawn
-        }
-
-    def _planned_things(self, keys: Sequence[bytes]) -> set[bytes]:
-        """Those of the keys that earlier rows of this result have."""
-        return {
-            key
-            for some in _some_at_once(keys)
-            for (key,) in self._connection.execute(
-                f"select key from planned_things where key in ({_marks(some)})", some
-            )
-        }
-
-    def _settled_updates(self, visitor_keys: Sequence[bytes]) -> "dict[bytes, _Settled]":
-        """What became of the updates of those of the visitors that had any."""
-        settled: dict[bytes, _Settled] = {}
-        for some in _some_at_once(visitor_keys):
-            for visitor_key, *update in self._connection.execute(
-                "select visitor_key, content, state, last_request, u.file_id "
-                "from profile_updates as u join batches as b on b.file_id = u.file_id "
-                "and line >= b.first_line and line < b.first_line + b.line_count "
-                "where state in ('accepted', 'rejected', 'unknown') "
-                f"and source_id = {self._source_id} and visitor_key in ({_marks(some)})",
-                some,
-            ):
-                settled.setdefault(visitor_key, _Settled()).add(*update)
-        return settled
-
-    def commit(self, plan: Plan, planned_at: str) -> None:
-        """Withdraw what was planned before and enter the plan, in one transaction."""
-        with self._ledger.transaction():
-            self._withdrawn.remove(plans=not self._dry_run)
-            self._enter(plan, planned_at)
-            if self._shape is Shape.EVENTS and not self._dry_run:
-                self._connection.execute(
-                    "update sources set identifiers = ? where source_id = ?",
-                    [orjson.dumps(self._settings.identifiers).decode(), self._source_id],
-                )
-            self._connection.execute(
-                "insert or ignore into set_aside select ?, ?, key, ?, ?, ?, reason, row "
-                "from planned_set_aside",
-                [
-                    self._source_id,
-                    self._log_day.isoformat(),
-                    plan.shape,
-                    self._dry_run,
-                    planned_at,
-                ],
-            )
-
-    def _enter(self, plan: Plan, planned_at: str) -> None:
-        first_number = 0
-        for file in plan.files:
-            file_id = self._connection.execute(
-                "insert into files (source_id, shape, log_day, path, line_count, byte_count, "
-                "is_dry_run, planned_at) values (?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    self._source_id,
-                    plan.shape,
-                    self._log_day.isoformat(),
-                    file.path,
-                    file.line_count,
-                    file.byte_count,
-                    self._dry_run,
-                    planned_at,
-                ],
-            ).lastrowid
-            self._connection.execute(
-                "insert into batches (file_id, first_line, line_count, byte_count, state) "
-                "values (?, 0, ?, ?, 'planned')",
-                [file_id, file.line_count, file.byte_count],
-            )
-            self._connection.execute("insert into places values (?, ?)", [first_number, file_id])
-            first_number += file.line_count
+    def _enter(self, planned_at: str) -> None:
+        super()._enter(planned_at)
         if not self._dry_run:
-            place = (
-                "join places on first_number = "
-                "(select max(first_number) from places where first_number <= number)"
-            )
-            self._connection.execute(
-                "insert into things select ?, key, file_id, number - first_number "
-                f"from planned_things {place} order by key",
-                [self._source_id],
-            )
-            self._connection.execute(
-                "insert into profile_updates "
-                "select ?, key, file_id, number - first_number, content "
-                f"from visitors_so_far {place} order by key",
-                [self._source_id],
-            )
             self._connection.executemany(
                 "update batches set state = 'superseded', "
                 "reason = 'sent again, or made void by a newer update' where batch_id = ?",
                 [(batch.batch_id,) for batch in self._unknown],
             )
-        self._ledger.count_change()
 
 
-@dataclass
-class _Settled:
-    """What became of a visitor's profile updates so far."""
+_PLANNERS: dict[Shape, type[_Planner]] = {
+    Shape.VISITS: _Visits,
+    Shape.EVENTS: _Events,
+    Shape.PROFILES: _Updates,
+}
 
-    latest: bytes | None = None
-    """The content of the latest one, if it is there for sure."""
-    accepted_file: int = 0
-    """The latest file with one that is there for sure."""
-    rejected: set[bytes] = field(default_factory=set)
-    _latest_request: int = -1
+_NEW_THINGS = """
+    select number, key
+    from (select min(number) as number, key from staged group by key)
+    anti join known using (key)
+"""
 
-    def add(self, content: bytes, state: str, last_request: int, file_id: int) -> None:
-        """Take one more into account."""
-        if state == State.REJECTED:
-            self.rejected.add(content)
-            return
-        if last_request > self._latest_request:
-            self._latest_request = last_request
-            self.latest = content if state == State.ACCEPTED else None
-        if state == State.ACCEPTED:
-            self.accepted_file = max(self.accepted_file, file_id)
+# Of each visitor the first update counts. It is not sent if it says what the latest one said that
+# is there for sure, if it was rejected, or if it was planned before one that was accepted.
+_PLACE_UPDATES = """
+    create table first_updates as
+    select
+        key,
+        min(number) as number,
+        arg_min(content, number) as content,
+        arg_min({'file_id': planned_in}, number).file_id as planned_in
+    from staged
+    group by key;
 
-    def makes_void(self, content: bytes, planned_in: int | None = None) -> bool:
-        """Whether an update, new or planned in that file, need not or must not be sent."""
-        is_outdated = planned_in is not None and planned_in < self.accepted_file
-        return is_outdated or content == self.latest or content in self.rejected
+    create table placed as
+    with
+        settled as (
+            select
+                key,
+                arg_max({'state': state, 'content': content}, request)
+                    filter (state <> 'rejected') as latest,
+                max(file_id) filter (state = 'accepted') as accepted_file
+            from known
+            where state in ('accepted', 'rejected', 'unknown')
+            group by key
+        ),
+        rejected as (
+            select key, content
+            from known
+            where state = 'rejected'
+        )
+    select row_number() over (order by number) - 1 as line, number, key, content
+    from first_updates
+    left join settled using (key)
+    anti join rejected using (key, content)
+    where (latest.state = 'accepted' and latest.content = content) is not true
+        and (planned_in < accepted_file) is not true;
+"""
 
-
-_NOTHING_SETTLED = _Settled()
+_OTHER_UPDATES = """
+    select staged.number
+    from staged
+    join first_updates using (key)
+    where staged.planned_in is null
+        and staged.content <> first_updates.content
+    order by staged.number
+"""
 
 
 class _Withdrawn:
@@ -473,47 +602,35 @@ class _Withdrawn:
 
     def __init__(self, ledger: Ledger, source_id: int, log_day: date, shape: Shape) -> None:
         self._ledger = ledger
-        self._source_id = source_id
-        self._shape = shape
-        self._log_day = log_day.isoformat()
-        self._places: dict[int, list[range]] = {}
-        for file_id, first, line_count in ledger.connection.execute(
-            f"select file_id, first_line, batches.line_count {self._plans()}",
-            [source_id, self._log_day],
-        ):
-            self._places.setdefault(file_id, []).append(range(first, first + line_count))
-
-    def _plans(self) -> str:
-        also = "or shape = 'profiles'" if self._shape is Shape.PROFILES else ""
-        return f"{self._PLANNED} and (log_day = ? {also}) and not is_dry_run and not is_asked_for"
+        self._day = [source_id, log_day.isoformat()]
+        also = "or shape = 'profiles'" if shape is Shape.PROFILES else ""
+        self._plans = (
+            f"{self._PLANNED} and (log_day = ? {also}) and not is_dry_run and not is_asked_for"
+        )
+        self._places = set(
+            ledger.connection.execute(f"select file_id, first_line {self._plans}", self._day)
+        )
 
     _PLANNED = "from batches join files using (file_id) where state = 'planned' and source_id = ?"
 
     def __contains__(self, place: tuple[int, int]) -> bool:
-        file_id, line = place
-        return any(line in lines for lines in self._places.get(file_id, ()))
+        """Whether the batch is one of them that begins on that line of that file."""
+        return place in self._places
 
     def remove(self, *, plans: bool) -> None:
         """Remove it from the ledger, within a transaction: dry runs, and what is planned."""
         connection = self._ledger.connection
-        day = [self._source_id, self._log_day]
         condition = "true" if plans else "is_dry_run"
         connection.execute(
-            f"delete from set_aside where source_id = ? and log_day = ? and {condition}", day
+            f"delete from set_aside where source_id = ? and log_day = ? and {condition}", self._day
         )
         gone = connection.execute(
-            f"select file_id, batch_id {self._PLANNED} and log_day = ? and is_dry_run", day
+            f"select file_id, batch_id {self._PLANNED} and log_day = ? and is_dry_run", self._day
         ).fetchall()
         if plans:
-            gone += connection.execute(f"select file_id, batch_id {self._plans()}", day).fetchall()
-            for file_id, stretches in self._places.items():
-                for lines in stretches:
-                    for table in ("things", "profile_updates"):
-                        connection.execute(
-                            f"delete from {table} where source_id = ? and file_id = ? "
-                            "and line >= ? and line < ?",
-                            [self._source_id, file_id, lines.start, lines.stop],
-                        )
+            gone += connection.execute(
+                f"select file_id, batch_id {self._plans}", self._day
+            ).fetchall()
         connection.executemany(
             "delete from batches where batch_id = ?", [(batch_id,) for _, batch_id in gone]
         )
@@ -526,15 +643,28 @@ class _Withdrawn:
 
 
 @contextmanager
-def _temporary_tables(ledger: Ledger) -> Iterator[None]:
-    """Empty temporary tables while the block runs."""
-    for name, columns in _TEMPORARY_TABLES.items():
-        ledger.connection.execute(f"create temp table {name} {columns}")
+def _staging(ledger: Ledger, source: Source) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database for what a plan is made of, empty."""
+    with (
+        spilling(ledger.directory, source, "plan") as spill,
+        duckdb.connect(":memory:") as connection,
+    ):
+        connection.execute("set enable_progress_bar = false")
+        connection.execute("set memory_limit = ?", [STAGING_MEMORY])
+        connection.execute("set temp_directory = ?", [str(spill)])
+        yield connection
+
+
+@contextmanager
+def _set_aside_table(ledger: Ledger) -> Iterator[None]:
+    """An empty temporary table for rows that are set aside, beside the ledger."""
+    ledger.connection.execute(
+        "create temp table planned_set_aside (key blob unique, reason text, row text)"
+    )
     try:
         yield
     finally:
-        for name in _TEMPORARY_TABLES:
-            ledger.connection.execute(f"drop table temp.{name}")
+        ledger.connection.execute("drop table temp.planned_set_aside")
 
 
 @contextmanager
@@ -549,10 +679,25 @@ def _without_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _some_at_once(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
-    for start in range(0, len(keys), KEYS_AT_ONCE):
-        yield keys[start : start + KEYS_AT_ONCE]
+def _stretches(rows: pa.RecordBatchReader, ends: Iterable[int]) -> Iterator[pa.Table]:
+    """The rows before each of the ends, by their first column, in whose order they are."""
+    rest = rows.schema.empty_table()
+    for end in ends:
+        pieces = []
+        while True:
+            place = int(np.searchsorted(rest.column(0).to_numpy(), end))
+            pieces.append(rest.slice(0, place))
+            rest = rest.slice(place)
+            batch = None if len(rest) else next(iter(rows), None)
+            if batch is None:
+                break
+            rest = pa.Table.from_batches([batch])
+        yield pa.concat_tables(pieces)
 
 
-def _marks(values: Sequence[bytes]) -> str:
-    return ",".join("?" * len(values))
+def _key_array(keys: Sequence[bytes]) -> pa.FixedSizeBinaryArray:
+    return _keys_between(b"".join(keys), 0, len(keys))
+
+
+def _keys_between(keys: bytes, start: int, end: int) -> pa.FixedSizeBinaryArray:
+    return pa.Array.from_buffers(KEY, end - start, [None, pa.py_buffer(keys)], offset=start)

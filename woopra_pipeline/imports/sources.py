@@ -2,11 +2,12 @@
 
 A source runs read-only on the published model, or without one on files alone; its relative paths
 start at the folder of the sources, or else at the data directory. What columns it returns decides
-its shape. Each row is read as one JSON text that DuckDB makes of its columns.
+its shape. Each row is read as one JSON text that DuckDB makes of its columns; of a plain row, that
+is the line already.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -19,10 +20,23 @@ import pyarrow as pa
 
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import SourceError
-from woopra_pipeline.files import replacing
+from woopra_pipeline.files import remove, replacing
+from woopra_pipeline.imports.plain_rows import (
+    Columns,
+    NeverPlainError,
+    json_text,
+    literal,
+    plain_events,
+    plain_profiles,
+    plain_visits,
+    quoted,
+)
+from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.woopra.log_days import end_of_log_day, start_of_log_day
 
 ROWS_AT_ONCE = 2_048
+STREAMING_BUFFER = "32MB"
+"""What DuckDB makes in advance while the rows before are worked on."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
@@ -55,11 +69,13 @@ class Source:
 class Rows:
     """A source's result for one day: its shape, and chunks of its rows.
 
-    Each chunk is a string array without NULLs; a row is a JSON object followed by a comma.
+    Their columns are `row`, the text of a JSON object; `is_plain`, which is true where nothing is
+    wrong with a row and the text is canonical; and, unless no row can be plain, for plain rows what
+    `PlainRows` has besides. A plain event has no `row`.
     """
 
     shape: Shape
-    chunks: Iterator[pa.StringArray]
+    chunks: Iterator[pa.RecordBatch]
 
 
 def sources_folder(directory: DataDirectory) -> Path:
@@ -115,29 +131,29 @@ def copy_example(directory: DataDirectory, name: str) -> Path:
 
 @contextmanager
 def read_source(
-    directory: DataDirectory, source: Source, log_day: date, *, memory_limit: str
+    directory: DataDirectory, source: Source, log_day: date, settings: ImportSettings
 ) -> Iterator[Rows]:
-    """Run a source for one day, and read its rows as they come.
+    """Run a source for one day, and read its rows as they come; the source must be held.
 
     Raises `SourceError`, also while rows are read, if it is not one query, cannot be run, or
     returns columns that have no meaning together.
     """
-    with _naming(source), _connection(directory, memory_limit) as connection:
+    with _naming(source), _connection(directory, source, settings) as connection:
         statement = _the_query(connection, source)
         query = _without_semicolon(statement.query)
         parameters = _parameters(log_day, statement.named_parameters, source)
         connection.execute(f"select * from (\n{query}\n) limit 0", parameters)
-        columns = {column[0]: str(column[1]) for column in connection.description or ()}
+        columns = {name: kind for name, kind, *_ in connection.description or ()}
         shape = _shape(columns, source)
-        connection.execute(f"select {_row_text(columns)} from (\n{query}\n)", parameters)
+        connection.execute(_rows_query(query, columns, shape, settings), parameters)
         yield Rows(shape, _chunks(connection, source))
 
 
-def _chunks(connection: duckdb.DuckDBPyConnection, source: Source) -> Iterator[pa.StringArray]:
+def _chunks(connection: duckdb.DuckDBPyConnection, source: Source) -> Iterator[pa.RecordBatch]:
     with _naming(source):
         for batch in connection.to_arrow_reader(ROWS_AT_ONCE):
             if batch.num_rows:
-                yield batch.column(0)
+                yield batch
 
 
 @contextmanager
@@ -152,17 +168,37 @@ def _naming(source: Source) -> Iterator[None]:
 
 
 @contextmanager
-def _connection(directory: DataDirectory, memory_limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
+def _connection(
+    directory: DataDirectory, source: Source, settings: ImportSettings
+) -> Iterator[duckdb.DuckDBPyConnection]:
     model = directory.published_model
     has_model = model.exists()
-    with duckdb.connect(model if has_model else ":memory:", read_only=has_model) as connection:
+    with (
+        spilling(directory, source, "rows") as spill,
+        duckdb.connect(model if has_model else ":memory:", read_only=has_model) as connection,
+    ):
         connection.execute("set TimeZone = 'UTC'")
         connection.execute("set enable_progress_bar = false")
-        connection.execute("set memory_limit = ?", [memory_limit])
-        connection.execute("set temp_directory = ?", [str(directory.imports / "spill")])
+        connection.execute("set memory_limit = ?", [settings.memory_limit])
+        connection.execute("set temp_directory = ?", [str(spill)])
+        connection.execute("set streaming_buffer_size = ?", [STREAMING_BUFFER])
         folders = f"{sources_folder(directory)},{directory.root}"
         connection.execute("set file_search_path = ?", [folders])
         yield connection
+
+
+@contextmanager
+def spilling(directory: DataDirectory, source: Source, use: str) -> Iterator[Path]:
+    """A folder for what does not fit into memory, which is gone afterwards.
+
+    No two processes may share one; who holds the source has this one alone.
+    """
+    folder = directory.imports / "spill" / source.name / use
+    remove(folder)
+    try:
+        yield folder
+    finally:
+        remove(folder)
 
 
 def _the_query(connection: duckdb.DuckDBPyConnection, source: Source) -> duckdb.Statement:
@@ -198,7 +234,7 @@ def _parameters(log_day: date, used: set[str], source: Source) -> dict[str, obje
     return {name: known[name] for name in used}
 
 
-def _shape(columns: dict[str, str], source: Source) -> Shape:
+def _shape(columns: Columns, source: Source) -> Shape:
     names = columns.keys()
     if {"visitor", "actions"} <= names:
         return Shape.VISITS
@@ -213,40 +249,49 @@ def _shape(columns: dict[str, str], source: Source) -> Shape:
     )
 
 
-def _row_text(columns: dict[str, str]) -> str:
+def _rows_query(query: str, columns: Columns, shape: Shape, settings: ImportSettings) -> str:
+    """The SQL of the rows as `Rows` has them."""
+    row_text = _row_text(columns)
+    try:
+        plain = _PLAIN_ROWS[shape](columns, settings)
+    except NeverPlainError:
+        return f"select {row_text} as row, false as is_plain from (\n{query}\n)"
+    # Names that no source returns.
+    names = {name: f'"${name}$"' for name in plain.columns}
+    made = ", ".join(f"{sql} as {names[name]}" for name, sql in plain.columns.items())
+    canonical = plain.is_canonical(names, settings)
+    line = names.get("row", "null")
+    others = "".join(f", {names[name]} as {name}" for name in plain.columns if name != "row")
+    return f"""
+        select
+            case when "$is_plain$" and {canonical} then {line} else {row_text} end as row,
+            "$is_plain$" and {canonical} as is_plain{others}
+        from (
+            select *, {made}, {plain.condition} as "$is_plain$"
+            from (\n{query}\n)
+        )
+    """
+
+
+_PLAIN_ROWS = {
+    Shape.VISITS: plain_visits,
+    Shape.EVENTS: plain_events,
+    Shape.PROFILES: plain_profiles,
+}
+
+
+def _row_text(columns: Columns) -> str:
     """The SQL that makes a row's JSON text; NULL columns are left out."""
     members = ", ".join(
-        f"{_literal(_json_string(name) + ':')} || {_value_text(name, kind)}"
+        f"{literal(json_text(name) + ':')} || {_value_text(name, str(kind))}"
         for name, kind in columns.items()
     )
-    return f"'{{' || concat_ws(',', {members}) || '}},' as row"
+    return f"'{{' || concat_ws(',', {members}) || '}}'"
 
 
 def _value_text(name: str, kind: str) -> str:
-    column = '"' + name.replace('"', '""') + '"'
+    column = quoted(name)
     text = f"to_json({column})::varchar"
     if name in {"visitor", "actions", "properties"} and kind == "VARCHAR":
         text = f"case when json_valid({column}) then {column} else {text} end"
     return f"case when {column} is not null then {text} end"
-
-
-def _json_string(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def row_texts(chunk: pa.StringArray) -> Sequence[str]:
-    """The rows of a chunk, each as the text of its JSON object."""
-    return [text[:-1] for text in chunk.to_pylist()]
-
-
-def chunk_text(chunk: pa.StringArray) -> bytes:
-    """All rows of a chunk as the text of one JSON array."""
-    _, offsets, characters = chunk.buffers()
-    width = 8 if pa.types.is_large_string(chunk.type) else 4
-    places = memoryview(offsets).cast("q" if width == 8 else "i")
-    first, end = places[chunk.offset], places[chunk.offset + len(chunk)]
-    return b"[" + memoryview(characters)[first : end - 1].tobytes() + b"]"

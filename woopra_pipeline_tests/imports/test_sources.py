@@ -6,6 +6,7 @@ import duckdb
 import pytest
 
 from woopra_pipeline.errors import SourceError
+from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.imports.sources import (
     Shape,
     copy_example,
@@ -13,18 +14,19 @@ from woopra_pipeline.imports.sources import (
     find_sources,
     get_source,
     read_source,
-    row_texts,
     sources_folder,
 )
 from woopra_pipeline_tests.imports.conftest import DAY, write_source
+
+SETTINGS = ImportSettings(memory_limit="200MB")
 
 
 def read(directory, sql, log_day=DAY):
     """The shape of a source, and its rows as texts."""
     write_source(directory, "it", sql)
     source = get_source(directory, "it")
-    with read_source(directory, source, log_day, memory_limit="200MB") as rows:
-        return rows.shape, [text for chunk in rows.chunks for text in row_texts(chunk)]
+    with read_source(directory, source, log_day, SETTINGS) as rows:
+        return rows.shape, [row for chunk in rows.chunks for row in chunk.column("row").to_pylist()]
 
 
 def test_sources_are_the_sql_files_of_the_folder_by_name(directory):
@@ -156,8 +158,8 @@ def test_parameters_are_the_pacific_day(directory, log_day, hours):
     start = int(datetime(log_day.year, log_day.month, log_day.day, tzinfo=UTC).timestamp()) * 1000
     offset = 7 if log_day == date(2026, 11, 1) else 8
     assert row == (
-        f'{{"visitor":{{"id":"{log_day:%Y%m%d}",'
-        f'"start":{start + offset * 3_600_000},"hours":{float(hours)}}}}}'
+        f'{{"visitor":{{"hours":{float(hours)},"id":"{log_day:%Y%m%d}",'
+        f'"start":{start + offset * 3_600_000}}}}}'
     )
 
 
@@ -186,8 +188,8 @@ def test_a_source_reads_the_model_and_cannot_change_it(directory):
 def test_rows_come_in_order_and_as_they_are_needed(directory):
     write_source(directory, "it", "select {'id': i} as visitor from range(100000) r(i)")
     source = get_source(directory, "it")
-    with read_source(directory, source, DAY, memory_limit="200MB") as rows:
-        texts = [text for chunk in rows.chunks for text in row_texts(chunk)]
+    with read_source(directory, source, DAY, SETTINGS) as rows:
+        texts = [row for chunk in rows.chunks for row in chunk.column("row").to_pylist()]
     assert texts == [f'{{"visitor":{{"id":{number}}}}}' for number in range(100_000)]
 
 
