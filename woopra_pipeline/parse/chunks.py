@@ -173,12 +173,13 @@ def _ordinary_tables(
     records: Sequence[Any], shapes: LineShapes, log_day: date, log_lines: Integers
 ) -> dict[str, pa.Table]:
     """All tables of the lines with these structs and numbers."""
-    is_delete = np.array([type(record) is shapes.delete.struct for record in records], np.bool_)
+    delete_structs = {shapes.delete.struct, shapes.old_delete.struct}
+    is_delete = np.array([type(record) in delete_structs for record in records], np.bool_)
     visits = list(compress(records, ~is_delete))
     deletes = list(compress(records, is_delete))
     return {
         **_visit_tables(visits, shapes, log_day, log_lines[~is_delete]),
-        DELETES_LOG.name: _deletes_table(deletes, shapes.delete, log_day, log_lines[is_delete]),
+        DELETES_LOG.name: _deletes_table(deletes, shapes, log_day, log_lines[is_delete]),
         REJECTED_LINES_LOG.name: _SCHEMAS[REJECTED_LINES_LOG.name].empty_table(),
     }
 
@@ -282,16 +283,20 @@ def _properties_table(
 
 
 def _deletes_table(
-    deletes: Sequence[Any], shape: Shape, log_day: date, log_lines: Integers
+    deletes: Sequence[Any], shapes: LineShapes, log_day: date, log_lines: Integers
 ) -> pa.Table:
-    fields = _fields(deletes, shape)
-    _, extras = _columns(fields, shape)
-    columns = {
-        "pid": fields["pid"],
-        "new_id": fields["new_id"],
-        "extra": _extra_texts(extras, len(deletes)),
-    }
-    return _table(DELETES_LOG, log_day, log_lines, columns)
+    is_old = np.array([type(delete) is shapes.old_delete.struct for delete in deletes], np.bool_)
+    tables = []
+    for shape, mask in ((shapes.delete, ~is_old), (shapes.old_delete, is_old)):
+        fields = _fields(compress(deletes, mask), shape)
+        _, extras = _columns(fields, shape)
+        columns = {
+            "pid": fields["pid"],
+            "new_id": fields["new_id"],
+            "extra": _extra_texts(extras, len(fields["pid"])),
+        }
+        tables.append(_table(DELETES_LOG, log_day, log_lines[mask], columns))
+    return _in_log_order(*tables) if is_old.any() else tables[0]
 
 
 def _fields(records: Iterable[Any], shape: Shape) -> Columns:

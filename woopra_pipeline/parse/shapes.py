@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from types import GenericAlias
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Raw
@@ -47,6 +47,7 @@ _TYPES: Mapping[ColumnType, Any] = {
     ),
     ColumnType.VARCHAR: str | None,
 }
+_DELETE_TYPES = (b'"delete"', b'"system"')
 _PID = Annotated[str, Meta(min_length=1)]
 _DECODERS = {
     column_type: msgspec.json.Decoder(GenericAlias(list, type_))
@@ -80,7 +81,8 @@ class Shape:
 class LineShapes:
     """The shapes of the lines of a file, or of a piece of it; `decoder` reads all kinds of lines.
 
-    Those of visit and identify differ in nothing but that an identify has no actions.
+    Those of visit and identify differ in nothing but that an identify has no actions;
+    `old_delete` is a delete as older logs have it.
     """
 
     visit: Shape
@@ -88,14 +90,15 @@ class LineShapes:
     referrer: Shape
     action: Shape
     delete: Shape
+    old_delete: Shape
     decoder: msgspec.json.Decoder[Any]
 
 
 def line_shapes(chunk: bytes) -> LineShapes:
     """The shapes that fit the lines of a piece of a file, judged by a sample of them."""
     sample = _decode_each(_sample_lines(chunk), _OBJECT)
-    deletes = [line for line in sample if bytes(line.get("type", ABSENT)) == b'"delete"']
-    visits = [line for line in sample if bytes(line.get("type", ABSENT)) != b'"delete"']
+    deletes = [line for line in sample if bytes(line.get("type", ABSENT)) in _DELETE_TYPES]
+    visits = [line for line in sample if bytes(line.get("type", ABSENT)) not in _DELETE_TYPES]
     referrers = _decode_each(
         (line[REFERRER_KEY] for line in visits if REFERRER_KEY in line), _OBJECT
     )
@@ -116,15 +119,17 @@ def line_shapes(chunk: bytes) -> LineShapes:
     no_actions = {"actions": (Annotated[actions_type, Meta(max_length=0)] | None, None)}
     visit = _shape("Visit", VISIT_COLUMNS, fields, visits, tag="visit")
     identify = _shape("Identify", VISIT_COLUMNS, fields | no_actions, visits, tag="identify")
-    delete = _shape(
-        "Delete",
-        {},
-        {"pid": (_PID, msgspec.NODEFAULT), "new_id": (_PID | None, None)},
-        deletes,
-        tag="delete",
+    ids: dict[str, tuple[Any, Any]] = {
+        "pid": (_PID, msgspec.NODEFAULT),
+        "new_id": (_PID | None, None),
+    }
+    method = {"method": (Literal["delete"], msgspec.NODEFAULT)}
+    delete = _shape("Delete", {}, ids, deletes, tag="delete")
+    old_delete = _shape("OldDelete", {}, ids | method, deletes, tag="system")
+    decoder = msgspec.json.Decoder(
+        visit.struct | identify.struct | delete.struct | old_delete.struct
     )
-    decoder = msgspec.json.Decoder(visit.struct | identify.struct | delete.struct)
-    return LineShapes(visit, identify, referrer, action, delete, decoder)
+    return LineShapes(visit, identify, referrer, action, delete, old_delete, decoder)
 
 
 def _sample_lines(chunk: bytes) -> Iterator[bytes]:

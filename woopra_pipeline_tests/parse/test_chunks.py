@@ -152,6 +152,10 @@ ODDITIES = {
     "new_id null": b'{"type":"delete","pid":"a","new_id":null}',
     "new_id of a visit": b'{"type":"visit","pid":"a","new_id":"b"}',
     "delete of the old kind": b'{"type":"system","method":"delete","pid":"a","new_id":"b"}',
+    "delete of the old kind with an empty new_id": (
+        b'{"type":"system","method":"delete","pid":"a","new_id":"","z":1}'
+    ),
+    "delete of the new kind with a method": b'{"type":"delete","method":"delete","pid":"a"}',
     "delete with everything wrong": b'{"type":"delete","pid":"a","time":"x","visitor":[ ]}',
     "type twice": b'{"type":"delete","type":"visit","pid":"a"}',
     "time twice, once wrong": b'{"type":"visit","pid":"a","time":"x","time":5}',
@@ -243,7 +247,8 @@ SYSTEMATIC = {
         0,
     ),
     "keys twice": (b'{"type":"visit","pid":"a","visitor":{"a":1,"a":2},"city":"x","city":"y"}', 0),
-    "old deletes": (b'{"type":"system","method":"delete","pid":"a"}', 1000),
+    "old deletes": (b'{"type":"system","method":"delete","pid":"a","new_id":"b","time":1}', 0),
+    "old lines of another kind": (b'{"type":"system","method":"reset","pid":"a"}', 1000),
     "times out of range": (b'{"type":"visit","pid":"a","time":253402300800000}', 1000),
     "lone surrogates": (rb'{"type":"visit","pid":"a","visitor":{"a":"\ud800"}}', 1000),
 }
