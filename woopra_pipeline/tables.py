@@ -307,6 +307,7 @@ LOG_DAYS = Table(
         _required("rejected_count", _T.BIGINT, "Lines that could not be read"),
         _required("blank_count", _T.BIGINT, "Lines of white space only"),
         _required("action_count", _T.BIGINT, "Actions on the visit lines"),
+        _required("is_open", _T.BOOLEAN, "Whether the day was not over yet: its lines so far"),
         _required("raw_bytes", _T.BIGINT, "Size of the day's file in bytes, uncompressed"),
         _required("raw_sha256", _T.VARCHAR, "SHA-256 of the day's file, uncompressed"),
         _required("fetched_at", _T.TIMESTAMPTZ, "When the file was downloaded"),

@@ -8,8 +8,8 @@
 
 The manifest is all there is to a step's outcome: how many bytes and lines count, and which Parquet
 files. What a killed step left behind it is not named by it, and is written over by the next (R9).
-A file once named is never changed, so that the model can take up merely what is new: the same
-token and more lines mean the same lines as before, and more.
+A file once named is never changed, so that the model can take up merely what is new: in the same
+folder, more lines mean the same lines as before and some behind them.
 """
 
 import hashlib
@@ -27,6 +27,7 @@ from woopra_pipeline.parse.parsed_days import (
     MANIFEST_NAME,
     ParsedDay,
     find_parsed_day,
+    open_fingerprint,
     write_manifest,
 )
 from woopra_pipeline.parse.parts import Part, WrittenPart, write_part
@@ -53,12 +54,12 @@ def find_usable_day(parsed_folder: Path, log_day: date) -> ParsedDay | None:
 
 def start_open_day(parsed_folder: Path, log_day: date, started_at: datetime) -> ParsedDay:
     """An open day without lines, in a folder of its own that no manifest names yet."""
-    token = f"{FOLDER_PREFIX}{secrets.token_hex(8)}"
-    folder = parsed_folder / log_day.isoformat() / token
+    name = f"{FOLDER_PREFIX}{secrets.token_hex(8)}"
+    folder = parsed_folder / log_day.isoformat() / name
     folder.mkdir()
     day = ParsedDay(
         log_day=log_day,
-        fingerprint=token,
+        fingerprint=open_fingerprint(name, 0),
         folder=folder,
         raw_sha256="",
         raw_bytes=0,
@@ -102,6 +103,7 @@ def grow(day: ParsedDay, byte_count: int, read_at: datetime) -> ParsedDay:
     files = day.files | {name: size for part in written for name, size in part.files.items()}
     grown = replace(
         day,
+        fingerprint=open_fingerprint(day.folder.name, line_count),
         raw_sha256=raw_sha256,
         raw_bytes=byte_count,
         fetched_at=read_at,

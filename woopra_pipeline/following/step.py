@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from woopra_pipeline.archive.staging import locked_folder
 from woopra_pipeline.clock import Clock, system_clock
-from woopra_pipeline.errors import LogDayNotFoundError, ParsedDayError
+from woopra_pipeline.errors import LogDayNotFoundError, ParsedDayError, RequestRejectedError
 from woopra_pipeline.files import sync
 from woopra_pipeline.following.open_day import (
     find_usable_day,
@@ -101,7 +101,13 @@ def _grown(client: WoopraClient, known: ParsedDay, now: datetime) -> ParsedDay |
     """The day with the lines its file has more; None if the file is not the one that is known."""
     last_line = _last_line(known)
     start = known.raw_bytes - len(last_line)
-    size = client.read_log_day_from(known.log_day, start, _Answer(known, last_line))
+    try:
+        size = client.read_log_day_from(known.log_day, start, _Answer(known, last_line))
+    except RequestRejectedError:
+        if start == 0:
+            raise
+        # A service may refuse a position behind the end of a file that was cut back.
+        return None
     return None if size is None else grow(known, size, now)
 
 

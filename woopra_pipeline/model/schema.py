@@ -24,7 +24,7 @@ from woopra_pipeline.tables import (
     Table,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised whenever the tables of this module change; an older build file is then built anew."""
 
 LOG_POSITION = Column(

@@ -9,7 +9,7 @@ alone (R7), and a process killed at any point leaves the state before or the sta
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -56,9 +56,11 @@ class Difference:
     """What separates the model from the parsed days on disk."""
 
     added: tuple[ParsedDay, ...]
-    """Days to load: new ones, and the current form of replaced ones."""
+    """Days to load: new ones, the current form of replaced ones, and those that have grown."""
     obsolete: tuple[date, ...]
     """Days to unload: removed ones, and the earlier form of replaced ones."""
+    grown: Mapping[date, int] = field(default_factory=dict)
+    """The added days that have merely grown: how many of their lines are loaded already."""
 
     @classmethod
     def between(cls, ledger: Ledger, parsed: Mapping[date, ParsedDay]) -> "Difference":
@@ -68,13 +70,26 @@ class Difference:
             for log_day, day in ledger.items()
             if log_day in parsed and parsed[log_day].fingerprint == day.fingerprint
         }
+        grown = {
+            log_day: day.line_count
+            for log_day, day in ledger.items()
+            if log_day not in same
+            and log_day in parsed
+            and parsed[log_day].continues(day.fingerprint, day.line_count)
+        }
         return cls(
             added=tuple(parsed[log_day] for log_day in sorted(parsed.keys() - same)),
-            obsolete=tuple(sorted(ledger.keys() - same)),
+            obsolete=tuple(sorted(ledger.keys() - same - grown.keys())),
+            grown=grown,
         )
 
     def __bool__(self) -> bool:
         return bool(self.added or self.obsolete)
+
+    @property
+    def loaded_line_count(self) -> int:
+        """How many lines are to be loaded."""
+        return sum(day.line_count for day in self.added) - sum(self.grown.values())
 
 
 @dataclass(frozen=True)
@@ -93,6 +108,7 @@ class ModelUpdate:
     added: tuple[date, ...]
     replaced: tuple[date, ...]
     removed: tuple[date, ...]
+    grown: tuple[date, ...]
     touched_pid_count: int
     row_counts: Mapping[str, int]
     published: bool
@@ -148,9 +164,10 @@ def update_model(
     unloaded = set(difference.obsolete)
     return ModelUpdate(
         method,
-        added=tuple(sorted(loaded - unloaded)),
+        added=tuple(sorted(loaded - unloaded - difference.grown.keys())),
         replaced=tuple(sorted(loaded & unloaded)),
         removed=tuple(sorted(unloaded - loaded)),
+        grown=tuple(sorted(difference.grown)),
         touched_pid_count=touched,
         row_counts=content.row_counts,
         published=stale,
@@ -174,7 +191,7 @@ def _method(ledger: Ledger | None, difference: Difference, rebuild_share: float)
         return "rebuild"
     if not difference:
         return "none"
-    loaded = sum(day.line_count for day in difference.added)
+    loaded = difference.loaded_line_count
     unloaded = sum(ledger[log_day].line_count for log_day in difference.obsolete)
     remaining = sum(day.line_count for day in ledger.values()) - unloaded + loaded
     return "rebuild" if loaded + unloaded > rebuild_share * remaining else "days"
@@ -215,7 +232,7 @@ def _apply(connection: duckdb.DuckDBPyConnection, difference: Difference, clock:
             connection.execute(statements("unload_day"))
         is_first = not _count(connection, "log.days")
         if difference.added:
-            _load(connection, difference.added, clock())
+            _load(connection, difference, clock())
         if not is_first:
             connection.execute(statements("move_deaths"))
         connection.execute(statements("profiles"))
@@ -230,15 +247,20 @@ def _apply(connection: duckdb.DuckDBPyConnection, difference: Difference, clock:
 
 
 def _load(
-    connection: duckdb.DuckDBPyConnection, days: Iterable[ParsedDay], applied_at: datetime
+    connection: duckdb.DuckDBPyConnection, difference: Difference, applied_at: datetime
 ) -> None:
-    """Load the rows of `days` and enter the days in the ledger."""
+    """Load the rows that are added and enter their days in the ledger."""
     for table in PARSED_TABLES:
-        paths = [str(path) for day in days for path in day.parquet_files(table)]
+        paths = [
+            str(path)
+            for day in difference.added
+            for path in day.parquet_files(table, after_line=difference.grown.get(day.log_day, 0))
+        ]
         _set(connection, table.name, paths)
     for name in ("deletes", "lines", "actions", "properties", "rejected_lines"):
         connection.execute(statements(f"load_{name}"))
-    for day in days:
+    for day in difference.added:
+        connection.execute("delete from log.days where log_day = ?", [day.log_day])
         entry = {**vars(day), "applied_at": applied_at}
         values = [entry[column.name] for column in DAYS.columns]
         connection.execute(f"insert into log.days values ({', '.join('?' * len(values))})", values)

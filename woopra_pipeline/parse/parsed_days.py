@@ -36,8 +36,7 @@ class ParsedDay:
     `fingerprint` stands for the raw file and the parser's version: the same fingerprint, the same
     rows. `files` are the names of the Parquet files in `folder` and their sizes in bytes.
 
-    An open day is what is known so far of a file that still grows. Its fingerprint stays as it
-    does: the same fingerprint, the same rows of as many lines as the lesser of two has.
+    An open day is what is known so far of a file that still grows; `following` says how.
     """
 
     log_day: date
@@ -76,6 +75,10 @@ class ParsedDay:
             if number == 0 or number > after_line
         ]
 
+    def continues(self, fingerprint: str, line_count: int) -> bool:
+        """Whether it is an open day that had this fingerprint when it had so many lines."""
+        return self.is_open and fingerprint == open_fingerprint(self.folder.name, line_count)
+
     def row_count(self, table: Table) -> int:
         """The number of rows the day has in one of `PARSED_TABLES`."""
         return {
@@ -85,6 +88,11 @@ class ParsedDay:
             DELETES_LOG.name: self.delete_count,
             REJECTED_LINES_LOG.name: self.rejected_count,
         }[table.name]
+
+
+def open_fingerprint(folder_name: str, line_count: int) -> str:
+    """The fingerprint of an open day that has so many lines: it only ever grows in its folder."""
+    return f"{folder_name} {line_count}"
 
 
 def find_parsed_days(folder: Path) -> dict[date, ParsedDay]:

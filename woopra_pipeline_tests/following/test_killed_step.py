@@ -16,18 +16,21 @@ from woopra_pipeline.following import follow_current_day
 from woopra_pipeline.parse.parsed_days import MANIFEST_NAME, find_parsed_day
 from woopra_pipeline.tables import VISITS_LOG
 from woopra_pipeline.woopra.client import WoopraClient
+from woopra_pipeline.woopra.settings import WoopraSettings
 from woopra_pipeline_tests.conftest import settings_for
 from woopra_pipeline_tests.scripted_server import whole
 
 DAY = date(2026, 3, 10)
-CLOCK = frozen_clock(datetime(2026, 3, 10, 12, tzinfo=UTC))
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 LINE = b'{"type":"visit","pid":"a"}\n'
 
 processes = multiprocessing.get_context("forkserver")
 processes.set_forkserver_preload([__name__])
 
 
-def _step(parsed_folder: Path, base_url: str, fatal_event: int | None) -> None:
+def _step(
+    parsed_folder: Path, settings: WoopraSettings, now: datetime, fatal_event: int | None
+) -> None:
     """In a process of its own: a step that dies at the given one of its touches of a file."""
     events = 0
 
@@ -38,17 +41,24 @@ def _step(parsed_folder: Path, base_url: str, fatal_event: int | None) -> None:
             if events == fatal_event:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    with WoopraClient(settings_for(base_url=base_url)) as client:
+    with WoopraClient(settings) as client:
         if fatal_event is not None:
             sys.addaudithook(die_in_time)
-        follow_current_day(client, parsed_folder, clock=CLOCK)
+        follow_current_day(client, parsed_folder, clock=frozen_clock(now))
 
 
-def _run(parsed_folder: Path, base_url: str, fatal_event: int | None = None) -> int | None:
-    process = processes.Process(target=_step, args=(parsed_folder, base_url, fatal_event))
+def step_that_dies(
+    parsed_folder: Path, settings: WoopraSettings, now: datetime, fatal_event: int | None
+) -> int | None:
+    """Returns the exit code."""
+    process = processes.Process(target=_step, args=(parsed_folder, settings, now, fatal_event))
     process.start()
     process.join(60)
     return process.exitcode
+
+
+def _run(parsed_folder: Path, base_url: str, fatal_event: int | None = None) -> int | None:
+    return step_that_dies(parsed_folder, settings_for(base_url=base_url), NOW, fatal_event)
 
 
 def _lines_known(parsed_folder: Path) -> list[int] | None:

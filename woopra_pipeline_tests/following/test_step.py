@@ -7,7 +7,7 @@ import pytest
 from pyarrow import parquet
 
 from woopra_pipeline.archive import Archive
-from woopra_pipeline.errors import ParsedDayError, ServiceUnavailableError
+from woopra_pipeline.errors import ParsedDayError, RequestRejectedError, ServiceUnavailableError
 from woopra_pipeline.following import follow_current_day
 from woopra_pipeline.following.open_day import log_file
 from woopra_pipeline.parse.parse_day import parse_log_day
@@ -165,11 +165,11 @@ REST = FILE[ENDS[1] :]
 )
 def test_an_answer_that_is_not_whole_is_asked_for_again(tmp_path, following, answers, positions):
     following.step_to(FILE[: ENDS[1]])
-    fingerprint = find_parsed_day(following.folder, DAY).fingerprint
+    folder = find_parsed_day(following.folder, DAY).folder
     assert following.step(*answers).new_line_count == len(LINES) - 1
     assert is_as_closed(following, tmp_path, FILE)
     assert following.positions == [0] * (1 + positions)
-    assert find_parsed_day(following.folder, DAY).fingerprint == fingerprint
+    assert find_parsed_day(following.folder, DAY).folder == folder
 
 
 def test_an_answer_without_length_that_ends_early_costs_only_time(tmp_path, following):
@@ -195,12 +195,23 @@ def test_a_file_that_is_not_what_it_was_is_followed_anew(tmp_path, following, co
     before = following.step_to(FILE)
     after = following.step_to(content)
     assert is_as_closed(following, tmp_path, content)
-    assert after.day.fingerprint != before.day.fingerprint
+    assert after.day.folder != before.day.folder
     assert len(following.notices) == 1
     assert before.day.folder.exists(), "someone may be reading it"
     following.step_to(content + LINES[0])
     assert is_as_closed(following, tmp_path, content + LINES[0])
     assert not before.day.folder.exists()
+
+
+def test_a_file_that_is_too_short_for_the_position_is_followed_anew(tmp_path, following):
+    following.step_to(FILE)
+    following.step(whole(b"No such position", 416), whole(LINES[0]))
+    assert is_as_closed(following, tmp_path, LINES[0])
+
+
+def test_a_request_that_is_refused_is_an_error(following):
+    with pytest.raises(RequestRejectedError):
+        following.step(whole(b"No such parameter", 400))
 
 
 def test_a_service_that_knows_no_positions_can_be_followed_too(tmp_path, following):
@@ -292,7 +303,7 @@ def test_another_version_of_the_parser_starts_anew(tmp_path, following, monkeypa
     before = following.step_to(FILE[: ENDS[3]]).day
     monkeypatch.setattr("woopra_pipeline.following.open_day.PARSER_VERSION", -1)
     after = following.step_to(FILE).day
-    assert after.fingerprint != before.fingerprint
+    assert after.folder != before.folder
     assert after.parser_version == -1
     assert is_as_closed(following, tmp_path, FILE)
 

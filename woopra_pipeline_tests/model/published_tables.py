@@ -10,7 +10,7 @@ from woopra_pipeline.parse.json_text import object_members
 from woopra_pipeline.tables import MODEL_TABLES
 from woopra_pipeline_tests.model.interpreter import Row
 
-TIME_OF_PROCESSING = {"raw_bytes", "raw_sha256", "fetched_at", "applied_at"}
+TIME_OF_PROCESSING = {"is_open", "raw_bytes", "raw_sha256", "fetched_at", "applied_at"}
 
 
 def published_tables(directory: DataDirectory) -> dict[str, list[Row]]:

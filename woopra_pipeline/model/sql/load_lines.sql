@@ -45,9 +45,11 @@ insert into changed_kills
 select distinct dead_after
 from dead_lines;
 
+-- Of a day that has merely grown, only the new lines are read here.
 insert into added_days
-select distinct log_day
-from read_parquet(getvariable('visits_log'));
+select log_day, min(log_line)
+from read_parquet(getvariable('visits_log'))
+group by log_day;
 
 insert into grown_pids
 select distinct pid

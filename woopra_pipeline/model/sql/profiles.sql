@@ -14,7 +14,8 @@ where dead_after is null
 union all
 select pid, type, log_position, earliest_at, latest_at, action_count
 from log.lines
-semi join added_days using (log_day)
+semi join added_days
+    on lines.log_day = added_days.log_day and lines.log_line >= added_days.first_line
 anti join disturbed_pids using (pid)
 where dead_after is null;
 

@@ -1,8 +1,8 @@
--- What an update notes on its way: the days it adds, the pids whose delete lines change, the pids of
--- which lines that were in the model die, revive or go (disturbed), those that get new lines
--- (grown), and the delete lines that kill other rows than before.
+-- What an update notes on its way: the days it adds, and from which line on; the pids whose delete
+-- lines change, the pids of which lines that were in the model die, revive or go (disturbed), those
+-- that get new lines (grown), and the delete lines that kill other rows than before.
 
-create or replace temp table added_days (log_day date);
+create or replace temp table added_days (log_day date, first_line integer);
 create or replace temp table redeleted_pids (pid varchar);
 create or replace temp table disturbed_pids (pid varchar);
 create or replace temp table grown_pids (pid varchar);
