@@ -3,8 +3,9 @@
     python -m benchmarks.model_updates                        # 60 days of 100,000 visits
     python -m benchmarks.model_updates --visits 10000 --applies 200
 
-Every update runs in a process of its own, so that its peak memory is its own. Prints a table and
-writes the figures as JSON.
+Every update runs in a process of its own, so that its peak memory is its own. Those that the ratios
+are made of are repeated from the same state, and the median counts. Prints a table and writes the
+figures as JSON.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
+from statistics import median
 
 import duckdb
 from rich.box import SIMPLE
@@ -30,6 +32,8 @@ from benchmarks.synthetic_days import make_parsed_days
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.files import sync
 from woopra_pipeline.model.update import ModelUpdate, update_model
+
+WIDTH = 100
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--days", type=int, default=60)
     parser.add_argument("--visits", type=int, default=100_000, help="per day")
+    parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--applies", type=int, default=0, help="daily applies to watch the file by")
     parser.add_argument("--directory", type=Path, default=None, help="where to work")
     parser.add_argument("--json", type=Path, default=None, help="where to write the figures")
@@ -56,7 +61,7 @@ def main() -> None:
         if arguments.applies:
             bench.watch_the_file(arguments.applies, arguments.visits)
         else:
-            bench.compare(arguments.days, arguments.visits)
+            bench.compare(arguments.days, arguments.visits, arguments.repeat)
         bench.report(arguments.json)
     finally:
         shutil.rmtree(root)
@@ -72,7 +77,7 @@ class Bench:
         self.measurements: list[Measurement] = []
         self.ratios: dict[str, float] = {}
 
-    def compare(self, days: int, visits: int) -> None:
+    def compare(self, days: int, visits: int, repeat: int) -> None:
         made = make_parsed_days(self.directory, days + 1, visits)
         last_days = {}
         for history in (days // 4, days // 2, days):
@@ -80,18 +85,18 @@ class Bench:
             self.remove_model()
             self.update(f"{history} days, built in one go")
             self.keep(made[: history + 1])
-            last_days[history] = self.update(f"a new last day after {history} days")
-        copy_seconds = self.copy()
+            last_days[history] = self.update(f"a new last day after {history} days", repeat)
+        copy_seconds = median(self.copy() for _ in range(repeat))
 
         middle = made[days // 2]
         self.keep([day for day in made if day != middle])
-        self.update(f"day {days // 2} of {days + 1} removed")
+        self.update(f"day {days // 2} of {days + 1} removed", repeat)
         self.keep(made)
-        late = self.update(f"day {days // 2} comes late")
+        late = self.update(f"day {days // 2} comes late", repeat)
         self.replace(middle)
-        replaced = self.update(f"day {days // 2} comes with other content")
+        replaced = self.update(f"day {days // 2} comes with other content", repeat)
         self.remove_model()
-        built = self.update(f"{days + 1} days, built in one go")
+        built = self.update(f"{days + 1} days, built in one go", repeat)
 
         new = last_days[days]
         self.ratios = {
@@ -118,11 +123,29 @@ class Bench:
             )
         }
 
-    def update(self, step: str, *, keep: bool = True) -> Measurement:
+    def update(self, step: str, repeat: int = 1, *, keep: bool = True) -> Measurement:
+        """The median of updates that all start from the state the model is in."""
+        before = self.directory.root / "model-before"
+        if repeat > 1 and self.directory.model.exists():
+            shutil.copytree(self.directory.model, before)
+        repeated = [self.update_once(step)]
+        for _ in range(repeat - 1):
+            self.remove_model()
+            if before.exists():
+                shutil.copytree(before, self.directory.model)
+            repeated.append(self.update_once(step))
+        shutil.rmtree(before, ignore_errors=True)
+        repeated.sort(key=unpublished)
+        measurement = repeated[len(repeated) // 2]
+        if keep:
+            self.measurements.append(measurement)
+        return measurement
+
+    def update_once(self, step: str) -> Measurement:
         spawn = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, spawn) as pool:
             update, peak_bytes = pool.submit(update_and_weigh, self.directory).result()
-        measurement = Measurement(
+        return Measurement(
             step,
             update.method,
             update.seconds,
@@ -130,9 +153,6 @@ class Bench:
             peak_bytes,
             self.directory.published_model.stat().st_size,
         )
-        if keep:
-            self.measurements.append(measurement)
-        return measurement
 
     def keep(self, days: list[date]) -> None:
         """Leave exactly these of the parsed days in place."""
@@ -179,6 +199,7 @@ class Bench:
                 f"{measurement.file_bytes / 1e6:,.0f}",
             )
         console = Console()
+        console.width = max(console.width, WIDTH)
         console.print(table)
         for name, ratio in self.ratios.items():
             console.print(f"{name}: {ratio:.2f}")
