@@ -1,6 +1,7 @@
 """The embedded Woopra's HTTP server: the service's endpoints, answered from a `Sandbox`."""
 
 import asyncio
+import gzip
 import re
 import secrets
 import signal
@@ -212,6 +213,11 @@ class _Endpoints:
         body = await request.body()
         if mood is Mood.TOO_LARGE or len(body) > self._service.largest_import:
             return PlainTextResponse("Too large", 413)
+        if request.headers.get("Content-Encoding") == "gzip":
+            try:
+                body = gzip.decompress(body)
+            except (OSError, EOFError, zlib.error):
+                return PlainTextResponse("The body is not gzip; nothing was imported", 400)
         try:
             count = await run_in_threadpool(self._sandbox.import_lines, body)
         except MalformedLineError as error:

@@ -28,7 +28,9 @@ class Caller:
             headers=headers,
         )
 
-    def post(self, body: str | bytes, method: str = "POST") -> httpx.Response:
+    def post(
+        self, body: str | bytes, method: str = "POST", headers: dict[str, str] | None = None
+    ) -> httpx.Response:
         settings = self.running.settings
         return httpx.request(
             method,
@@ -36,4 +38,5 @@ class Caller:
             params={settings.project_parameter: settings.project},
             auth=(settings.app_id, settings.secret_key),
             content=body,
+            headers=headers,
         )

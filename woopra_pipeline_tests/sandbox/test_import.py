@@ -1,5 +1,6 @@
 """Imports: taken whole or not at all, for good, and found again in the export and the truth."""
 
+import gzip
 import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -132,6 +133,16 @@ def test_one_bad_line_and_nothing_is_imported(
     assert answer.status_code == 400
     assert answer.text.lower().startswith(reason.lower())
     assert caller.export(f"{TODAY}").content == before
+
+
+def test_a_body_may_be_compressed(running: RunningSandbox) -> None:
+    caller = Caller(running)
+    headers = {"Content-Encoding": "gzip"}
+    assert caller.post(gzip.compress(body(VISIT)), headers=headers).status_code == 200
+    assert len(lines_with("new@example.com", caller.export(f"{TODAY}").content)) == 1
+    refused = caller.post(body(VISIT), headers=headers)
+    assert (refused.status_code, "not gzip" in refused.text) == (400, True)
+    assert len(lines_with("new@example.com", caller.export(f"{TODAY}").content)) == 1
 
 
 def test_nothing_to_import(running: RunningSandbox) -> None:
