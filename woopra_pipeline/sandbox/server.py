@@ -213,12 +213,9 @@ class _Endpoints:
         body = await request.body()
         if mood is Mood.TOO_LARGE or len(body) > self._service.largest_import:
             return PlainTextResponse("Too large", 413)
-        if request.headers.get("Content-Encoding") == "gzip":
-            try:
-                body = gzip.decompress(body)
-            except (OSError, EOFError, zlib.error):
-                return PlainTextResponse("The body is not gzip; nothing was imported", 400)
         try:
+            if request.headers.get("Content-Encoding") == "gzip":
+                body = _gunzipped(body)
             count = await run_in_threadpool(self._sandbox.import_lines, body)
         except MalformedLineError as error:
             return PlainTextResponse(f"{error}; nothing was imported", 400)
@@ -379,6 +376,13 @@ def _gzipped(pieces: Iterator[bytes]) -> Iterator[bytes]:
     for piece in pieces:
         yield compressor.compress(piece)
     yield compressor.flush()
+
+
+def _gunzipped(body: bytes) -> bytes:
+    try:
+        return gzip.decompress(body)
+    except (OSError, EOFError, zlib.error) as error:
+        raise MalformedLineError("The body is not gzip") from error
 
 
 def _bad_request(_: Request, error: Exception) -> Response:
