@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.following.open_day import grow, log_file, start_open_day
+from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.model.update import ModelUpdate, update_model
 from woopra_pipeline.parse.parsed_days import find_parsed_day
 from woopra_pipeline_tests.generated_logs import days, files
@@ -81,7 +82,7 @@ class GrowingDays(RuleBasedStateMachine):
 @pytest.mark.parametrize(
     ("examples", "steps"),
     [
-        pytest.param(40, 8, id="short"),
+        pytest.param(20, 8, id="short"),
         pytest.param(1000, 15, id="long", marks=pytest.mark.long),
     ],
 )
@@ -109,6 +110,9 @@ def test_only_what_is_new_is_loaded(tmp_path):
     assert (second.added, second.grown, second.replaced) == ((), (DAY,), ())
     assert second.touched_pid_count == 2
     assert second.row_counts["visits"] == 103
+    with connect_published(directory) as connection:
+        counts = connection.sql("select visit_count, action_count from profiles where pid = '7'")
+        assert counts.fetchall() == [(3, 3)]
 
 
 def test_few_new_lines_of_a_large_day_are_no_reason_to_build_anew(tmp_path):
