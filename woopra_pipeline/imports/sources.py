@@ -7,8 +7,10 @@ is the line already.
 """
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -34,9 +36,9 @@ from woopra_pipeline.imports.plain_rows import (
 from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.woopra.log_days import end_of_log_day, start_of_log_day
 
-ROWS_AT_ONCE = 2_048
-STREAMING_BUFFER = "32MB"
-"""What DuckDB makes in advance while the rows before are worked on."""
+ROWS_AT_ONCE = 8_192
+CHUNKS_IN_ADVANCE = 2
+"""Made while those before are worked on."""
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
@@ -146,14 +148,24 @@ def read_source(
         columns = {name: kind for name, kind, *_ in connection.description or ()}
         shape = _shape(columns, source)
         connection.execute(_rows_query(query, columns, shape, settings), parameters)
-        yield Rows(shape, _chunks(connection, source))
+        with closing(_chunks(connection, source)) as chunks:
+            yield Rows(shape, chunks)
 
 
-def _chunks(connection: duckdb.DuckDBPyConnection, source: Source) -> Iterator[pa.RecordBatch]:
-    with _naming(source):
-        for batch in connection.to_arrow_reader(ROWS_AT_ONCE):
-            if batch.num_rows:
-                yield batch
+def _chunks(
+    connection: duckdb.DuckDBPyConnection, source: Source
+) -> Generator[pa.RecordBatch, None, None]:
+    """The chunks of the result, some of which are made in advance, in a thread."""
+    with _naming(source), ThreadPoolExecutor(1) as thread:
+        reader = connection.to_arrow_reader(ROWS_AT_ONCE)
+        coming = deque(thread.submit(next, reader, None) for _ in range(CHUNKS_IN_ADVANCE))
+        try:
+            while (chunk := coming.popleft().result()) is not None:
+                coming.append(thread.submit(next, reader, None))
+                if len(chunk):
+                    yield chunk
+        finally:
+            thread.shutdown(cancel_futures=True)
 
 
 @contextmanager
@@ -181,7 +193,6 @@ def _connection(
         connection.execute("set enable_progress_bar = false")
         connection.execute("set memory_limit = ?", [settings.memory_limit])
         connection.execute("set temp_directory = ?", [str(spill)])
-        connection.execute("set streaming_buffer_size = ?", [STREAMING_BUFFER])
         folders = f"{sources_folder(directory)},{directory.root}"
         connection.execute("set file_search_path = ?", [folders])
         yield connection
