@@ -2,11 +2,14 @@
 
 from dagster import Definitions, in_process_executor
 
+from woopra_pipeline.defs.alerts import alert_on_failure
 from woopra_pipeline.defs.assets.export import raw_export
 from woopra_pipeline.defs.assets.imports import import_batches, import_verification
 from woopra_pipeline.defs.assets.model import model
 from woopra_pipeline.defs.assets.parsed import parsed_days
 from woopra_pipeline.defs.assets.report import project_report
+from woopra_pipeline.defs.catch_up import catch_up
+from woopra_pipeline.defs.checks import every_line_accounted, model_checks
 from woopra_pipeline.defs.import_checks import few_lines_rejected, nothing_unknown_for_long
 from woopra_pipeline.defs.jobs import (
     daily_imports,
@@ -18,9 +21,15 @@ from woopra_pipeline.defs.resources import resources
 
 definitions = Definitions(
     assets=[raw_export, parsed_days, model, project_report, import_batches, import_verification],
-    asset_checks=[nothing_unknown_for_long, few_lines_rejected],
+    asset_checks=[
+        every_line_accounted,
+        model_checks,
+        nothing_unknown_for_long,
+        few_lines_rejected,
+    ],
     jobs=[daily_log_day, daily_imports],
     schedules=[daily_log_day_schedule, daily_imports_schedule],
+    sensors=[catch_up, alert_on_failure],
     resources=resources(),
     # The steps of a run follow one another, and parsing brings its own processes.
     executor=in_process_executor,

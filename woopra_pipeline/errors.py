@@ -12,6 +12,7 @@
     ├── ArchiveError               an archived day is missing or damaged
     ├── ParsedDayError             a parsed day is missing or damaged
     ├── ModelError                 the model is missing, held by another process or damaged
+    ├── AlertError                 an alert could not be delivered
     ├── SourceError                an import source is missing or cannot be run
     └── LedgerError                the import ledger is held by another process or damaged
 
@@ -65,6 +66,10 @@ class ParsedDayError(PipelineError):
 
 class ModelError(PipelineError):
     """The model is missing, held by another process, or damaged."""
+
+
+class AlertError(PipelineError):
+    """An alert could not be delivered."""
 
 
 class SourceError(PipelineError):

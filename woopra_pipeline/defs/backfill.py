@@ -5,10 +5,9 @@ the good days too; then further runs take the good days to the model without fet
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import groupby
 from typing import Literal, TypeAlias
 
 from dagster import (
@@ -20,6 +19,7 @@ from dagster import (
     EventLogEntry,
     Failure,
 )
+from dagster._core.errors import DagsterAssetCheckFailedError
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
@@ -30,10 +30,13 @@ from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.defs.assets.export import raw_export
 from woopra_pipeline.defs.assets.model import model
 from woopra_pipeline.defs.assets.parsed import parsed_days
+from woopra_pipeline.defs.days import blocks
 from woopra_pipeline.defs.instance import alive
+from woopra_pipeline.errors import ModelError
 from woopra_pipeline.woopra.log_days import log_days_between
 
 Kind: TypeAlias = Literal["start", "day", "bad day", "note", "end"]
+STEPS = {step.op.name for step in (raw_export, parsed_days, model)}
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -65,12 +68,12 @@ class Backfill:
         """Take every log day from `first` to `last` from fetch to model.
 
         Returns, for each day that did not get there, the sentence that says why. Raises what the
-        model step raises.
+        model step raises, and `ModelError` if a check finds that what was made is wrong.
         """
         log_days = list(log_days_between(first, last))
         failed_step, bad = self._execute([raw_export, parsed_days, model], log_days)
         if failed_step == raw_export.op.name:
-            for block in _blocks([log_day for log_day in log_days if log_day not in bad]):
+            for block in blocks([log_day for log_day in log_days if log_day not in bad]):
                 bad |= self._execute([parsed_days], block)[1]
         if failed_step and len(bad) < len(log_days):
             self._execute([model], [])
@@ -99,6 +102,11 @@ class Backfill:
                 )
             except DagsterExecutionInterruptedError:
                 raise KeyboardInterrupt from None
+            except DagsterAssetCheckFailedError as error:
+                raise ModelError(
+                    f"{' '.join(str(error).split())}: what was made is wrong, and the fault is in "
+                    "this program; see with `woopra-pipeline ui` what was found"
+                ) from error
             except Failure as failure:
                 return listener.step, {
                     date.fromisoformat(log_day): str(sentence.value)
@@ -117,17 +125,19 @@ class _Listener:
 
     def __call__(self, entry: EventLogEntry) -> None:
         event = entry.dagster_event
+        if entry.step_key not in STEPS:
+            return
         if event is None:
-            if entry.step_key and entry.step_key == self.step:
+            if entry.step_key == self.step:
                 self._tell(self._kind_of(int(entry.level)), entry.user_message)
         elif event.event_type is DagsterEventType.STEP_START:
             self.step = event.step_key
             self._tell("start")
         elif event.event_type is DagsterEventType.STEP_SUCCESS:
             self._tell("end")
-        elif event.event_type is DagsterEventType.ENGINE_EVENT and event.step_key:
+        elif event.event_type is DagsterEventType.ENGINE_EVENT:
             # The only one of a step in this process: it waits for its pool.
-            self._notify(Progress(event.step_key, "note", "waiting for another run to finish"))
+            self._notify(Progress(entry.step_key, "note", "waiting for another run to finish"))
 
     def _tell(self, kind: Kind, text: str = "") -> None:
         assert self.step is not None
@@ -139,9 +149,3 @@ class _Listener:
         if level == logging.INFO and self.step != model.op.name:
             return "day"
         return "note"
-
-
-def _blocks(log_days: Sequence[date]) -> Iterator[list[date]]:
-    """The stretches of days without a gap: what one run can take."""
-    for _, block in groupby(enumerate(log_days), lambda entry: entry[1].toordinal() - entry[0]):
-        yield [log_day for _, log_day in block]

@@ -6,11 +6,12 @@ some fail, the step records the good ones itself, each as a materialization, and
 the bad ones.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from datetime import date
 from functools import partial
+from itertools import groupby
 from typing import Any, TypeAlias, TypeVar
 
 from dagster import AssetExecutionContext, AssetKey, AssetMaterialization, Failure
@@ -77,6 +78,13 @@ def work_through_days(
             context.add_asset_metadata(metadata, name, partition_key=log_day.isoformat())
 
 
+def blocks(log_days: Iterable[date]) -> Iterator[list[date]]:
+    """The stretches of days without a gap, in order: what one run can take."""
+    in_order = enumerate(sorted(log_days))
+    for _, block in groupby(in_order, lambda entry: entry[1].toordinal() - entry[0]):
+        yield [log_day for _, log_day in block]
+
+
 @contextmanager
 def _results(
     work: Callable[[date], Worked], log_days: Sequence[date], threads: int
@@ -105,8 +113,9 @@ def _record(context: AssetExecutionContext, days: Mapping[date, AssetMetadata]) 
 def _failure(log_days: Sequence[date], bad: Mapping[date, PipelineError]) -> Failure:
     first, error = min(bad.items(), key=lambda day: day[0])
     count = f"{len(bad)} of {len(log_days)} log days" if len(log_days) > 1 else "The log day"
+    others = " The others are done." if len(bad) < len(log_days) else ""
     return Failure(
-        f"{count} failed: {', '.join(map(str, sorted(bad)))}. {first}: {error}",
+        f"{count} failed: {', '.join(map(str, sorted(bad)))}. {first}: {error}.{others}",
         metadata={str(log_day): str(error) for log_day, error in sorted(bad.items())},
         allow_retries=len(log_days) == 1 and isinstance(error, TEMPORARY),
     )

@@ -38,7 +38,7 @@ def open_instance(directory: DataDirectory) -> Iterator[DagsterInstance]:
         # Two processes that open an instance for the first time would both create its tables.
         with FileLock(directory.dagster / "opening"):
             instance = stack.enter_context(DagsterInstance.from_ref(reference))
-            _bury_the_dead(instance, _locks(directory))
+            end_dead_runs(instance, directory)
         yield instance
 
 
@@ -76,9 +76,9 @@ def _locks(directory: DataDirectory) -> Path:
     return directory.dagster / "executing"
 
 
-def _bury_the_dead(instance: DagsterInstance, locks: Path) -> None:
+def end_dead_runs(instance: DagsterInstance, directory: DataDirectory) -> None:
     """End the runs whose process is gone, and free what runs that have ended still hold."""
-    for path in locks.glob("*"):
+    for path in _locks(directory).glob("*"):
         try:
             with FileLock(path, timeout=0):
                 _end(instance, path.name, "The process that executed this run is gone.")

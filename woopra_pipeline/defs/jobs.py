@@ -1,29 +1,33 @@
-"""The jobs and their schedules."""
+"""The jobs and their schedules: fetching is harmless and on, sending is for ever and off."""
+
+from datetime import timedelta
 
 from dagster import (
     AssetSelection,
     Backoff,
-    Jitter,
+    DefaultScheduleStatus,
     RetryPolicy,
-    build_schedule_from_partitioned_job,
+    RunRequest,
+    ScheduleEvaluationContext,
+    SkipReason,
     define_asset_job,
+    schedule,
 )
+
+from woopra_pipeline.defs.partitions import log_days
+from woopra_pipeline.woopra.log_days import LOG_TIME_ZONE, log_day_at
+
+RETRIES = 6
+FIRST_RETRY_SECONDS = 900
 
 daily_log_day = define_asset_job(
     "daily_log_day",
-    selection=AssetSelection.groups("archive", "log", "model"),
-    description="A log day from fetch to model.",
-    # A file can come late, and the service can be down for longer than one request's retries.
+    selection=AssetSelection.groups("archive", "log", "model", "report"),
+    description="A log day from fetch to model and report. If its file is late, or the service "
+    "down, the run waits and tries again for five hours before it fails.",
     op_retry_policy=RetryPolicy(
-        max_retries=4, delay=900, backoff=Backoff.LINEAR, jitter=Jitter.PLUS_MINUS
+        max_retries=RETRIES, delay=FIRST_RETRY_SECONDS, backoff=Backoff.LINEAR
     ),
-)
-
-daily_log_day_schedule = build_schedule_from_partitioned_job(
-    daily_log_day,
-    description="Every night, an hour and a half after the log day has ended in Los Angeles.",
-    hour_of_day=1,
-    minute_of_hour=30,
 )
 
 daily_imports = define_asset_job(
@@ -32,9 +36,34 @@ daily_imports = define_asset_job(
     description="What the import sources have for a log day, and what became of earlier imports.",
 )
 
-daily_imports_schedule = build_schedule_from_partitioned_job(
-    daily_imports,
-    description="Every night, when the log day is in the model; off until you switch it on.",
-    hour_of_day=4,
-    minute_of_hour=30,
+
+@schedule(
+    job=daily_log_day,
+    # No clock is ever put past 03:30, or back to it.
+    cron_schedule="30 3 * * *",
+    execution_timezone=LOG_TIME_ZONE.key,
+    default_status=DefaultScheduleStatus.RUNNING,
+    description="Every night at 03:30 in Los Angeles, the log day that ended at midnight there.",
 )
+def daily_log_day_schedule(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
+    """Take the day that has just ended to the model."""
+    return _day_before(context)
+
+
+@schedule(
+    job=daily_imports,
+    cron_schedule="30 4 * * *",
+    execution_timezone=LOG_TIME_ZONE.key,
+    description="Every night at 04:30 in Los Angeles, when the log day is in the model. Off until "
+    "you switch it on, for what is sent cannot be taken back.",
+)
+def daily_imports_schedule(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
+    """Import what the sources have for the day that has just ended."""
+    return _day_before(context)
+
+
+def _day_before(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
+    log_day = log_day_at(context.scheduled_execution_time) - timedelta(days=1)
+    if log_day < log_days.start.date():
+        return SkipReason(f"The log days begin with {log_days.start:%Y-%m-%d}.")
+    return RunRequest(run_key=str(log_day), partition_key=str(log_day))

@@ -12,6 +12,7 @@ from dagster_duckdb import DuckDBResource
 from pydantic import Field
 
 from woopra_pipeline.data_directory import DATA_DIRECTORY_VARIABLE, DataDirectory
+from woopra_pipeline.defs.alerts import WEBHOOK_VARIABLE, AlertsResource
 from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.sandbox import Sandbox, serve
 from woopra_pipeline.woopra.client import WoopraClient
@@ -199,6 +200,14 @@ def woopra() -> WoopraResource:
     return WoopraResource(**variables)
 
 
+def alerts() -> AlertsResource:
+    """Where this process's environment wants alerts; the address stays in its variable."""
+    variables: dict[str, Any] = (
+        {"webhook_url": EnvVar(WEBHOOK_VARIABLE)} if os.environ.get(WEBHOOK_VARIABLE) else {}
+    )
+    return AlertsResource(**variables)
+
+
 def resources() -> dict[str, ConfigurableResource[Any]]:
     """The resources of this process's environment."""
     directory = DataDirectory.from_environment()
@@ -206,6 +215,7 @@ def resources() -> dict[str, ConfigurableResource[Any]]:
     return {
         "woopra": woopra(),
         "imports": ImportsResource(),
+        "alerts": alerts(),
         "data_directory": DataDirectoryResource(
             root=EnvVar(DATA_DIRECTORY_VARIABLE) if is_set else str(directory.root)
         ),

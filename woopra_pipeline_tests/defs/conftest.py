@@ -18,8 +18,12 @@ from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.defs.assets.export import raw_export
 from woopra_pipeline.defs.assets.model import model
 from woopra_pipeline.defs.assets.parsed import parsed_days
+from woopra_pipeline.defs.assets.report import project_report
 from woopra_pipeline.defs.backfill import Backfill, Progress
+from woopra_pipeline.defs.catch_up import catch_up
+from woopra_pipeline.defs.checks import every_line_accounted, model_checks
 from woopra_pipeline.defs.instance import open_instance
+from woopra_pipeline.defs.jobs import daily_log_day
 from woopra_pipeline.defs.resources import DataDirectoryResource, WoopraResource
 
 
@@ -37,17 +41,27 @@ class Project:
         self.woopra = WoopraResource()
         self.happened: list[Progress] = []
 
-    def backfill(self, first: str, last: str) -> dict[date, str]:
-        definitions = Definitions(
-            assets=[raw_export, parsed_days, model],
+    @property
+    def data_directory(self) -> DataDirectoryResource:
+        return DataDirectoryResource(root=str(self.directory.root))
+
+    @property
+    def definitions(self) -> Definitions:
+        return Definitions(
+            assets=[raw_export, parsed_days, model, project_report],
+            asset_checks=[every_line_accounted, model_checks],
+            jobs=[daily_log_day],
+            sensors=[catch_up],
             resources={
                 "woopra": self.woopra,
-                "data_directory": DataDirectoryResource(root=str(self.directory.root)),
+                "data_directory": self.data_directory,
             },
             executor=in_process_executor,
         )
+
+    def backfill(self, first: str, last: str) -> dict[date, str]:
         with open_instance(self.directory) as instance:
-            backfill = Backfill(definitions, instance, self.directory, self.happened.append)
+            backfill = Backfill(self.definitions, instance, self.directory, self.happened.append)
             return backfill.run(date.fromisoformat(first), date.fromisoformat(last))
 
     def runs(self) -> list[str]:

@@ -52,7 +52,7 @@ def test_records_what_a_day_holds(project):
     for record in project.materializations("raw_export"):
         archived = archive.get(date.fromisoformat(record.partition_key))
         metadata = record.asset_materialization.metadata
-        assert metadata["dagster/row_count"].value == archived.line_count
+        assert metadata["dagster/partition_row_count"].value == archived.line_count
         assert metadata["bytes"].value == archived.byte_count
         assert metadata["sha256"].value == archived.sha256
         assert metadata["outcome"].value == "new"
@@ -61,7 +61,7 @@ def test_records_what_a_day_holds(project):
         for record in project.materializations(table.name):
             day = parsed[date.fromisoformat(record.partition_key)]
             metadata = record.asset_materialization.metadata
-            assert metadata["dagster/row_count"].value == day.row_count(table)
+            assert metadata["dagster/partition_row_count"].value == day.row_count(table)
 
 
 def test_fetches_again_and_changes_nothing(project):

@@ -24,6 +24,8 @@ def test_assets(snapshot):
             "kinds": sorted(spec.kinds),
             "owners": list(spec.owners),
             "automation": str(spec.automation_condition),
+            "fresh by": getattr(spec.freshness_policy, "deadline_cron", None),
+            "metadata": sorted(spec.metadata),
         }
         for name, spec in asset_specs().items()
     } == snapshot
@@ -34,7 +36,7 @@ def test_steps(snapshot):
         asset.op.name: {
             "assets": sorted(key.to_user_string() for key in asset.keys),
             "pool": asset.op.pool,
-            "backfill policy": str(asset.backfill_policy.policy_type),
+            "backfill policy": str(getattr(asset.backfill_policy, "policy_type", None)),
             "partial": asset.can_subset,
             "resources": sorted(asset.required_resource_keys),
         }
@@ -44,13 +46,20 @@ def test_steps(snapshot):
 
 
 def test_checks(snapshot):
-    assert (
-        sorted(
-            f"{key.asset_key.to_user_string()}: {key.name}"
-            for key in definitions.resolve_asset_graph().asset_check_keys
-        )
-        == snapshot
-    )
+    specs = [
+        spec
+        for checks in definitions.resolve_asset_graph().assets_defs
+        for spec in checks.check_specs
+    ]
+    assert {
+        f"{spec.asset_key.to_user_string()}: {spec.name}": {
+            "description": spec.description,
+            "blocking": spec.blocking,
+            "automation": str(spec.automation_condition),
+        }
+        for spec in sorted(specs, key=lambda spec: (spec.asset_key, spec.name))
+    } == snapshot
+    assert all(spec.description for spec in specs)
 
 
 def test_jobs(snapshot):
@@ -76,7 +85,31 @@ def test_schedules(snapshot):
         }
         for schedule in repository.schedule_defs
     } == snapshot
-    assert [sensor.name for sensor in repository.sensor_defs] == snapshot(name="sensors")
+
+
+def test_sensors(snapshot):
+    assert {
+        sensor.name: {
+            "type": sensor.sensor_type.name,
+            "status": sensor.default_status.name,
+            "seconds": sensor.minimum_interval_seconds,
+            "assets": str(sensor.asset_selection),
+            "description": sensor.description,
+        }
+        for sensor in definitions.get_repository_def().sensor_defs
+    } == snapshot
+
+
+def test_resources(snapshot):
+    fields = {
+        name: {
+            field: {"description": spec.description, "default": str(spec.default)}
+            for field, spec in type(resource).model_fields.items()
+        }
+        for name, resource in sorted(definitions.resources.items())
+    }
+    assert fields == snapshot
+    assert all(spec["description"] for own in fields.values() for spec in own.values())
 
 
 def test_every_asset_says_what_it_is():

@@ -92,7 +92,7 @@ def test_without_config_all_sources_are_imported(project, imports, server):
     [record] = project.materializations("import_batches")
     metadata = record.asset_materialization.metadata
     assert record.partition_key == "2026-03-05"
-    assert metadata["dagster/row_count"].value == 4
+    assert metadata["dagster/partition_row_count"].value == 4
     assert metadata["batches"].value == 2
     assert metadata["bytes"].value == sum(len(line) + 1 for line in server.taken)
     assert [row.data["source"] for row in metadata["sources"].records] == ["one", "two"]

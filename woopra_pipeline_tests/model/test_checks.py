@@ -195,9 +195,9 @@ def test_a_gap_is_named(findings):
     ("rejected", "line_count", "is_serious"),
     [
         pytest.param(0, 10_000, None, id="none"),
-        pytest.param(10, 10_000, None, id="one in a thousand"),
-        pytest.param(11, 10_000, False, id="more: a warning"),
-        pytest.param(501, 10_000, True, id="more than one in twenty: an error"),
+        pytest.param(200, 10_000, None, id="one in fifty"),
+        pytest.param(201, 10_000, False, id="more: a warning"),
+        pytest.param(1_001, 10_000, True, id="more than one in ten: an error"),
     ],
 )
 def test_rejected_lines_are_a_warning_then_an_error(findings, rejected, line_count, is_serious):
@@ -229,6 +229,15 @@ def test_a_day_is_compared_with_the_weeks_before_it(findings, visits, is_usual):
         f"update log.days set visit_count = {visits} where log_day = '2026-01-31'",
     )
     assert ("usual_number_of_visits" not in found) == is_usual
+
+
+def test_a_day_that_still_grows_is_not_compared(findings):
+    tampering = [
+        "update log.days set visit_count = 100",
+        "update log.days set visit_count = 1 where log_day = '2026-01-31'",
+    ]
+    assert "usual_number_of_visits" in findings(*tampering)
+    assert "usual_number_of_visits" not in findings(*tampering, now=NOON - timedelta(days=1))
 
 
 def test_what_is_usual_is_not_known_from_a_few_days(findings):

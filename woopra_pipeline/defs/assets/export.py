@@ -7,7 +7,7 @@ from woopra_pipeline.archive.fetch import FetchedDay, fetch_log_day
 from woopra_pipeline.archive.project import claim_archive
 from woopra_pipeline.clock import system_clock
 from woopra_pipeline.defs.days import AssetMetadata, work_through_days
-from woopra_pipeline.defs.partitions import log_days
+from woopra_pipeline.defs.partitions import UP_TO_DATE_BY_NINE, log_days
 from woopra_pipeline.defs.resources import DataDirectoryResource, WoopraResource
 
 DOWNLOADS_AT_ONCE = 4
@@ -19,6 +19,7 @@ DOWNLOADS_AT_ONCE = 4
     group_name="archive",
     kinds={"api", "zstd"},
     owners=["team:data"],
+    freshness_policy=UP_TO_DATE_BY_NINE,
 )
 def raw_export(
     context: AssetExecutionContext, woopra: WoopraResource, data_directory: DataDirectoryResource
@@ -43,8 +44,9 @@ def raw_export(
 def _describe(fetched: FetchedDay) -> tuple[str, AssetMetadata]:
     archived = fetched.archived
     metadata = {
-        "dagster/row_count": archived.line_count,
+        "dagster/partition_row_count": archived.line_count,
         "bytes": archived.byte_count,
+        "compressed_bytes": archived.compressed_byte_count,
         "sha256": archived.sha256,
         "outcome": fetched.outcome,
         "fetched_at": MetadataValue.timestamp(archived.fetched_at),

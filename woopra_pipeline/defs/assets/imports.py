@@ -79,7 +79,7 @@ def _describe(runs: Sequence[ImportRun]) -> tuple[str, AssetMetadata]:
     lines = sum(run.plan.line_count for run in runs)
     batches = sum(len(run.plan.files) for run in runs)
     metadata = {
-        "dagster/row_count": lines,
+        "dagster/partition_row_count": lines,
         "batches": batches,
         "bytes": sum(run.plan.byte_count for run in runs),
         "dry_run": any(run.dry_run for run in runs),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from dagster import (
     AssetExecutionContext,
+    AssetKey,
     AssetSpec,
     BackfillPolicy,
     MaterializeResult,
@@ -11,9 +12,12 @@ from dagster import (
     multi_asset,
 )
 
-from woopra_pipeline.defs.metadata import column_schema
+from woopra_pipeline.defs.lineage import column_lineage
+from woopra_pipeline.defs.metadata import column_schema, preview
+from woopra_pipeline.defs.partitions import UP_TO_DATE_BY_NINE
 from woopra_pipeline.defs.pictures import charts_of
 from woopra_pipeline.defs.resources import DataDirectoryResource
+from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.model.update import update_model
 from woopra_pipeline.tables import MODEL_TABLES, PARSED_TABLES
 
@@ -39,7 +43,11 @@ SOURCES = {
             group_name="model",
             kinds={"duckdb"},
             owners=["team:data"],
-            metadata={"dagster/column_schema": column_schema(table)},
+            metadata={
+                "dagster/column_schema": column_schema(table),
+                "dagster/table_name": f"woopra.main.{table.name}",
+            },
+            freshness_policy=UP_TO_DATE_BY_NINE,
         )
         for table in MODEL_TABLES
     ],
@@ -61,18 +69,22 @@ def model(
         f"{len(update.replaced)} replaced, {len(update.removed)} removed"
     )
     charts = charts_of(directory, [key.to_user_string() for key in context.selected_asset_keys])
-    for key in context.selected_asset_keys:
-        name = key.to_user_string()
-        yield MaterializeResult(
-            asset_key=key,
-            metadata={
-                "dagster/row_count": update.row_counts[name],
-                "days_added": len(update.added),
-                "days_replaced": len(update.replaced),
-                "days_removed": len(update.removed),
-                "pids_touched": update.touched_pid_count,
-                "seconds": update.seconds,
-                "path": MetadataValue.path(directory.published_model),
-                **({"chart": charts[name]} if name in charts else {}),
-            },
-        )
+    with connect_published(directory) as connection:
+        previews = {table.name: preview(connection, table) for table in MODEL_TABLES}
+    for table in MODEL_TABLES:
+        if AssetKey(table.name) in context.selected_asset_keys:
+            yield MaterializeResult(
+                asset_key=table.name,
+                metadata={
+                    "dagster/row_count": update.row_counts[table.name],
+                    "dagster/column_lineage": column_lineage(table),
+                    "days_added": len(update.added),
+                    "days_replaced": len(update.replaced),
+                    "days_removed": len(update.removed),
+                    "pids_touched": update.touched_pid_count,
+                    "seconds": update.seconds,
+                    "path": MetadataValue.path(directory.published_model),
+                    "preview": previews[table.name],
+                    **({"chart": charts[table.name]} if table.name in charts else {}),
+                },
+            )

@@ -14,7 +14,7 @@ from dagster import (
 from woopra_pipeline.archive import Archive
 from woopra_pipeline.defs.days import AssetMetadata, work_through_days
 from woopra_pipeline.defs.metadata import column_schema
-from woopra_pipeline.defs.partitions import log_days
+from woopra_pipeline.defs.partitions import UP_TO_DATE_BY_NINE, log_days
 from woopra_pipeline.defs.resources import DataDirectoryResource
 from woopra_pipeline.parse.parse_day import parse_log_day
 from woopra_pipeline.parse.parsed_days import ParsedDay
@@ -31,6 +31,7 @@ from woopra_pipeline.tables import PARSED_TABLES
             kinds={"parquet"},
             owners=["team:data"],
             metadata={"dagster/column_schema": column_schema(table)},
+            freshness_policy=UP_TO_DATE_BY_NINE,
         )
         for table in PARSED_TABLES
     ],
@@ -57,9 +58,12 @@ def parsed_days(
 def _describe(day: ParsedDay) -> tuple[str, AssetMetadata]:
     metadata = {
         table.name: {
-            "dagster/row_count": day.row_count(table),
+            "dagster/partition_row_count": day.row_count(table),
             "bytes": sum(path.stat().st_size for path in day.parquet_files(table)),
             "lines": day.line_count,
+            "visits": day.visit_count,
+            "identifies": day.identify_count,
+            "deletes": day.delete_count,
             "rejected_lines": day.rejected_count,
             "path": MetadataValue.path(day.folder),
         }

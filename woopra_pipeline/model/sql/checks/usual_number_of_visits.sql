@@ -1,11 +1,13 @@
 -- Days of the last loaded week on which far more or far fewer visits were logged than usual: than
--- the middle one of the four weeks before it, if at least two of them are loaded.
+-- the middle one of the four weeks before it, if at least two of them are loaded. The day whose file
+-- still grows is left out.
 
 with
     recent_days as (
         select log_day, visit_count
         from log_days
         where log_day > (select max(log_day) - 7 from log_days)
+            and log_day < $open_day
     ),
     usual as (
         select

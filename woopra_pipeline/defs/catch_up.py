@@ -1,0 +1,141 @@
+"""The sensor that takes on what stopped halfway: archived days to parse, parsed days to apply.
+
+Whoever fetched or parsed them, and wherever a run ended: what is left is read from the files, once
+nothing works on it any more. So days come into the model without anyone doing anything, many at
+once, and a bad day costs no other.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+
+import msgspec
+from dagster import (
+    AssetSelection,
+    DagsterRun,
+    DagsterRunStatus,
+    DefaultSensorStatus,
+    RunRequest,
+    RunsFilter,
+    SensorEvaluationContext,
+    SensorResult,
+    SkipReason,
+    sensor,
+)
+from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    PARTITION_NAME_TAG,
+    SENSOR_NAME_TAG,
+)
+
+from woopra_pipeline.defs.assets.model import model
+from woopra_pipeline.defs.assets.parsed import parsed_days
+from woopra_pipeline.defs.assets.report import project_report
+from woopra_pipeline.defs.days import blocks
+from woopra_pipeline.defs.instance import end_dead_runs
+from woopra_pipeline.defs.partitions import log_days
+from woopra_pipeline.defs.resources import DataDirectoryResource
+from woopra_pipeline.errors import ConfigurationError
+from woopra_pipeline.model.outstanding import find_outstanding
+from woopra_pipeline.woopra.log_days import log_days_between, parse_log_day
+
+NAME = "catch_up"
+UNFINISHED = [
+    DagsterRunStatus.QUEUED,
+    DagsterRunStatus.NOT_STARTED,
+    DagsterRunStatus.STARTING,
+    DagsterRunStatus.STARTED,
+    DagsterRunStatus.CANCELING,
+]
+
+
+class Tried(msgspec.Struct, frozen=True):
+    """What was requested before and is outstanding still: it failed, and is not tried again."""
+
+    parse: dict[date, str] = {}
+    model: str = ""
+
+
+@sensor(
+    name=NAME,
+    target=AssetSelection.groups("log", "model", "report"),
+    minimum_interval_seconds=30,
+    default_status=DefaultSensorStatus.RUNNING,
+    description="Parses archived days that are not parsed yet, and brings the model in line with "
+    "the parsed ones, once for many: whatever fetched them, and wherever a run ended. Leaves alone "
+    "what another run or a backfill is working on, and tries what fails once.",
+)
+def catch_up(
+    context: SensorEvaluationContext, data_directory: DataDirectoryResource
+) -> SensorResult | SkipReason:
+    """Request runs for what is outstanding, parsing first."""
+    directory = data_directory.directory
+    instance = context.instance
+    end_dead_runs(instance, directory)
+    if instance.get_backfills(BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED])):
+        return SkipReason("A backfill is under way.")
+    runs = instance.get_runs(RunsFilter(statuses=UNFINISHED))
+    if any(run.tags.get(SENSOR_NAME_TAG) == NAME for run in runs):
+        return SkipReason("What was requested before is under way.")
+
+    tried = msgspec.json.decode(context.cursor, type=Tried) if context.cursor else Tried()
+    outstanding = find_outstanding(directory)
+    in_hand = {log_day for run in runs for log_day in _days_of(run)}
+    to_parse = _without(outstanding.to_parse, in_hand)
+    to_apply = _without(outstanding.to_apply, in_hand)
+    state = _fingerprint(to_apply)
+    new = [log_day for log_day in to_parse if tried.parse.get(log_day) != to_parse[log_day]]
+    if new:
+        requests = [_parsing(block) for block in blocks(new)]
+        tried = Tried(to_parse, tried.model)
+    elif any(map(_makes_model, runs)):
+        return SkipReason("The model is being updated.")
+    elif to_apply and tried.model != state:
+        requests = [RunRequest(asset_selection=[*model.keys, *project_report.keys])]
+        tried = Tried(to_parse, state)
+    elif to_parse or to_apply:
+        days = ", ".join(map(str, sorted({*to_parse, *to_apply})))
+        return SkipReason(f"What is left was tried and failed, see its run: {days}.")
+    else:
+        return SkipReason("Everything that is archived is in the model, or on its way there.")
+    return SensorResult(requests, cursor=msgspec.json.encode(tried).decode())
+
+
+def _without(days: Mapping[date, str], in_hand: set[date]) -> dict[date, str]:
+    """`days` that are partitions, and that nothing works on."""
+    first = log_days.start.date()
+    return {day: text for day, text in days.items() if day >= first and day not in in_hand}
+
+
+def _parsing(block: Sequence[date]) -> RunRequest:
+    return RunRequest(
+        asset_selection=list(parsed_days.keys),
+        tags={
+            ASSET_PARTITION_RANGE_START_TAG: str(block[0]),
+            ASSET_PARTITION_RANGE_END_TAG: str(block[-1]),
+        },
+    )
+
+
+def _days_of(run: DagsterRun) -> Iterator[date]:
+    """The log days a run works on."""
+    day = run.tags.get(PARTITION_NAME_TAG)
+    first = run.tags.get(ASSET_PARTITION_RANGE_START_TAG, day)
+    last = run.tags.get(ASSET_PARTITION_RANGE_END_TAG, day)
+    if first and last:
+        try:
+            yield from log_days_between(parse_log_day(first), parse_log_day(last))
+        except ConfigurationError:
+            return
+
+
+def _makes_model(run: DagsterRun) -> bool:
+    """Whether a run does nothing before it makes the model."""
+    return not any(_days_of(run)) and bool(model.keys & (run.asset_selection or set()))
+
+
+def _fingerprint(days: Mapping[date, str]) -> str:
+    text = "".join(f"{log_day} {text} " for log_day, text in sorted(days.items()))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,61 @@
+"""Telling someone: a text sent to a webhook of the kind Slack, Mattermost and Teams offer.
+
+Such an address is a secret: whoever knows it can write there. So it stands in no message and no
+error, and httpx, which logs the address of every request, is kept from saying it.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+
+from woopra_pipeline.errors import AlertError, ConfigurationError
+
+TIMEOUT_SECONDS = 10.0
+CONNECTION_RETRIES = 2
+
+
+def post_text(url: str, text: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
+    """POST `{"text": text}` to the webhook at `url`; `timeout` is in seconds.
+
+    Raises `ConfigurationError` if `url` is no web address, and `AlertError` if the text was not
+    taken. Neither says the address.
+    """
+    try:
+        target = httpx.URL(url)
+    except httpx.InvalidURL:
+        target = httpx.URL()
+    if target.scheme not in {"http", "https"} or not target.host:
+        raise ConfigurationError(
+            "WOOPRA_ALERT_WEBHOOK_URL is no web address: set it to one that begins with https://"
+        )
+    transport = httpx.HTTPTransport(retries=CONNECTION_RETRIES)
+    try:
+        with _unmentioned(target), httpx.Client(transport=transport, timeout=timeout) as client:
+            status = client.post(target, json={"text": text}).status_code
+    except httpx.TransportError as error:
+        raise AlertError(
+            f"The alert could not be delivered ({type(error).__name__}): see that the address in "
+            "WOOPRA_ALERT_WEBHOOK_URL can be reached from here"
+        ) from None
+    if not httpx.codes.is_success(status):
+        raise AlertError(
+            f"The alert was not taken (status {status}): "
+            "check the address in WOOPRA_ALERT_WEBHOOK_URL"
+        )
+
+
+@contextmanager
+def _unmentioned(url: httpx.URL) -> Iterator[None]:
+    """Keep what names `url` out of httpx's log while the block runs."""
+    logger = logging.getLogger("httpx")
+
+    def says_nothing(record: logging.LogRecord) -> bool:
+        return str(url) not in record.getMessage()
+
+    logger.addFilter(says_nothing)
+    try:
+        yield
+    finally:
+        logger.removeFilter(says_nothing)

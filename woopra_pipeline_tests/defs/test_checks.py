@@ -1,0 +1,119 @@
+"""The checks as Dagster runs them: with every run, and standing in the way of wrong data."""
+
+import dataclasses
+from datetime import UTC, date, datetime
+
+import pytest
+import time_machine
+from dagster import AssetCheckSeverity, AssetKey
+
+from woopra_pipeline.defs.instance import open_instance
+from woopra_pipeline.errors import ModelError
+from woopra_pipeline.model.checks import MODEL_CHECKS
+from woopra_pipeline.model.database import connect
+from woopra_pipeline.parse.parsed_days import find_parsed_day, write_manifest
+
+DAYS = FIRST, SECOND = "2026-01-01", "2026-01-02"
+ALL_CHECKS = {"every_line_accounted", *(check.name for check in MODEL_CHECKS)}
+
+
+def evaluations(project):
+    """The latest of each check that was run."""
+    with open_instance(project.directory) as instance:
+        keys = project.definitions.resolve_asset_graph().asset_check_keys
+        records = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(keys))
+        return {
+            key.name: record.event.dagster_event.event_specific_data
+            for key, record in records.items()
+            if record.event is not None
+        }
+
+
+def materialize(project, *assets):
+    with open_instance(project.directory) as instance:
+        job = project.definitions.resolve_implicit_global_asset_job_def()
+        return job.execute_in_process(
+            instance=instance,
+            asset_selection=list(map(AssetKey, assets)),
+            raise_on_error=False,
+        )
+
+
+def spoil_count(project, log_day):
+    """Make the parsed day claim a line that is not in its file."""
+    day = find_parsed_day(project.directory.parsed, date.fromisoformat(log_day))
+    write_manifest(dataclasses.replace(day, rejected_count=day.rejected_count + 1))
+
+
+def test_a_backfill_runs_all_checks(project):
+    with time_machine.travel(datetime(2026, 1, 3, 20, tzinfo=UTC), tick=True):
+        project.backfill(*DAYS)
+    found = evaluations(project)
+    assert set(found) == ALL_CHECKS
+    assert [name for name, check in found.items() if not check.passed] == []
+
+
+def test_a_check_that_fails_says_what_it_found(project):
+    project.backfill(FIRST, FIRST)
+    project.backfill("2026-01-04", "2026-01-04")
+    gap = evaluations(project)["days_without_gaps"]
+    assert not gap.passed
+    assert gap.severity is AssetCheckSeverity.WARN
+    assert gap.metadata["found"].value == 1
+    [row] = gap.metadata["examples"].records
+    assert row.data == {
+        "first_missing_day": "2026-01-02",
+        "last_missing_day": "2026-01-03",
+        "days": 2,
+    }
+
+
+def test_what_was_not_counted_right_does_not_come_into_the_model(project):
+    project.backfill(FIRST, FIRST)
+    spoil_count(project, FIRST)
+    with pytest.raises(ModelError, match="every_line_accounted"):
+        project.backfill(SECOND, SECOND)
+    with connect(project.directory.published_model, read_only=True) as connection:
+        assert connection.sql("select log_day from log_days").fetchall() == [(date(2026, 1, 1),)]
+    check = evaluations(project)["every_line_accounted"]
+    assert check.severity is AssetCheckSeverity.ERROR
+    assert check.metadata["found"].value == 1
+
+
+def test_nothing_is_built_on_a_model_that_is_wrong(project):
+    project.backfill(FIRST, FIRST)
+    build = project.directory.model / "build.duckdb"
+    with connect(build) as connection:
+        connection.execute("update log.days set line_count = line_count + 1")
+        connection.execute("update log.state set revision = 'another'")
+    result = materialize(project, "log_days", "project_report")
+    assert not result.success
+    [evaluation] = [
+        found
+        for found in result.get_asset_check_evaluations()
+        if found.check_name == "every_line_counted_once"
+    ]
+    assert (evaluation.passed, evaluation.severity) == (False, AssetCheckSeverity.ERROR)
+    assert project.materializations("project_report") == []
+
+
+def test_only_the_checks_of_what_is_made_are_run(project):
+    project.backfill(FIRST, FIRST)
+    result = materialize(project, "profiles")
+    assert {found.check_name for found in result.get_asset_check_evaluations()} == {
+        "profiles_add_up"
+    }
+
+
+@pytest.mark.parametrize(
+    ("now", "passed"),
+    [
+        pytest.param(datetime(2026, 1, 3, 16, 59, tzinfo=UTC), True, id="before it is due"),
+        pytest.param(datetime(2026, 1, 3, 17, 1, tzinfo=UTC), False, id="when it is due"),
+    ],
+)
+def test_a_model_that_falls_behind_is_told_by_the_time_of_los_angeles(project, now, passed):
+    project.backfill(FIRST, FIRST)
+    with time_machine.travel(now, tick=True):
+        materialize(project, "log_days")
+    assert evaluations(project)["up_to_date"].passed == passed
