@@ -1,0 +1,48 @@
+"""The sensor that follows the current log day, step by step, from the service to the model."""
+
+from datetime import UTC, datetime, timedelta
+
+from dagster import (
+    AssetSelection,
+    DefaultSensorStatus,
+    RunRequest,
+    RunsFilter,
+    SensorEvaluationContext,
+    SkipReason,
+    sensor,
+)
+from dagster._core.storage.tags import SENSOR_NAME_TAG
+
+from woopra_pipeline.clock import system_clock
+from woopra_pipeline.defs.assets.current_day import current_day
+from woopra_pipeline.defs.assets.model import model
+
+NAME = "follow_current_day_sensor"
+FIRST_PAUSE = timedelta(minutes=1)
+LONGEST_DOUBLINGS = 6
+"""After so many failures, and all further ones, a step is tried about once an hour."""
+
+
+@sensor(
+    name=NAME,
+    target=AssetSelection.assets(*current_day.keys, *model.keys),
+    minimum_interval_seconds=60,
+    default_status=DefaultSensorStatus.STOPPED,
+    description="Every minute, takes what is new of the current log day to the model. A step waits "
+    "for the one before; while steps fail, the pauses get longer, up to an hour.",
+)
+def follow_current_day_sensor(context: SensorEvaluationContext) -> RunRequest | SkipReason:
+    """Request the next step, without the checks: they judge days that are over."""
+    records = context.instance.get_run_records(
+        RunsFilter(tags={SENSOR_NAME_TAG: NAME}), limit=LONGEST_DOUBLINGS
+    )
+    runs = [record.dagster_run for record in records]
+    if runs and not runs[0].is_finished:
+        return SkipReason("The step before is under way.")
+    failures = next((number for number, run in enumerate(runs) if run.is_success), len(runs))
+    if failures:
+        ended_at = datetime.fromtimestamp(records[0].end_time or 0, UTC)
+        next_at = ended_at + FIRST_PAUSE * 2**failures
+        if system_clock() < next_at:
+            return SkipReason(f"The last steps failed; the next is due at {next_at:%H:%M} UTC.")
+    return RunRequest(asset_selection=[*current_day.keys, *model.keys], asset_check_keys=[])
