@@ -112,24 +112,28 @@ def _garbage_collection_paused() -> Iterator[None]:
 
 
 def _is_utf8(text: bytes) -> bool:
+    """Whether all of `text` is; sooner known than by decoding it, which builds a string."""
     if text.isascii():
         return True
+    offsets = np.array([0, len(text)])
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(text)]
     try:
-        text.decode()
-    except UnicodeDecodeError:
+        pa.Array.from_buffers(pa.large_string(), 1, buffers).validate(full=True)
+    except pa.ArrowInvalid:
         return False
     return True
 
 
 def _parse_batch(batch: bytes, log_day: date, first_line: int, shapes: LineShapes) -> ParsedChunk:
     line_count = len(_newlines(batch)) + (not batch.endswith(b"\n"))
+    is_utf8 = _is_utf8(batch)
     others: dict[int, bytes] = {}
-    records = _decode_batch(batch, shapes)
+    records = _decode_batch(batch, shapes) if is_utf8 else []
     if len(records) == line_count:
         log_lines = np.arange(first_line, first_line + line_count, dtype=np.int32)
     else:
         lines = dict(enumerate(split_chunk(batch), first_line))
-        log_lines, records, others = _decode_each(lines, shapes)
+        log_lines, records, others = _decode_each(lines, shapes, is_utf8)
     ordinary = _ordinary_tables(records, shapes, log_day, log_lines)
     if not others:
         return ParsedChunk(ordinary, line_count, blank_count=0)
@@ -139,14 +143,12 @@ def _parse_batch(batch: bytes, log_day: date, first_line: int, shapes: LineShape
 
 
 def _decode_batch(batch: bytes, shapes: LineShapes) -> list[Any]:
-    """The structs of whole lines, one for each of them; otherwise fewer.
+    """The structs of whole lines of UTF-8, one for each of them; otherwise fewer.
 
     The decoder does not see lines but values: blank lines have none, others may share one. Two
     values on one line it refuses, so that with as many structs as lines each line has its own.
     """
     try:
-        if not batch.isascii():
-            batch.decode()
         records: list[Any] = shapes.decoder.decode_lines(batch)
     except UNREADABLE:
         return []
@@ -154,14 +156,14 @@ def _decode_batch(batch: bytes, shapes: LineShapes) -> list[Any]:
 
 
 def _decode_each(
-    lines: Mapping[int, bytes], shapes: LineShapes
+    lines: Mapping[int, bytes], shapes: LineShapes, is_utf8: bool
 ) -> tuple[Integers, list[Any], dict[int, bytes]]:
     """The numbers and the structs of those lines that have one, and the lines that have none."""
     records = {}
     others = {}
     for log_line, line in lines.items():
         try:
-            if not line.isascii():
+            if not is_utf8:
                 line.decode()
             records[log_line] = shapes.decoder.decode(line)
         except UNREADABLE:

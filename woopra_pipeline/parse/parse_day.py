@@ -25,13 +25,19 @@ PARSER_VERSION = 2
 """To be raised whenever the same bytes would give other rows: all days are then parsed again."""
 
 CHUNK_BYTES = 16 << 20
-"""How many bytes of a file become one part."""
+"""How many bytes of a large file become one part."""
+
+SMALLEST_CHUNK_BYTES = 4 << 20
+"""How many bytes it is of a small file, so that no process is left alone with a last large part."""
+
+PARTS_TO_SHARE = 16
+"""How many parts share the work well, if that makes them neither larger nor smaller."""
 
 WORTH_WORKERS_BYTES = 32 << 20
 """From this size on a file is parsed faster with worker processes than before they are up."""
 
 MOST_PROCESSES = 4
-"""As many workers, at some 200 MB each, keep a parse within 1.5 GB whatever the file's size."""
+"""As many processes, at some 200 MB each, keep a parse within 1 GB whatever the file's size."""
 
 FOLDER_NAME_LENGTH = 16
 
@@ -45,8 +51,8 @@ def parse_log_day(
     the new files become current all at once (R9); the ones before remain on disk until the next
     call for this day, for the sake of those who are reading them.
 
-    `processes` is the number of worker processes for a large file, by default one per usable core
-    and at most four; 1 parses in this process. Raises `ArchiveError` if the day is not archived or
+    `processes` is how many parse a large file, this one included, by default one per usable core
+    and at most four. Raises `ArchiveError` if the day is not archived or
     its file is damaged, `ParsedDayError` if the parsed files cannot be written.
     """
     archived = archive.get(log_day)
@@ -88,8 +94,10 @@ def _parse(
     archive: Archive, archived: ArchivedDay, fingerprint: str, folder: Path, processes: int | None
 ) -> ParsedDay:
     folder.mkdir()
+    chunk_bytes = max(SMALLEST_CHUNK_BYTES, archived.byte_count // PARTS_TO_SHARE)
     with archive.open(archived) as stream:
-        jobs = _jobs(stream, archived.log_day, folder)
+        chunks = _chunks(stream, min(chunk_bytes, CHUNK_BYTES))
+        jobs = _jobs(chunks, archived.log_day, folder)
         if archived.byte_count < WORTH_WORKERS_BYTES or processes == 1:
             written = [write_part(*job) for job in jobs]
         else:
@@ -116,16 +124,16 @@ def _parse(
     )
 
 
-def _jobs(stream: BinaryIO, log_day: date, folder: Path) -> Iterator[Job]:
+def _jobs(chunks: Iterator[bytes], log_day: date, folder: Path) -> Iterator[Job]:
     first_line = 1
-    for number, chunk in enumerate(_chunks(stream)):
+    for number, chunk in enumerate(chunks):
         yield Part(log_day, number, first_line, str(folder)), chunk
         first_line += chunk.count(b"\n")
 
 
-def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+def _chunks(stream: BinaryIO, size: int) -> Iterator[bytes]:
     """The file in pieces of whole lines: one at least, though it be empty."""
-    chunks = whole_lines(stream, CHUNK_BYTES)
+    chunks = whole_lines(stream, size)
     yield next(chunks, b"").removeprefix(BYTE_ORDER_MARK)
     yield from chunks
 

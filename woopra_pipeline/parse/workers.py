@@ -1,4 +1,4 @@
-"""Processes that write parts side by side.
+"""Processes that write parts side by side: this one, and workers beside it.
 
 A worker is a bare interpreter that imports the parser and nothing else. `multiprocessing` would
 have each of them import the program's main module first, which in a Dagster run is all of Dagster.
@@ -9,11 +9,10 @@ the piece of the file, and back a line of JSON with what came of it. A worker en
 import os
 import subprocess
 import sys
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from queue import SimpleQueue
+from threading import Lock
 from types import TracebackType
 
 import msgspec
@@ -35,34 +34,49 @@ class _Reply(msgspec.Struct):
 
 
 def write_parts(jobs: Iterable[Job], processes: int) -> list[WrittenPart]:
-    """Write the parts with so many worker processes, each busy with one job at a time.
+    """Write the parts with so many processes, of which this is one and the others are workers.
 
-    Takes a job out of `jobs` only when a worker is free for it. Raises `OSError` if files cannot
-    be written, `ParsedDayError` if a worker dies, and what `jobs` raises.
+    Each takes a job out of `jobs` when it is free for it. Raises `OSError` if files cannot be
+    written, `ParsedDayError` if a worker dies, and what `jobs` raises.
     """
-    written: list[WrittenPart] = []
-    pending: deque[Future[WrittenPart]] = deque()
-    idle: SimpleQueue[_Worker] = SimpleQueue()
-
-    def write(worker: _Worker, part: Part, chunk: bytes) -> WrittenPart:
-        try:
-            made = worker.make(part, chunk)
-        finally:
-            idle.put(worker)
-        # The worker is busy with the next part already.
-        sync_part(part, made)
-        return made
+    queue = _Queue(jobs)
+    written: dict[int, WrittenPart] = {}
+    on_disk: list[Future[None]] = []
 
     with ExitStack() as stack:
         threads = stack.enter_context(ThreadPoolExecutor(2 * processes))
-        for _ in range(processes):
-            idle.put(stack.enter_context(_Worker()))
-        for job in jobs:
-            pending.append(threads.submit(write, idle.get(), *job))
-            while pending and pending[0].done():
-                written.append(pending.popleft().result())
-        written += [future.result() for future in pending]
-    return written
+
+        def write(make: Callable[[Part, bytes], WrittenPart]) -> None:
+            try:
+                while job := queue.take():
+                    part, chunk = job
+                    written[part.number] = make(part, chunk)
+                    on_disk.append(threads.submit(sync_part, part, written[part.number]))
+            finally:
+                queue.close()
+
+        workers = [stack.enter_context(_Worker()) for _ in range(processes - 1)]
+        elsewhere = [threads.submit(write, worker.make) for worker in workers]
+        write(make_part)
+        for future in (*elsewhere, *on_disk):
+            future.result()
+    return [written[number] for number in sorted(written)]
+
+
+class _Queue:
+    """Jobs that several threads take, one at a time; closed, it has no more of them."""
+
+    def __init__(self, jobs: Iterable[Job]) -> None:
+        self._jobs = iter(jobs)
+        self._lock = Lock()
+        self._is_open = True
+
+    def take(self) -> Job | None:
+        with self._lock:
+            return next(self._jobs, None) if self._is_open else None
+
+    def close(self) -> None:
+        self._is_open = False
 
 
 class _Worker:

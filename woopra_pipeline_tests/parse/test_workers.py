@@ -37,8 +37,9 @@ def test_parts_come_back_in_their_order_and_no_worker_stays(tmp_path: Path) -> N
 
 
 def test_files_that_cannot_be_written_are_an_os_error(tmp_path: Path) -> None:
+    jobs = [job(tmp_path / "missing", number) for number in range(10)]
     with pytest.raises(OSError, match="missing"):
-        write_parts([job(tmp_path / "missing", 0)], processes=1)
+        write_parts(jobs, processes=2)
 
 
 def test_a_worker_that_dies_is_reported(tmp_path: Path) -> None:
@@ -47,7 +48,8 @@ def test_a_worker_that_dies_is_reported(tmp_path: Path) -> None:
     def jobs() -> Iterator[Job]:
         for worker in set(running_workers()) - set(before):
             os.kill(worker, signal.SIGKILL)
-        yield job(tmp_path, 0)
+        for number in range(1000):
+            yield job(tmp_path, number)
 
     with pytest.raises(ParsedDayError, match=r"status -9.*parse the day again"):
         write_parts(jobs(), processes=2)
