@@ -9,6 +9,7 @@ anything else, or no answer             unknown: it may have been imported
 """
 
 import time
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from datetime import date
 from http import HTTPStatus
@@ -227,7 +228,9 @@ class Poster:
             )
 
     def _answer(self, attempt: ImportAttempt) -> str:
-        return attempt.body.replace(self._client.settings.secret_key, "…")
+        settings = self._client.settings
+        credentials = b64encode(f"{settings.app_id}:{settings.secret_key}".encode()).decode()
+        return attempt.body.replace(credentials, "…").replace(settings.secret_key, "…")
 
 
 def _failure(state: RetryCallState) -> _NothingTakenError:

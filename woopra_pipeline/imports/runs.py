@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
 
+from woopra_pipeline.archive.project import claim_archive
 from woopra_pipeline.clock import Clock, system_clock
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import LedgerError, SourceError
@@ -56,10 +57,13 @@ class Importer:
         """Plan what the source has for the day and, unless it is a dry run, send it.
 
         What earlier days left planned is sent before it. Raises `SourceError`, `LedgerError` if the
-        source is held by another process, and what `Poster.post_planned` raises; whatever it
-        raises, the same call carries on where it ended.
+        source is held by another process, `ConfigurationError` if the data directory holds another
+        project, and what `Poster.post_planned` raises; whatever it raises, the same call carries on
+        where it ended.
         """
         source = get_source(self.directory, name)
+        if not dry_run:
+            self._claim_directory()
         with Ledger(self.directory, self.clock) as ledger:
             try:
                 with ledger.holding(name):
@@ -105,10 +109,16 @@ class Importer:
         Raises like `run`, and `LedgerError` if there is no such batch. Returns them as they are
         now.
         """
+        self._claim_directory()
         with Ledger(self.directory, self.clock) as ledger:
             try:
                 for batch_id in batch_ids:
                     batch = ledger.batch(batch_id)
+                    if batch.is_dry_run:
+                        raise LedgerError(
+                            f"Import batch {batch_id} was made by a dry run, to be looked at only: "
+                            f"import {batch.source} without --dry-run"
+                        )
                     with ledger.holding(batch.source):
                         ledger.ask_for(batch)
                         self._poster(ledger).post_planned(
@@ -118,12 +128,19 @@ class Importer:
                 publish_imports(ledger)
             return [ledger.batch(batch_id) for batch_id in batch_ids]
 
-    def _poster(self, ledger: Ledger) -> Poster:
+    def _claim_directory(self) -> None:
+        """See that the ledger is of the project that is imported into."""
+        claim_archive(self.directory.raw, self._client().settings.project)
+
+    def _client(self) -> WoopraClient:
         if self.client is None:
             raise ValueError("without a client there are only dry runs")
+        return self.client
+
+    def _poster(self, ledger: Ledger) -> Poster:
         return Poster(
             ledger,
-            self.client,
+            self._client(),
             settings=self.settings,
             clock=self.clock,
             notify=self.notify,

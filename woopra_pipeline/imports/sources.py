@@ -6,9 +6,10 @@ its shape. Each row is read as one JSON text that DuckDB makes of its columns; o
 is the line already.
 """
 
+import os
 import re
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -63,7 +64,8 @@ class Source:
     @property
     def description(self) -> str:
         """The first line of the comment the file begins with; empty if there is none."""
-        first = self.path.read_text(encoding="utf-8").lstrip().partition("\n")[0]
+        text = self.path.read_text(encoding="utf-8", errors="replace")
+        first = text.lstrip().partition("\n")[0]
         return first.removeprefix("--").strip() if first.startswith("--") else ""
 
 
@@ -140,23 +142,28 @@ def read_source(
     Raises `SourceError`, also while rows are read, if it is not one query, cannot be run, or
     returns columns that have no meaning together.
     """
-    with _naming(source), _connection(directory, source, settings) as connection:
-        statement = _the_query(connection, source)
-        query = _without_semicolon(statement.query)
-        parameters = _parameters(log_day, statement.named_parameters, source)
-        connection.execute(f"select * from (\n{query}\n) limit 0", parameters)
-        columns = {name: kind for name, kind, *_ in connection.description or ()}
-        shape = _shape(columns, source)
-        connection.execute(_rows_query(query, columns, shape, settings), parameters)
-        with closing(_chunks(connection, source)) as chunks:
+    with _connection(directory, source, settings) as connection:
+        with _naming(source, directory):
+            statement = _the_query(connection, source)
+            query = _without_semicolon(statement.query)
+            _require_files_of_its_own(query, directory, source)
+            parameters = _parameters(log_day, statement.named_parameters, source)
+            connection.execute(f"select * from (\n{query}\n) limit 0", parameters)
+            columns = {name: kind for name, kind, *_ in connection.description or ()}
+            # In brackets, columns of the same name have been renamed.
+            described = connection.execute(f"describe\n{query}", parameters).fetchall()
+            _require_distinct([name for name, *_ in described], source)
+            shape = _shape(columns, source)
+            connection.execute(_rows_query(query, columns, shape, settings), parameters)
+        with closing(_chunks(connection, source, directory)) as chunks:
             yield Rows(shape, chunks)
 
 
 def _chunks(
-    connection: duckdb.DuckDBPyConnection, source: Source
+    connection: duckdb.DuckDBPyConnection, source: Source, directory: DataDirectory
 ) -> Generator[pa.RecordBatch, None, None]:
     """The chunks of the result, some of which are made in advance, in a thread."""
-    with _naming(source), ThreadPoolExecutor(1) as thread:
+    with _naming(source, directory), ThreadPoolExecutor(1) as thread:
         reader = connection.to_arrow_reader(ROWS_AT_ONCE)
         coming = deque(thread.submit(next, reader, None) for _ in range(CHUNKS_IN_ADVANCE))
         try:
@@ -169,14 +176,19 @@ def _chunks(
 
 
 @contextmanager
-def _naming(source: Source) -> Iterator[None]:
+def _naming(source: Source, directory: DataDirectory) -> Iterator[None]:
     try:
         yield
     except (duckdb.Error, pa.ArrowException) as error:
-        sentence = str(error).partition("\nLINE ")[0]
-        raise SourceError(
-            f"The import source {source.path} cannot be run: {' '.join(sentence.split())}"
-        ) from error
+        sentence = " ".join(str(error).partition("\nLINE ")[0].split())
+        # What stands before the host in an address may be a password.
+        sentence = re.sub(r"://[^/\s]*@", "://…@", sentence)
+        if isinstance(error, duckdb.CatalogException) and not directory.published_model.exists():
+            sentence += (
+                "; there is no model yet: make one with `woopra-pipeline backfill FROM TO`, or "
+                "read files alone"
+            )
+        raise SourceError(f"The import source {source.path} cannot be run: {sentence}") from error
 
 
 @contextmanager
@@ -204,7 +216,7 @@ def spilling(directory: DataDirectory, source: Source, use: str) -> Iterator[Pat
 
     No two processes may share one; who holds the source has this one alone.
     """
-    folder = directory.imports / "spill" / source.name / use
+    folder = directory.imports / "spill" / f"{source.name}.{use}"
     remove(folder)
     try:
         yield folder
@@ -213,7 +225,13 @@ def spilling(directory: DataDirectory, source: Source, use: str) -> Iterator[Pat
 
 
 def _the_query(connection: duckdb.DuckDBPyConnection, source: Source) -> duckdb.Statement:
-    statements = connection.extract_statements(source.path.read_text(encoding="utf-8"))
+    try:
+        text = source.path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise SourceError(
+            f"The import source {source.path} is not UTF-8: save it with that encoding"
+        ) from None
+    statements = connection.extract_statements(text)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise SourceError(
             f"The import source {source.path} must be exactly one query, a select: "
@@ -231,6 +249,21 @@ def _without_semicolon(query: str) -> str:
     return text.decode()
 
 
+def _require_files_of_its_own(query: str, directory: DataDirectory, source: Source) -> None:
+    """Raise `SourceError` if a path leads to the working directory, which DuckDB tries first."""
+    here = Path.cwd()
+    if here in {sources_folder(directory), directory.root}:
+        return
+    for text in re.findall("'([^'\n]+)'", query):
+        # Unlike Path.is_file, this takes any text.
+        if not Path(text).is_absolute() and os.path.isfile(here / text):  # noqa: PTH113
+            raise SourceError(
+                f"The import source {source.path} would read {here / text}: relative paths are "
+                "meant to start at the folder of the sources or at the data directory; "
+                "run it from another folder, or write the whole path"
+            )
+
+
 def _parameters(log_day: date, used: set[str], source: Source) -> dict[str, object]:
     known: dict[str, object] = {
         "log_day": log_day,
@@ -243,6 +276,16 @@ def _parameters(log_day: date, used: set[str], source: Source) -> dict[str, obje
             f"there are only {', '.join(f'${name}' for name in known)}"
         )
     return {name: known[name] for name in used}
+
+
+def _require_distinct(names: Sequence[str], source: Source) -> None:
+    """Raise `SourceError` if two columns have the same name: DuckDB tells no cases apart."""
+    for number, name in enumerate(names):
+        if name.lower() in {earlier.lower() for earlier in names[:number]}:
+            raise SourceError(
+                f"The import source {source.path} returns the column {name} twice: "
+                "return each under a name of its own"
+            )
 
 
 def _shape(columns: Columns, source: Source) -> Shape:

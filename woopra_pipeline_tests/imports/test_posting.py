@@ -2,12 +2,15 @@
 
 import gzip
 import socket
+from base64 import b64encode
 from collections import Counter
 
 import pytest
 
 from woopra_pipeline.errors import (
+    ConfigurationError,
     CredentialsRejectedError,
+    LedgerError,
     RateBudgetSpentError,
     RequestRejectedError,
     ServiceUnavailableError,
@@ -230,9 +233,22 @@ def test_a_batch_is_noted_as_sending_before_its_first_byte_leaves(imports, froze
 
 def test_the_secret_key_is_in_no_kept_answer(imports):
     imports.source("it", visits())
-    with ScriptedServer([whole(b"key s3cr3t-k3y accepted")]) as server:
+    echo = b"key s3cr3t-k3y, Authorization: Basic " + b64encode(b"APP17:s3cr3t-k3y")
+    with ScriptedServer([whole(echo)]) as server:
         imports.importer({"base_url": server.base_url}).run("it", DAY)
-    assert imports.query("select answer from imports") == [("key … accepted",)]
+    assert imports.query("select answer from imports") == [("key …, Authorization: Basic …",)]
+
+
+def test_a_data_directory_imports_into_one_project_only(imports):
+    imports.source("it", visits())
+    imports.run("it")
+    batch = imports.query("select batch from imports")[0]
+    other = imports.importer({"project": "blog.example"})
+    for import_into_it in (lambda: other.run("it", NEXT_DAY), lambda: other.send_again(batch)):
+        with pytest.raises(ConfigurationError, match="which must not be mixed"):
+            import_into_it()
+    other.run("it", NEXT_DAY, dry_run=True)
+    assert_everything_went_once(imports)
 
 
 def test_a_dry_run_writes_everything_and_sends_nothing(imports):
@@ -246,6 +262,9 @@ def test_a_dry_run_writes_everything_and_sends_nothing(imports):
         (True, "planned", 4),
         (True, "planned", 2),
     ]
+    [(batch,)] = imports.query("select min(batch) from imports")
+    with pytest.raises(LedgerError, match="made by a dry run, to be looked at only"):
+        imports.importer().send_again([batch])
     imports.run("it")
     assert len(imports.server.taken) == 9
     assert imports.query("select count(*) from imports where is_dry_run") == [(0,)]

@@ -135,12 +135,30 @@ def test_columns_decide_the_shape(directory, sql, shape, row):
         ("select $day as visitor", r"uses the parameter \$day"),
         ("select visitor from nowhere", "Table with name nowhere does not exist"),
         ("selct", "syntax error"),
+        ("select {'id': 1} as visitor, [] as actions, 1 as a, 2 as A", "column A twice"),
+        ("select pid as visitor from profiles", "there is no model yet: make one with"),
+        (
+            "select {'id': error('https://me:secret@x.com/y')} as visitor",
+            "https://…@x.com/y",
+        ),
         ("select {'id': error('late')} as visitor from range(3)", "late"),
     ],
 )
 def test_what_is_no_source_is_an_error_that_names_the_file(directory, sql, problem):
     with pytest.raises(SourceError, match=rf"it\.sql.*{problem}"):
         read(directory, sql)
+
+
+def test_a_source_that_is_no_text_is_an_error_and_hides_no_other(directory):
+    write_source(directory, "it", "")
+    (sources_folder(directory) / "it.sql").write_bytes(b"select '\xff'")
+    [source] = find_sources(directory)
+    assert source.description == ""
+    with (
+        pytest.raises(SourceError, match=r"it\.sql is not UTF-8"),
+        read_source(directory, source, DAY, SETTINGS),
+    ):
+        pass
 
 
 @pytest.mark.parametrize(
@@ -173,6 +191,21 @@ def test_relative_paths_start_at_the_sources_or_the_data_directory(directory):
         '{"visitor":{"email":"beside"}}',
         '{"visitor":{"email":"above"}}',
     ]
+
+
+def test_a_file_of_the_working_directory_is_never_read_in_its_place(
+    directory, tmp_path, monkeypatch
+):
+    write_source(directory, "other", "")
+    (sources_folder(directory) / "a.csv").write_text("email\nbeside\n")
+    (tmp_path / "a.csv").write_text("email\nelsewhere\n")
+    sql = "select {'email': email} as visitor from read_csv('a.csv')"
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SourceError, match=r"it\.sql would read .*a\.csv: relative paths"):
+        read(directory, sql)
+    for folder in (sources_folder(directory), directory.root):
+        monkeypatch.chdir(folder)
+        assert read(directory, sql)[1] == ['{"visitor":{"email":"beside"}}']
 
 
 def test_a_source_reads_the_model_and_cannot_change_it(directory):
