@@ -3,6 +3,7 @@
 from dagster import Definitions, in_process_executor
 
 from woopra_pipeline.defs.alerts import alert_on_failure
+from woopra_pipeline.defs.assets.current_day import current_day
 from woopra_pipeline.defs.assets.export import raw_export
 from woopra_pipeline.defs.assets.imports import import_batches, import_verification
 from woopra_pipeline.defs.assets.model import model
@@ -10,6 +11,7 @@ from woopra_pipeline.defs.assets.parsed import parsed_days
 from woopra_pipeline.defs.assets.report import project_report
 from woopra_pipeline.defs.catch_up import catch_up
 from woopra_pipeline.defs.checks import every_line_accounted, model_checks
+from woopra_pipeline.defs.follow import follow_current_day_sensor
 from woopra_pipeline.defs.import_checks import few_lines_rejected, nothing_unknown_for_long
 from woopra_pipeline.defs.jobs import (
     daily_imports,
@@ -20,7 +22,15 @@ from woopra_pipeline.defs.jobs import (
 from woopra_pipeline.defs.resources import resources
 
 definitions = Definitions(
-    assets=[raw_export, parsed_days, model, project_report, import_batches, import_verification],
+    assets=[
+        raw_export,
+        parsed_days,
+        current_day,
+        model,
+        project_report,
+        import_batches,
+        import_verification,
+    ],
     asset_checks=[
         every_line_accounted,
         model_checks,
@@ -29,7 +39,7 @@ definitions = Definitions(
     ],
     jobs=[daily_log_day, daily_imports],
     schedules=[daily_log_day_schedule, daily_imports_schedule],
-    sensors=[catch_up, alert_on_failure],
+    sensors=[catch_up, follow_current_day_sensor, alert_on_failure],
     resources=resources(),
     # The steps of a run follow one another, and parsing brings its own processes.
     executor=in_process_executor,

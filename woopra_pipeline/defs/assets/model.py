@@ -38,7 +38,10 @@ SOURCES = {
     specs=[
         AssetSpec(
             table.name,
-            deps=SOURCES.get(table.name, [parsed.name for parsed in PARSED_TABLES]),
+            deps=[
+                *SOURCES.get(table.name, [parsed.name for parsed in PARSED_TABLES]),
+                "current_day",
+            ],
             description=f"{table.comment}.",
             group_name="model",
             kinds={"duckdb"},
@@ -66,7 +69,7 @@ def model(
     update = update_model(directory, notify=context.log.info)
     context.log.info(
         f"model in line with the parsed days: {len(update.added)} added, "
-        f"{len(update.replaced)} replaced, {len(update.removed)} removed"
+        f"{len(update.replaced)} replaced, {len(update.removed)} removed, {len(update.grown)} grown"
     )
     charts = charts_of(directory, [key.to_user_string() for key in context.selected_asset_keys])
     with connect_published(directory) as connection:
@@ -81,6 +84,7 @@ def model(
                     "days_added": len(update.added),
                     "days_replaced": len(update.replaced),
                     "days_removed": len(update.removed),
+                    "days_grown": len(update.grown),
                     "pids_touched": update.touched_pid_count,
                     "seconds": update.seconds,
                     "path": MetadataValue.path(directory.published_model),
