@@ -27,7 +27,8 @@ def raw_export(
     """The log file of a day, byte for byte, beside a manifest that says where it came from.
 
     It is always fetched anew: the same bytes change nothing, other bytes become current and the
-    earlier file is kept aside, and a day the service no longer has stays as it was archived.
+    earlier file is kept aside, and a day the service no longer has stays as it was archived. A day
+    that fails costs no other: if not in the same run, the sensor catch_up takes the good ones on.
     """
     directory = data_directory.directory
     archive = Archive(directory.raw)
