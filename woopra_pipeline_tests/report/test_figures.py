@@ -2,6 +2,7 @@
 
 from datetime import date
 
+import duckdb
 import pytest
 
 from woopra_pipeline.report.figures import (
@@ -36,6 +37,16 @@ def test_long_periods_get_wide_bins(log, last, expected):
     log.put({"2026-01-01": [], last: []})
     with log.connect() as connection:
         assert whole_period(connection) == Period(FIRST, date.fromisoformat(last), expected)
+
+
+def test_a_day_that_is_not_over_is_in_no_period():
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create table log_days as "
+            "from (values (date '2026-01-01', false), (date '2026-01-02', true)) "
+            "as days (log_day, is_open)"
+        )
+        assert whole_period(connection) == Period(FIRST, FIRST)
 
 
 def test_recent_is_the_end_of_the_model(log):

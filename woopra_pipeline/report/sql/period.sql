@@ -1,4 +1,6 @@
--- The log days of the model, from the first to the last; NULL if there are none.
+-- The log days of the model that are over, from the first to the last; NULL if there are none. Half
+-- a day would look like a fall.
 
 select min(log_day) as first, max(log_day) as last
 from log_days
+where not is_open

@@ -6,7 +6,10 @@ select
     coalesce(sum(line_count), 0)::bigint as lines,
     coalesce(sum(rejected_count), 0)::bigint as rejected_lines,
     coalesce(sum(raw_bytes), 0)::bigint as bytes,
-    strftime(max_by(fetched_at, log_day) at time zone 'UTC', '%Y-%m-%d %H:%M UTC') as fetched_at,
+    strftime(
+        max_by(fetched_at, log_day) filter (where not is_open) at time zone 'UTC',
+        '%Y-%m-%d %H:%M UTC'
+    ) as fetched_at,
     (select coalesce(sum(action_count), 0)::bigint from relog_audit) as voided_actions,
     (select coalesce(sum(missing_count), 0)::bigint from relog_audit) as missing_actions,
     (select count(*) from profiles where is_provisional) as provisional_people
