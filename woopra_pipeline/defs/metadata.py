@@ -43,7 +43,8 @@ def rows_as_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> T
 
 def preview(connection: duckdb.DuckDBPyConnection, table: Table) -> TableMetadataValue:
     """Some rows of a table of the published model."""
-    result = connection.execute(f"from {table.name} limit {PREVIEW_ROWS}")
+    columns = ", ".join(f'"{name}"' for name in table.column_names)
+    result = connection.execute(f"select {columns} from {table.name} limit {PREVIEW_ROWS}")
     return rows_as_table(table.column_names, result.fetchall())
 
 

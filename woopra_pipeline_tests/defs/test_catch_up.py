@@ -6,6 +6,7 @@ from datetime import date
 
 import pytest
 from dagster import AssetKey, DagsterRunStatus, SkipReason, build_sensor_context
+from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 
 from woopra_pipeline.archive import Archive
 from woopra_pipeline.defs.catch_up import NAME, catch_up
@@ -229,6 +230,34 @@ def test_what_was_requested_is_waited_for(project, daemon):
     archive(project, "2026-01-01")
     with unfinished_run(project, **{"dagster/sensor_name": NAME}):
         assert daemon.tick() == "What was requested before is under way."
+
+
+def test_a_run_whose_process_died_holds_up_nothing(project, daemon):
+    archive(project, "2026-01-01")
+    with open_instance(project.directory) as instance:
+        run = instance.create_run_for_job(
+            some_job, status=DagsterRunStatus.STARTED, tags={"dagster/partition": "2026-01-01"}
+        )
+    assert "on its way there" in daemon.tick()
+    (project.directory.dagster / "executing").mkdir()
+    (project.directory.dagster / "executing" / run.run_id).touch()
+    assert daemon.tick() == ["parse 2026-01-01"]
+
+
+def test_a_backfill_is_left_alone_until_it_has_ended(project, daemon):
+    archive(project, "2026-01-01")
+    with open_instance(project.directory) as instance:
+        backfill = PartitionBackfill(
+            "backfill",
+            BulkActionStatus.REQUESTED,
+            from_failure=False,
+            tags={},
+            backfill_timestamp=0.0,
+        )
+        instance.add_backfill(backfill)
+        assert daemon.tick() == "A backfill is under way."
+        instance.update_backfill(backfill.with_status(BulkActionStatus.COMPLETED_FAILED))
+    assert daemon.tick() == ["parse 2026-01-01"]
 
 
 def test_a_model_that_is_being_made_is_not_made_twice(project, daemon):
