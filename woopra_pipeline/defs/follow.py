@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from dagster import (
     AssetSelection,
     DefaultSensorStatus,
+    RunConfig,
     RunRequest,
     RunsFilter,
     SensorEvaluationContext,
@@ -14,13 +15,14 @@ from dagster import (
 from dagster._core.storage.tags import SENSOR_NAME_TAG
 
 from woopra_pipeline.clock import system_clock
-from woopra_pipeline.defs.assets.current_day import current_day
+from woopra_pipeline.defs.assets.current_day import FollowConfig, current_day
 from woopra_pipeline.defs.assets.model import model
 
 NAME = "follow_current_day_sensor"
+STEPS_A_RUN = 30
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_DOUBLINGS = 6
-"""After so many failures, and all further ones, a step is tried about once an hour."""
+"""After so many failures, and after all further ones, a run is tried about once an hour."""
 
 
 @sensor(
@@ -28,21 +30,24 @@ LONGEST_DOUBLINGS = 6
     target=AssetSelection.assets(*current_day.keys, *model.keys),
     minimum_interval_seconds=60,
     default_status=DefaultSensorStatus.STOPPED,
-    description="Every minute, takes what is new of the current log day to the model. A step waits "
-    "for the one before; while steps fail, the pauses get longer, up to an hour.",
+    description="Every minute, takes what is new of the current log day to the model: half an hour "
+    "of steps a run, one run after another. While they fail, the pauses get longer, up to an hour.",
 )
 def follow_current_day_sensor(context: SensorEvaluationContext) -> RunRequest | SkipReason:
-    """Request the next step, without the checks: they judge days that are over."""
+    """Request the next steps, without the checks: they judge days that are over."""
     records = context.instance.get_run_records(
         RunsFilter(tags={SENSOR_NAME_TAG: NAME}), limit=LONGEST_DOUBLINGS
     )
     runs = [record.dagster_run for record in records]
     if runs and not runs[0].is_finished:
-        return SkipReason("The step before is under way.")
+        return SkipReason("The run before is under way.")
     failures = next((number for number, run in enumerate(runs) if run.is_success), len(runs))
     if failures:
         ended_at = datetime.fromtimestamp(records[0].end_time or 0, UTC)
         next_at = ended_at + FIRST_PAUSE * 2**failures
         if system_clock() < next_at:
-            return SkipReason(f"The last steps failed; the next is due at {next_at:%H:%M} UTC.")
-    return RunRequest(asset_selection=[*current_day.keys, *model.keys], asset_check_keys=[])
+            return SkipReason(f"The last run failed; the next is due at {next_at:%H:%M} UTC.")
+    steps = RunConfig(ops={current_day.op.name: FollowConfig(steps=STEPS_A_RUN)})
+    return RunRequest(
+        asset_selection=[*current_day.keys, *model.keys], asset_check_keys=[], run_config=steps
+    )

@@ -9,11 +9,13 @@
 The manifest is all there is to a step's outcome: how many bytes and lines count, and which Parquet
 files. What a killed step left behind it is not named by it, and is written over by the next (R9).
 A file once named is never changed, so that the model can take up merely what is new: in the same
-folder, more lines mean the same lines as before and some behind them.
+folder, more lines mean the same lines as before and some behind them. Now and then, when the files
+have become many, the day starts over in another folder, from the lines it has.
 """
 
 import hashlib
 import secrets
+import shutil
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -35,6 +37,9 @@ from woopra_pipeline.woopra.log_days import parse_log_day
 
 FOLDER_PREFIX = "open-"
 LOG_NAME = "log.jsonl"
+
+MOST_FILES = 500
+"""Reading a file costs more than a few rows: past this number all are made anew from the start."""
 
 COUNTS = [name for name in WrittenPart.__struct_fields__ if name.endswith("_count")]
 
@@ -86,6 +91,8 @@ def grow(day: ParsedDay, byte_count: int, read_at: datetime) -> ParsedDay:
     """
     if byte_count == day.raw_bytes > 0:
         return day
+    if len(day.files) > MOST_FILES:
+        day = _from_the_start(day)
     with log_file(day).open("rb") as log:
         raw_sha256 = hashlib.file_digest(log, "sha256").hexdigest()
         log.seek(day.raw_bytes)
@@ -112,6 +119,14 @@ def grow(day: ParsedDay, byte_count: int, read_at: datetime) -> ParsedDay:
     )
     write_manifest(grown)
     return grown
+
+
+def _from_the_start(day: ParsedDay) -> ParsedDay:
+    """An open day with the same file and without lines: to become few large parts."""
+    fresh = start_open_day(day.folder.parents[1], day.log_day, day.fetched_at)
+    shutil.copyfile(log_file(day), log_file(fresh))
+    sync(log_file(fresh))
+    return fresh
 
 
 def remove_unnamed(parsed_folder: Path) -> None:

@@ -43,10 +43,14 @@ class Steps:
         self.sandbox = Sandbox(folder / "sandbox", WORLD)
         self.monkeypatch = monkeypatch
 
-    def run(self, hour):
-        clock = frozen_clock(start_of_log_day(DAY) + timedelta(hours=hour))
-        self.sandbox.clock = clock
-        self.monkeypatch.setattr(current_day_module, "system_clock", clock)
+    def run(self, *hours):
+        """A run of a step at each of these hours of the day; returns what each step recorded."""
+        times = iter(hours)
+        self.go_to(next(times))
+        self.monkeypatch.setattr(follow, "STEPS_A_RUN", len(hours))
+        self.monkeypatch.setattr(
+            current_day_module.time, "sleep", lambda _: self.go_to(next(times))
+        )
         with serve(self.sandbox) as running, DagsterInstance.ephemeral() as instance:
             settings = running.settings
             definitions = Definitions(
@@ -64,12 +68,22 @@ class Steps:
                 executor=in_process_executor,
             )
             request = follow_current_day_sensor(build_sensor_context(instance=instance))
-            result = definitions.resolve_implicit_global_asset_job_def().execute_in_process(
-                asset_selection=request.asset_selection, instance=instance
+            definitions.resolve_implicit_global_asset_job_def().execute_in_process(
+                asset_selection=request.asset_selection,
+                run_config=request.run_config,
+                instance=instance,
             )
-        [materialization] = result.asset_materializations_for_node("current_day")
-        assert len(result.asset_materializations_for_node("model")) == len(model.keys)
-        return {name: value.value for name, value in materialization.metadata.items()}
+            assert all(instance.get_latest_materialization_event(key) for key in model.keys)
+            records = instance.fetch_materializations(current_day.key, limit=100).records
+        return [
+            {name: value.value for name, value in record.asset_materialization.metadata.items()}
+            for record in reversed(records)
+        ]
+
+    def go_to(self, hour):
+        clock = frozen_clock(start_of_log_day(DAY) + timedelta(hours=hour))
+        self.sandbox.clock = clock
+        self.monkeypatch.setattr(current_day_module, "system_clock", clock)
 
     def log_days(self):
         with connect_published(self.directory) as connection:
@@ -81,27 +95,35 @@ def steps(tmp_path, monkeypatch):
     return Steps(tmp_path, monkeypatch)
 
 
-def test_a_step_takes_what_is_new_to_the_model(steps):
-    first = steps.run(hour=12)
+def test_each_step_takes_what_is_new_to_the_model(steps):
+    [first] = steps.run(12)
     assert first["log_day"] == str(DAY)
     assert first["dagster/row_count"] == first["new_lines"] > 0
     assert first["position"] == first["new_bytes"] > 0
     assert 0 <= first["seconds_behind"] < 12 * 3600
     assert steps.log_days() == [(DAY, first["new_lines"], True)]
 
-    second = steps.run(hour=20)
+    second, third, fourth = steps.run(16, 20, 20)
     assert second["dagster/row_count"] == first["dagster/row_count"] + second["new_lines"]
-    assert second["position"] == first["position"] + second["new_bytes"]
-    assert steps.log_days() == [(DAY, second["dagster/row_count"], True)]
+    assert third["dagster/row_count"] == second["dagster/row_count"] + third["new_lines"]
+    assert third["position"] == second["position"] + third["new_bytes"]
+    assert min(second["new_lines"], third["new_lines"]) > 0
+    assert (fourth["new_lines"], fourth["position"]) == (0, third["position"])
+    assert "seconds_behind" not in fourth
+    assert steps.log_days() == [(DAY, fourth["dagster/row_count"], True)]
 
-    third = steps.run(hour=20)
-    assert (third["new_lines"], third["position"]) == (0, second["position"])
-    assert "seconds_behind" not in third
+
+def test_a_run_goes_on_after_midnight(steps):
+    before, after = steps.run(20, 30)
+    assert (before["log_day"], after["log_day"]) == ("2026-03-05", "2026-03-06")
+    assert steps.log_days() == [
+        (date(2026, 3, 5), before["dagster/row_count"], True),
+        (date(2026, 3, 6), after["dagster/row_count"], True),
+    ]
 
 
 def test_a_day_without_a_file_is_no_failure(steps):
-    metadata = steps.run(hour=-1)
-    assert metadata == {"log_day": "2026-03-04", "new_lines": 0, "new_bytes": 0}
+    assert steps.run(-1) == [{"log_day": "2026-03-04", "new_lines": 0, "new_bytes": 0}]
 
 
 def test_is_off_until_it_is_switched_on():
@@ -134,18 +156,18 @@ def decision(instance):
     return follow_current_day_sensor(build_sensor_context(instance=instance))
 
 
-def test_steps_do_not_pile_up(instance):
+def test_runs_do_not_pile_up(instance):
     assert isinstance(decision(instance), RunRequest)
     add_run(instance, DagsterRunStatus.STARTED)
-    assert decision(instance) == SkipReason("The step before is under way.")
+    assert decision(instance) == SkipReason("The run before is under way.")
 
 
-def test_other_runs_do_not_keep_a_step_from_being_taken(instance):
+def test_other_runs_do_not_keep_it_from_following(instance):
     add_run(instance, DagsterRunStatus.STARTED, other="run")
     assert isinstance(decision(instance), RunRequest)
 
 
-def test_after_a_step_comes_the_next(instance):
+def test_after_a_run_comes_the_next(instance):
     add_run(instance, DagsterRunStatus.FAILURE)
     add_run(instance, DagsterRunStatus.SUCCESS)
     assert isinstance(decision(instance), RunRequest)
@@ -154,7 +176,7 @@ def test_after_a_step_comes_the_next(instance):
 @pytest.mark.parametrize(
     ("failures", "minutes"), [(1, 2), (2, 4), (3, 8), (6, 64), (20, 64)], ids=str
 )
-def test_while_steps_fail_the_pauses_get_longer(instance, monkeypatch, failures, minutes):
+def test_while_runs_fail_the_pauses_get_longer(instance, monkeypatch, failures, minutes):
     add_run(instance, DagsterRunStatus.SUCCESS)
     for _ in range(failures):
         add_run(instance, DagsterRunStatus.FAILURE)

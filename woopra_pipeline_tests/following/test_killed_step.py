@@ -12,7 +12,7 @@ import pytest
 from pyarrow import parquet
 
 from woopra_pipeline.clock import frozen_clock
-from woopra_pipeline.following import follow_current_day
+from woopra_pipeline.following import follow_current_day, open_day
 from woopra_pipeline.parse.parsed_days import MANIFEST_NAME, find_parsed_day
 from woopra_pipeline.tables import VISITS_LOG
 from woopra_pipeline.woopra.client import WoopraClient
@@ -29,7 +29,11 @@ processes.set_forkserver_preload([__name__])
 
 
 def _step(
-    parsed_folder: Path, settings: WoopraSettings, now: datetime, fatal_event: int | None
+    parsed_folder: Path,
+    settings: WoopraSettings,
+    now: datetime,
+    fatal_event: int | None,
+    most_files: int,
 ) -> None:
     """In a process of its own: a step that dies at the given one of its touches of a file."""
     events = 0
@@ -41,6 +45,7 @@ def _step(
             if events == fatal_event:
                 os.kill(os.getpid(), signal.SIGKILL)
 
+    open_day.MOST_FILES = most_files
     with WoopraClient(settings) as client:
         if fatal_event is not None:
             sys.addaudithook(die_in_time)
@@ -48,17 +53,26 @@ def _step(
 
 
 def step_that_dies(
-    parsed_folder: Path, settings: WoopraSettings, now: datetime, fatal_event: int | None
+    parsed_folder: Path,
+    settings: WoopraSettings,
+    now: datetime,
+    fatal_event: int | None,
+    most_files: int = open_day.MOST_FILES,
 ) -> int | None:
     """Returns the exit code."""
-    process = processes.Process(target=_step, args=(parsed_folder, settings, now, fatal_event))
+    process = processes.Process(
+        target=_step, args=(parsed_folder, settings, now, fatal_event, most_files)
+    )
     process.start()
     process.join(60)
     return process.exitcode
 
 
-def _run(parsed_folder: Path, base_url: str, fatal_event: int | None = None) -> int | None:
-    return step_that_dies(parsed_folder, settings_for(base_url=base_url), NOW, fatal_event)
+def _run(
+    parsed_folder: Path, base_url: str, most_files: int = 500, fatal_event: int | None = None
+) -> int | None:
+    settings = settings_for(base_url=base_url)
+    return step_that_dies(parsed_folder, settings, NOW, fatal_event, most_files)
 
 
 def _lines_known(parsed_folder: Path) -> list[int] | None:
@@ -75,11 +89,18 @@ def _lines_known(parsed_folder: Path) -> list[int] | None:
     return rows
 
 
-@pytest.mark.parametrize("known", [None, 3], ids=["first step", "later step"])
+@pytest.mark.parametrize(
+    ("known", "most_files"),
+    [
+        pytest.param(None, 500, id="first step"),
+        pytest.param(3, 500, id="later step"),
+        pytest.param(3, 0, id="step that starts over"),
+    ],
+)
 @pytest.mark.parametrize(
     "every", [pytest.param(9, id="some points"), pytest.param(1, id="all", marks=pytest.mark.long)]
 )
-def test_a_step_killed_at_any_point_leaves_a_whole_day(tmp_path, server, known, every):
+def test_a_step_killed_at_any_point_leaves_a_whole_day(tmp_path, server, known, most_files, every):
     if known is not None:
         server.answers(whole(LINE * known))
         assert _run(tmp_path / "before", server.base_url) == 0
@@ -92,7 +113,7 @@ def test_a_step_killed_at_any_point_leaves_a_whole_day(tmp_path, server, known, 
             shutil.copytree(tmp_path / "before", folder)
         # What is asked for again is the last of the known lines.
         server.answers(whole(LINE * (5 if known is None else 5 - known + 1)))
-        exit_code = _run(folder, server.base_url, fatal_event)
+        exit_code = _run(folder, server.base_url, most_files, fatal_event)
         left_behind.append(_lines_known(folder))
 
         server.answers(whole(LINE * (1 if left_behind[-1] == after else 3)))

@@ -316,6 +316,19 @@ def test_a_large_answer_becomes_parts_of_bounded_size(tmp_path, following, monke
     assert len(find_parsed_day(following.folder, DAY).parquet_files(PARSED_TABLES[0])) > 100
 
 
+def test_many_small_parts_become_few_large_ones(tmp_path, following, monkeypatch):
+    monkeypatch.setattr("woopra_pipeline.following.open_day.MOST_FILES", 50)
+    counts = []
+    for number in range(1, 61):
+        step = following.step_to(OTHER * number)
+        assert step.new_line_count == 40
+        counts.append(len(step.day.files))
+        if number % 7 == 0:
+            assert is_as_closed(following, tmp_path, OTHER * number)
+    assert 40 < max(counts) <= 53
+    assert min(counts[10:]) < 10
+
+
 def test_what_cannot_be_written_says_what_to_do(tmp_path, following):
     following.folder.mkdir()
     (following.folder / str(DAY)).touch()

@@ -86,7 +86,8 @@ class GrowingDays(RuleBasedStateMachine):
         pytest.param(1000, 15, id="long", marks=pytest.mark.long),
     ],
 )
-def test_days_that_grow(examples, steps):
+def test_days_that_grow(monkeypatch, examples, steps):
+    monkeypatch.setattr("woopra_pipeline.following.open_day.MOST_FILES", 20)
     run_state_machine_as_test(
         GrowingDays,
         settings=settings(max_examples=examples, stateful_step_count=steps),

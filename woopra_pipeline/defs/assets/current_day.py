@@ -1,32 +1,70 @@
-"""The current log day, followed while its file grows: optional, off until it is switched on."""
+"""The current log day, followed while its file grows: optional, off until it is switched on.
 
+A Dagster run takes seconds to start and leaves some 700 KB behind, a step often less than a second
+and nothing. So one run takes many steps, each of which goes all the way to the model.
+"""
+
+import time
 from typing import Any
 
-from dagster import AssetExecutionContext, MaterializeResult, MetadataValue, asset
+from dagster import (
+    AssetExecutionContext,
+    AssetMaterialization,
+    Config,
+    MaterializeResult,
+    MetadataValue,
+    asset,
+)
+from pydantic import Field
 
 from woopra_pipeline.archive.project import claim_archive
 from woopra_pipeline.clock import system_clock
+from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.defs.resources import DataDirectoryResource, WoopraResource
 from woopra_pipeline.following import FollowedDay, follow_current_day
+from woopra_pipeline.model.update import update_model
+
+SECONDS_A_STEP = 60
+
+
+class FollowConfig(Config):
+    """How long to follow the day; nothing need be given."""
+
+    steps: int = Field(1, ge=1, description="How many steps to take, one a minute.")
 
 
 @asset(group_name="following", kinds={"api", "parquet"}, owners=["team:data"])
 def current_day(
-    context: AssetExecutionContext, woopra: WoopraResource, data_directory: DataDirectoryResource
+    context: AssetExecutionContext,
+    config: FollowConfig,
+    woopra: WoopraResource,
+    data_directory: DataDirectoryResource,
 ) -> MaterializeResult[None]:
     """What is known so far of the log day that is not over; optional.
 
-    Each materialization asks once for the lines that the growing file has more by now, and parses
-    them. When the day is over, the ordinary fetch of it takes the place of what was followed.
+    A step asks once for the lines that the growing file has more by now, parses them and brings the
+    model up to date. When the day is over, the ordinary fetch of it takes the place of all that.
     """
     directory = data_directory.directory
+    for _ in range(config.steps - 1):
+        started = time.monotonic()
+        metadata = _step(context, woopra, directory)
+        context.log_event(AssetMaterialization(context.asset_key, metadata=metadata))
+        time.sleep(max(0.0, started + SECONDS_A_STEP - time.monotonic()))
+    return MaterializeResult(metadata=_step(context, woopra, directory))
+
+
+def _step(
+    context: AssetExecutionContext, woopra: WoopraResource, directory: DataDirectory
+) -> dict[str, Any]:
     with woopra.client(directory, notify=context.log.warning) as client:
         claim_archive(directory.raw, client.settings.project)
         followed = follow_current_day(
             client, directory.parsed, clock=system_clock, notify=context.log.warning
         )
+    update_model(directory)
     context.log.info(f"{followed.log_day}: {followed.new_line_count:,} new lines")
-    return MaterializeResult(metadata=_describe(followed))
+    return _describe(followed)
 
 
 def _describe(followed: FollowedDay) -> dict[str, Any]:
