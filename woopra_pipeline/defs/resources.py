@@ -14,6 +14,7 @@ from pydantic import Field
 from woopra_pipeline.data_directory import DATA_DIRECTORY_VARIABLE, DataDirectory
 from woopra_pipeline.defs.alerts import WEBHOOK_VARIABLE, AlertsResource
 from woopra_pipeline.imports.settings import ImportSettings
+from woopra_pipeline.model.update import MEMORY_LIMIT
 from woopra_pipeline.sandbox import Sandbox, serve
 from woopra_pipeline.woopra.client import WoopraClient
 from woopra_pipeline.woopra.settings import WoopraSettings
@@ -30,6 +31,10 @@ class DataDirectoryResource(ConfigurableResource["DataDirectoryResource"]):
     """Where archive, parsed files and model live."""
 
     root: str = Field(description="The data directory; `data/` of the checkout unless it is set.")
+    model_memory: str = Field(
+        default=MEMORY_LIMIT,
+        description="How much memory an update of the model takes before it works on disk.",
+    )
 
     @property
     def directory(self) -> DataDirectory:

@@ -42,7 +42,8 @@ def connect(
 def _limit_memory(connection: duckdb.DuckDBPyConnection, limit: str) -> None:
     try:
         ((wanted, most),) = connection.execute(
-            "select parse_formatted_bytes(?), parse_formatted_bytes(current_setting('memory_limit'))",
+            "select parse_formatted_bytes(?), "
+            "parse_formatted_bytes(current_setting('memory_limit'))",
             [limit],
         ).fetchall()
     except duckdb.Error as error:

@@ -38,6 +38,7 @@ MEMORY_LIMIT = "4GB"
 """How much memory DuckDB takes for an update before it works on disk."""
 
 Method = Literal["none", "days", "rebuild"]
+"""How a difference was applied: there was none, day by day, or by building the model anew."""
 
 
 @dataclass(frozen=True)

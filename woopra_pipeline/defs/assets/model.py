@@ -66,7 +66,9 @@ def model(
     All tables change together, whichever are selected.
     """
     directory = data_directory.directory
-    update = update_model(directory, notify=context.log.info)
+    update = update_model(
+        directory, notify=context.log.info, memory_limit=data_directory.model_memory
+    )
     context.log.info(
         f"model in line with the parsed days: {len(update.added)} added, "
         f"{len(update.replaced)} replaced, {len(update.removed)} removed, {len(update.grown)} grown"
@@ -81,6 +83,7 @@ def model(
                 metadata={
                     "dagster/row_count": update.row_counts[table.name],
                     "dagster/column_lineage": column_lineage(table),
+                    "method": update.method,
                     "days_added": len(update.added),
                     "days_replaced": len(update.replaced),
                     "days_removed": len(update.removed),
