@@ -83,7 +83,8 @@ def catch_up(
     tried = msgspec.json.decode(context.cursor, type=Tried) if context.cursor else Tried()
     outstanding = find_outstanding(directory)
     in_hand = {log_day for run in runs for log_day in _days_of(run)}
-    to_parse = _without(outstanding.to_parse, in_hand)
+    no_partitions = {day for day in outstanding.to_parse if day < log_days.start.date()}
+    to_parse = _without(outstanding.to_parse, in_hand | no_partitions)
     to_apply = _without(outstanding.to_apply, in_hand)
     state = _fingerprint(to_apply)
     new = [log_day for log_day in to_parse if tried.parse.get(log_day) != to_parse[log_day]]
@@ -103,10 +104,8 @@ def catch_up(
     return SensorResult(requests, cursor=msgspec.json.encode(tried).decode())
 
 
-def _without(days: Mapping[date, str], in_hand: set[date]) -> dict[date, str]:
-    """`days` that are partitions, and that nothing works on."""
-    first = log_days.start.date()
-    return {day: text for day, text in days.items() if day >= first and day not in in_hand}
+def _without(days: Mapping[date, str], others: set[date]) -> dict[date, str]:
+    return {log_day: text for log_day, text in days.items() if log_day not in others}
 
 
 def _parsing(block: Sequence[date]) -> RunRequest:

@@ -12,6 +12,7 @@ from woopra_pipeline.archive import Archive
 from woopra_pipeline.defs.catch_up import NAME, catch_up
 from woopra_pipeline.defs.instance import alive, open_instance
 from woopra_pipeline.model.outstanding import find_outstanding
+from woopra_pipeline.parse.parse_day import parse_log_day
 from woopra_pipeline.tables import MODEL_TABLES, PARSED_TABLES
 from woopra_pipeline_tests.defs.test_backfill import spoil_archived, spoil_parsed
 from woopra_pipeline_tests.defs.test_instance import some_job
@@ -182,9 +183,16 @@ def test_a_damaged_parsed_day_is_parsed_again(project, daemon):
     assert is_settled(project)
 
 
-def test_days_before_the_first_partition_are_left_alone(project, daemon):
+def test_days_before_the_first_partition_are_not_parsed(project, daemon):
     archive(project, "2025-12-31")
     assert daemon.settle() == []
+
+
+def test_days_before_the_first_partition_that_were_parsed_are_applied(project, daemon):
+    archive(project, "2025-12-31")
+    parse_log_day(Archive(project.directory.raw), date(2025, 12, 31), project.directory.parsed)
+    assert daemon.settle() == ["model"]
+    assert is_settled(project)
 
 
 @pytest.mark.parametrize(
