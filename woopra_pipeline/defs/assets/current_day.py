@@ -19,7 +19,6 @@ from pydantic import Field
 
 from woopra_pipeline.archive.project import claim_archive
 from woopra_pipeline.clock import system_clock
-from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.defs.resources import DataDirectoryResource, WoopraResource
 from woopra_pipeline.following import FollowedDay, follow_current_day
 from woopra_pipeline.model.update import update_model
@@ -45,24 +44,24 @@ def current_day(
     A step asks once for the lines that the growing file has more by now, parses them and brings the
     model up to date. When the day is over, the ordinary fetch of it takes the place of all that.
     """
-    directory = data_directory.directory
     for _ in range(config.steps - 1):
         started = time.monotonic()
-        metadata = _step(context, woopra, directory)
+        metadata = _step(context, woopra, data_directory)
         context.log_event(AssetMaterialization(context.asset_key, metadata=metadata))
         time.sleep(max(0.0, started + SECONDS_A_STEP - time.monotonic()))
-    return MaterializeResult(metadata=_step(context, woopra, directory))
+    return MaterializeResult(metadata=_step(context, woopra, data_directory))
 
 
 def _step(
-    context: AssetExecutionContext, woopra: WoopraResource, directory: DataDirectory
+    context: AssetExecutionContext, woopra: WoopraResource, data_directory: DataDirectoryResource
 ) -> dict[str, Any]:
+    directory = data_directory.directory
     with woopra.client(directory, notify=context.log.warning) as client:
         claim_archive(directory.raw, client.settings.project)
         followed = follow_current_day(
             client, directory.parsed, clock=system_clock, notify=context.log.warning
         )
-    update_model(directory)
+    update_model(directory, memory_limit=data_directory.model_memory)
     context.log.info(f"{followed.log_day}: {followed.new_line_count:,} new lines")
     return _describe(followed)
 
