@@ -1,5 +1,11 @@
-"""All of Dagster: partitions, resources, assets, jobs and schedules, and the instance they run on.
+"""All of Dagster: partitions, resources, assets, their checks, what runs them by itself, its instance.
 
 What an asset does is one call of a package below; what lives here is how Dagster names it, shows
 it and runs many days of it. No rule of the log, no SQL, no HTTP and no file layout lives here.
 """
+
+import warnings
+
+# Dagster calls it beta. Nothing else in it makes one run of many days, and the daemon's backfills
+# are tested with it.
+warnings.filterwarnings("ignore", message="Parameter `backfill_policy`")
