@@ -240,7 +240,9 @@ def _settle(ledger: Ledger, verdict: Verdict) -> None:
 
 
 def _log_days(connection: duckdb.DuckDBPyConnection) -> set[date]:
-    return {log_day for (log_day,) in connection.execute("select log_day from log_days").fetchall()}
+    """The log days of which the model has the whole file; of one still followed, some may lack."""
+    sql = "select log_day from log_days where not is_open"
+    return {log_day for (log_day,) in connection.execute(sql).fetchall()}
 
 
 @contextmanager

@@ -94,6 +94,15 @@ def test_what_is_absent_is_planned_and_sent_again(world):
     assert len(world.imports.server.taken) == 2
 
 
+def test_nothing_is_decided_by_a_day_of_which_the_end_may_be_missing(world):
+    world.send(ROWS, Mood.LOST_ANSWER)
+    put_day(world.imports.directory, SENT_ON, b"", is_open=True)
+    world.log()
+    assert world.verify() == ["waiting"]
+    world.log(that_day=[logged("p1", ROWS[0]), logged("p2", ROWS[1])])
+    assert world.verify() == ["found"]
+
+
 def test_what_is_absent_is_sent_by_the_run_of_a_later_day(world):
     world.send(ROWS, Mood.LOST_REQUEST)
     world.log(that_day=[])

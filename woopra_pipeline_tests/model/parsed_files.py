@@ -22,8 +22,8 @@ from woopra_pipeline.tables import PARSED_TABLES
 FETCHED_AT = datetime(2026, 4, 1, tzinfo=UTC)
 
 
-def put_day(directory: DataDirectory, log_day: date, file: bytes) -> None:
-    """Make `file` the parsed day `log_day`."""
+def put_day(directory: DataDirectory, log_day: date, file: bytes, *, is_open: bool = False) -> None:
+    """Make `file` the parsed day `log_day`, as a whole or so far."""
     rows: dict[str, list[dict[str, object]]] = {table.name: [] for table in PARSED_TABLES}
     blank_count = 0
     lines = split_lines(file)
@@ -58,7 +58,7 @@ def put_day(directory: DataDirectory, log_day: date, file: bytes) -> None:
     write_manifest(
         ParsedDay(
             log_day=log_day,
-            fingerprint=sha256,
+            fingerprint=f"{sha256} so far" if is_open else sha256,
             folder=folder,
             raw_sha256=sha256,
             raw_bytes=len(file),
@@ -73,6 +73,7 @@ def put_day(directory: DataDirectory, log_day: date, file: bytes) -> None:
             rejected_count=len(rows["rejected_lines_log"]),
             blank_count=blank_count,
             files=files,
+            is_open=is_open,
         )
     )
 
