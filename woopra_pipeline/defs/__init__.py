@@ -1,4 +1,4 @@
-"""All of Dagster: partitions, resources, assets, their checks, what runs them by itself, its instance.
+"""All of Dagster: partitions, resources, assets, checks, what runs by itself, and the instance.
 
 What an asset does is one call of a package below; what lives here is how Dagster names it, shows
 it and runs many days of it. No rule of the log, no SQL, no HTTP and no file layout lives here.
