@@ -27,6 +27,8 @@ class Status:
     parsed: list[date]
     to_parse: list[date]
     """Archived days that are not parsed, or were parsed from another file."""
+    followed: list[date]
+    """Days that are parsed as far as they were followed, and yet to be fetched whole."""
     in_model: list[date]
     to_apply: list[date]
     """Days by which the model differs from the parsed ones."""
@@ -89,8 +91,11 @@ def read_status(directory: DataDirectory) -> Status:
         to_parse=[
             log_day
             for log_day, day in archived.items()
-            if log_day not in parsed or parsed[log_day].raw_sha256 != day.sha256
+            if log_day not in parsed
+            or parsed[log_day].is_open
+            or parsed[log_day].raw_sha256 != day.sha256
         ],
+        followed=[log_day for log_day, day in parsed.items() if day.is_open],
         in_model=list(in_model),
         to_apply=[
             log_day
@@ -117,6 +122,7 @@ def _lines(status: Status) -> list[tuple[str, str]]:
         ("Archived", f"{_days(status.archived)}; {count(status.archived_bytes, 'byte')}"),
         ("Gaps", spans(status.gaps) or "none"),
         ("Parsed", _days(status.parsed)),
+        *_followed(status.followed),
         (
             "In the model",
             f"{_days(status.in_model)}; {count(status.profiles, 'profile')}, "
@@ -135,6 +141,10 @@ def _lines(status: Status) -> list[tuple[str, str]]:
             ("", "Start with `woopra-pipeline demo` or `woopra-pipeline backfill FROM TO`")
         )
     return lines
+
+
+def _followed(log_days: list[date]) -> list[tuple[str, str]]:
+    return [("Followed", f"{spans(log_days)}, to be fetched when over")] if log_days else []
 
 
 def _days(log_days: list[date]) -> str:

@@ -1,7 +1,10 @@
 import json
 import shutil
+from datetime import date
 
 import pytest
+
+from woopra_pipeline_tests.model.parsed_files import put_day
 
 
 def test_of_an_empty_directory_says_how_to_start(command_line):
@@ -40,6 +43,14 @@ def test_of_what_is_missing(incomplete):
     printed = incomplete("status").stdout
     assert "Gaps            2026-01-05\n" in printed
     assert "Behind          2026-01-07: run `woopra-pipeline backfill` for these days" in printed
+
+
+def test_of_a_day_that_is_followed(command_line):
+    put_day(command_line.directory, date(2026, 1, 29), b"", is_open=True)
+    status = json.loads(command_line("status", "--format", "json").stdout)
+    assert status["followed"] == status["parsed"] == ["2026-01-29"]
+    assert status["gaps"] == status["to_parse"] == []
+    assert "Followed        2026-01-29, to be fetched when over\n" in command_line("status").stdout
 
 
 def test_of_damage_is_an_error_that_says_what_to_do(incomplete):
