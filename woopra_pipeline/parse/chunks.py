@@ -210,13 +210,18 @@ def _parse_lines(lines: Mapping[int, bytes], log_day: date) -> ParsedChunk:
             case BlankLine():
                 blank_count += 1
     tables = {
-        name: pa.Table.from_pylist(rows[name], schema=schema) for name, schema in _SCHEMAS.items()
+        name: pa.Table.from_pylist(rows[name], schema=schema)
+        if rows[name]
+        else schema.empty_table()
+        for name, schema in _SCHEMAS.items()
     }
     return ParsedChunk(tables, len(lines), blank_count)
 
 
 def _in_log_order(some: pa.Table, others: pa.Table) -> pa.Table:
     """The rows of both tables; all rows of one line stand in one of them, in order."""
+    if not others.num_rows:
+        return some
     rows = pa.concat_tables([some, others]).combine_chunks()
     return rows.take(pa.array(np.argsort(rows["log_line"].to_numpy(), kind="stable")))
 
@@ -298,7 +303,7 @@ def _deletes_table(
             "extra": _extra_texts(extras, len(fields["pid"])),
         }
         tables.append(_table(DELETES_LOG, log_day, log_lines[mask], columns))
-    return _in_log_order(*tables) if is_old.any() else tables[0]
+    return _in_log_order(*tables)
 
 
 def _fields(records: Iterable[Any], shape: Shape) -> Columns:
