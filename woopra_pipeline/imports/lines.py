@@ -159,11 +159,11 @@ def plain_profile_updates(rows: pa.RecordBatch) -> Sequence[Sequence[Any]]:
     return digests(texts(rows.column("identity"))), digests(lines), lines
 
 
-def texts(column: pa.StringArray) -> list[bytes]:
-    """The texts of a column without NULLs, in UTF-8."""
+def texts(column: pa.StringArray | pa.BinaryArray) -> list[bytes]:
+    """The texts of a column without NULLs, in UTF-8, or its blobs."""
     _, places, characters = column.buffers()
-    width = 8 if pa.types.is_large_string(column.type) else 4
-    offsets = memoryview(places).cast("q" if width == 8 else "i")
+    is_large = pa.types.is_large_string(column.type) or pa.types.is_large_binary(column.type)
+    offsets = memoryview(places).cast("q" if is_large else "i")
     own = offsets[column.offset : column.offset + len(column) + 1].tolist()
     content = memoryview(characters)[: own[-1]].tobytes() if characters else b""
     return [content[start:end] for start, end in pairwise(own)]
@@ -241,12 +241,15 @@ class Reader:
             )
 
 
-def visit_of(visitors: Iterable[bytes], actions: Iterable[bytes]) -> bytes:
+def visit_of(visitors: Sequence[bytes], actions: Sequence[bytes]) -> bytes:
     """The line of a visit made of events: of each property the last value counts."""
-    merged: dict[str, object] = {}
-    for visitor in visitors:
-        merged |= orjson.loads(visitor)
-    return EMPTY_VISIT % (b",".join(actions), canonical(merged))
+    visitor = visitors[0]
+    if any(other != visitor for other in visitors):
+        merged: dict[str, object] = {}
+        for each in visitors:
+            merged |= orjson.loads(each)
+        visitor = canonical(merged)
+    return EMPTY_VISIT % (b",".join(actions), visitor)
 
 
 def identifier_text(value: object) -> str:

@@ -40,13 +40,15 @@ from woopra_pipeline.imports.lines import (
     plain_profile_updates,
     plain_visits,
     read_chunk,
+    texts,
     visit_of,
 )
 from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.imports.sources import Shape, Source, read_source, spilling
 
 ROWS_AT_ONCE = 100_000
-VISITS_AT_ONCE = 5_000
+EVENTS_AT_ONCE = 2_048
+VISITS_AT_ONCE = 2_048
 FIRST_SET_ASIDE = 20
 STAGING_MEMORY = "300MB"
 TWO_UPDATES = "the result has another update of this visitor: return one row for each visitor"
@@ -409,9 +411,7 @@ class _Events(_Planner):
             "order by visitor_key, time, action, key"
         )
         visits = self._visits(
-            Event._make(row)
-            for some in rows.to_arrow_reader(VISITS_AT_ONCE)
-            for row in zip(*(column.to_pylist() for column in some.columns), strict=True)
+            event for some in rows.to_arrow_reader(EVENTS_AT_ONCE) for event in _events(some)
         )
         event_count = 0
         while some := list(islice(visits, VISITS_AT_ONCE)):
@@ -677,6 +677,18 @@ def _without_garbage_collection() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def _events(rows: pa.RecordBatch) -> Iterator[Event]:
+    keys, visitor_keys, times, visitors, actions = rows.columns
+    return map(
+        Event,
+        texts(keys),
+        texts(visitor_keys),
+        times.to_pylist(),
+        texts(visitors),
+        texts(actions),
+    )
 
 
 def _stretches(rows: pa.RecordBatchReader, ends: Iterable[int]) -> Iterator[pa.Table]:
