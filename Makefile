@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+SIZE ?= default
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-long ui bench
@@ -35,8 +36,5 @@ test-long: $(INSTALLED)  ## the tests that take longer than a unit test may
 ui: $(INSTALLED)  ## the Dagster UI on the same instance and data
 	$(BIN)/woopra-pipeline ui
 
-bench: $(INSTALLED)  ## a bounded run of the benchmarks
-	$(BIN)/python -m benchmarks.parse --megabytes 64 --repeat 1
-	$(BIN)/python -m benchmarks.imports --lines 100000
-	$(BIN)/python -m benchmarks.model_updates --days 10 --visits 10000
-	$(BIN)/python -m benchmarks.sandbox_year --people 1000 --days 30 --end-to-end
+bench: $(INSTALLED)  ## every stage and the peers, in some ten minutes; SIZE=small or large
+	$(BIN)/python -m benchmarks --size $(SIZE)
