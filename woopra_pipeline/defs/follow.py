@@ -12,14 +12,17 @@ from dagster import (
     SkipReason,
     sensor,
 )
-from dagster._core.storage.tags import SENSOR_NAME_TAG
+from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG, SENSOR_NAME_TAG
 
 from woopra_pipeline.clock import system_clock
 from woopra_pipeline.defs.assets.current_day import FollowConfig, current_day
 from woopra_pipeline.defs.assets.model import model
 
 NAME = "follow_current_day_sensor"
-STEPS_A_RUN = 30
+MINUTES_A_RUN = 15
+MINUTES_UNTIL_DEAD = 30
+"""After this time a run is ended whose process was killed: Dagster does not notice otherwise."""
+
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_DOUBLINGS = 6
 """After so many failures, and after all further ones, a run is tried about once an hour."""
@@ -30,8 +33,8 @@ LONGEST_DOUBLINGS = 6
     target=AssetSelection.assets(*current_day.keys, *model.keys),
     minimum_interval_seconds=60,
     default_status=DefaultSensorStatus.STOPPED,
-    description="Every minute, takes what is new of the current log day to the model: half an hour "
-    "of steps a run, one run after another. While they fail, the pauses get longer, up to an hour.",
+    description="Every minute, takes what is new of the current log day to the model: a quarter of "
+    "an hour a run, one run after another. While they fail, the pauses get longer, up to an hour.",
 )
 def follow_current_day_sensor(context: SensorEvaluationContext) -> RunRequest | SkipReason:
     """Request the next steps, without the checks: they judge days that are over."""
@@ -47,7 +50,10 @@ def follow_current_day_sensor(context: SensorEvaluationContext) -> RunRequest | 
         next_at = ended_at + FIRST_PAUSE * 2**failures
         if system_clock() < next_at:
             return SkipReason(f"The last run failed; the next is due at {next_at:%H:%M} UTC.")
-    steps = RunConfig(ops={current_day.op.name: FollowConfig(steps=STEPS_A_RUN)})
+    following = FollowConfig(minutes=MINUTES_A_RUN)
     return RunRequest(
-        asset_selection=[*current_day.keys, *model.keys], asset_check_keys=[], run_config=steps
+        asset_selection=[*current_day.keys, *model.keys],
+        asset_check_keys=[],
+        run_config=RunConfig(ops={current_day.op.name: following}),
+        tags={MAX_RUNTIME_SECONDS_TAG: str(MINUTES_UNTIL_DEAD * 60)},
     )

@@ -45,12 +45,16 @@ class Steps:
 
     def run(self, *hours):
         """A run of a step at each of these hours of the day; returns what each step recorded."""
-        times = iter(hours)
+        times, slept = iter(hours), [0.0]
+
+        def sleep(seconds):
+            slept.append(seconds)
+            self.go_to(next(times))
+
         self.go_to(next(times))
-        self.monkeypatch.setattr(follow, "STEPS_A_RUN", len(hours))
-        self.monkeypatch.setattr(
-            current_day_module.time, "sleep", lambda _: self.go_to(next(times))
-        )
+        self.monkeypatch.setattr(current_day_module, "sleep", sleep)
+        self.monkeypatch.setattr(current_day_module, "monotonic", lambda: sum(slept))
+        self.monkeypatch.setattr(follow, "MINUTES_A_RUN", len(hours))
         with serve(self.sandbox) as running, DagsterInstance.ephemeral() as instance:
             settings = running.settings
             definitions = Definitions(
@@ -73,6 +77,7 @@ class Steps:
                 run_config=request.run_config,
                 instance=instance,
             )
+            assert slept[1:] == [60.0] * (len(hours) - 1)
             assert all(instance.get_latest_materialization_event(key) for key in model.keys)
             records = instance.fetch_materializations(current_day.key, limit=100).records
         return [
@@ -160,6 +165,10 @@ def test_runs_do_not_pile_up(instance):
     assert isinstance(decision(instance), RunRequest)
     add_run(instance, DagsterRunStatus.STARTED)
     assert decision(instance) == SkipReason("The run before is under way.")
+
+
+def test_a_run_whose_process_was_killed_does_not_stand_in_the_way_for_ever(instance):
+    assert decision(instance).tags == {"dagster/max_runtime": "1800"}
 
 
 def test_other_runs_do_not_keep_it_from_following(instance):
