@@ -40,7 +40,6 @@ from woopra_pipeline.woopra.log_days import end_of_log_day, start_of_log_day
 ROWS_AT_ONCE = 8_192
 CHUNKS_IN_ADVANCE = 2
 """Made while those before are worked on."""
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 class Shape(StrEnum):
@@ -88,11 +87,11 @@ def sources_folder(directory: DataDirectory) -> Path:
 
 
 def find_sources(directory: DataDirectory) -> list[Source]:
-    """Every source of the data directory, by name."""
+    """Every source of the data directory, by name; hidden files are none."""
     return [
         Source(path.stem, path)
         for path in sorted(sources_folder(directory).glob("*.sql"))
-        if _NAME.fullmatch(path.stem)
+        if not path.name.startswith(".")
     ]
 
 

@@ -33,10 +33,11 @@ def test_sources_are_the_sql_files_of_the_folder_by_name(directory):
     assert find_sources(directory) == []
     write_source(directory, "orders", "-- What was bought\nselect 1")
     write_source(directory, "crm", "select 1")
+    write_source(directory, "käufe [2026]", "select 1")
     (sources_folder(directory) / "notes.txt").write_text("none")
     (sources_folder(directory) / ".hidden.sql").write_text("none")
-    assert [source.name for source in find_sources(directory)] == ["crm", "orders"]
-    assert [source.description for source in find_sources(directory)] == ["", "What was bought"]
+    assert [source.name for source in find_sources(directory)] == ["crm", "käufe [2026]", "orders"]
+    assert [source.description for source in find_sources(directory)] == ["", "", "What was bought"]
 
 
 def test_an_unknown_source_is_an_error_that_says_where_to_write_it(directory):

@@ -90,7 +90,7 @@ def test_who_dies_frees_the_source_and_what_it_was_sending_is_unknown(imports, p
 
 
 def test_different_sources_are_imported_at_once(imports):
-    names = ["one", "two", "three"]
+    names = ["one", "two [2]", "three"]
     for name in names:
         imports.source(name, SQL)
     runs = [start(imports, name) for name in names]
@@ -102,5 +102,5 @@ def test_different_sources_are_imported_at_once(imports):
     assert imports.query("select source, count(*) from import_lines group by all order by all") == [
         ("one", 10),
         ("three", 10),
-        ("two", 10),
+        ("two [2]", 10),
     ]
