@@ -9,7 +9,7 @@ from itertools import islice
 from woopra_pipeline.archive.project import claim_archive
 from woopra_pipeline.clock import Clock, system_clock
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.errors import LedgerError, SourceError
+from woopra_pipeline.errors import ConfigurationError, LedgerError, SourceError
 from woopra_pipeline.imports.batch_files import read_lines, remove_unnamed
 from woopra_pipeline.imports.ledger import Batch, Ledger, State
 from woopra_pipeline.imports.lines import SetAside
@@ -93,14 +93,14 @@ class Importer:
         A source that cannot be run, or is held, costs no other one: its error is raised at last.
         """
         runs = []
-        errors: list[SourceError | LedgerError] = []
+        errors: list[ConfigurationError | LedgerError | SourceError] = []
         for name in names:
             try:
                 runs.append(self.run(name, log_day, dry_run=dry_run))
-            except (SourceError, LedgerError) as error:
+            except (ConfigurationError, LedgerError, SourceError) as error:
                 errors.append(error)
         if errors:
-            raise type(errors[0])("; ".join(map(str, errors)))
+            raise type(errors[0])("; ".join(dict.fromkeys(map(str, errors))))
         return runs
 
     def send_again(self, batch_ids: Sequence[int]) -> list[Batch]:

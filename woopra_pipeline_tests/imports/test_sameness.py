@@ -5,7 +5,7 @@ from collections import Counter
 import orjson
 import pytest
 
-from woopra_pipeline.errors import ConfigurationError
+from woopra_pipeline.errors import ConfigurationError, SourceError
 from woopra_pipeline_tests.imports.conftest import DAY, NEXT_DAY, NOON
 from woopra_pipeline_tests.imports.import_server import Mood
 from woopra_pipeline_tests.imports.rows import write_rows
@@ -130,6 +130,16 @@ def test_identifiers_by_which_events_are_known_cannot_be_reordered(imports):
         with pytest.raises(ConfigurationError, match="known by the identifiers id, email"):
             send(imports, "events", rows, identifiers=others)
     assert send(imports, "events", rows, identifiers=("id", "email", "cookie")) == []
+
+
+def test_a_source_that_cannot_be_planned_costs_no_other(imports):
+    send(imports, "events", [event("a")], identifiers=("email",))
+    write_rows(imports.directory, "visits", "visits", [visit("a", action())])
+    imports.source("broken", "selct")
+    importer = imports.importer(identifiers=("id", "email"))
+    with pytest.raises(SourceError, match=r"syntax error.*; The events of events are known by"):
+        importer.run_all(["broken", "events", "visits"], NEXT_DAY)
+    assert imports.states() == {"accepted": 2}
 
 
 @pytest.mark.parametrize(
