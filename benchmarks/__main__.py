@@ -53,7 +53,7 @@ class Size:
 
 SIZES = {
     "small": Size(people=1_600, file_megabytes=48, import_lines=20_000, repeat=1),
-    "default": Size(people=6_400, file_megabytes=128, import_lines=100_000, repeat=3),
+    "default": Size(people=4_800, file_megabytes=128, import_lines=100_000, repeat=3),
     "large": Size(people=40_000, file_megabytes=1024, import_lines=1_000_000, repeat=3),
 }
 PACKAGES = ("duckdb", "dagster", "msgspec", "numpy", "pyarrow")

@@ -82,7 +82,7 @@ def address_of_somebody(directory: DataDirectory) -> str:
     with connect_published(directory) as model:
         ((email,),) = model.execute(
             "select email from profiles where email is not null order by action_count desc, pid "
-            "limit 1 offset 10"
+            "limit 1"
         ).fetchall()
     return str(email)
 
