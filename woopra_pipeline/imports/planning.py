@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import accumulate, islice
+from itertools import accumulate, islice, pairwise
 from typing import Any
 
 import duckdb
@@ -51,6 +51,8 @@ EVENTS_AT_ONCE = 2_048
 VISITS_AT_ONCE = 2_048
 FIRST_SET_ASIDE = 20
 STAGING_MEMORY = "300MB"
+SORTED_BYTES = 60_000_000
+"""Of events that are sorted at once."""
 TWO_UPDATES = "the result has another update of this visitor: return one row for each visitor"
 
 KEY = pa.binary(KEY_BYTES)
@@ -113,8 +115,9 @@ def plan_day(
 class _Planner(ABC):
     """Makes one plan.
 
-    The tables of `staging` are `staged`, things in the order of their rows; `known`, what the
-    ledger knows already; and at last `placed`, what is new and on which line of the plan.
+    The tables of `staging` are `staged`, things in the order of their rows, and `known`, what the
+    ledger knows already. What is not new is deleted from `staged` at last. Nothing is ever sorted
+    as a whole: DuckDB does that in memory only.
     """
 
     shape: Shape
@@ -203,7 +206,8 @@ class _Planner(ABC):
         self._insert_pending()
         again = self._staging.execute(
             "select number, key, row_number() over (partition by key order by number) - 1 as nth "
-            "from staged qualify nth > 0"
+            "from staged semi join (select key from staged group by key having count(*) > 1) "
+            "using (key) qualify nth > 0"
         ).to_arrow_table()
         keys = zip(again.column("key").to_pylist(), again.column("nth").to_pylist(), strict=True)
         self._staging.execute("create table renumbered (number bigint, key blob)")
@@ -249,15 +253,23 @@ class _Planner(ABC):
             )
         self._insert_pending()
 
-    def _write_new(self, writer: BatchWriter) -> None:
-        """Make the files of the plan, of the lines whose numbers are placed."""
+    def _keep_new(self, new_numbers: str) -> int:
+        """Delete from `staged` what is not new; returns how much is left."""
+        self._staging.execute(
+            f"delete from staged where not exists "
+            f"(from ({new_numbers}) as new where new.number = staged.number)"
+        )
+        ((count,),) = self._staging.execute("select count(*) from staged").fetchall()
+        return int(count)
+
+    def _write_new(self, writer: BatchWriter, new_count: int) -> None:
+        """Make the files of the plan, of the lines that are new."""
         files = writer.finish()
-        ((count,),) = self._staging.execute("select count(*) from placed").fetchall()
-        if count == self._staged_count:
+        if new_count == self._staged_count:
             self.plan.files = files
             return
         with self.writer() as again:
-            for lines in self._lines(files, "select number from placed order by number"):
+            for lines in self._lines(files, "select number from staged"):
                 again.add(lines)
             self.plan.files = again.finish()
         writer.discard()
@@ -271,6 +283,16 @@ class _Planner(ABC):
             if len(some):
                 lines = read_lines(self._ledger.directory, file)
                 yield [lines[number - first] for number in some.column(0).to_pylist()]
+
+    def _placed(self) -> Iterator[pa.RecordBatch]:
+        """What is new: on which line of the plan it is, its key, and its content if it has one."""
+        line = 0
+        columns = "key, content" if self.shape is Shape.PROFILES else "key"
+        for rows in self._staging.execute(f"select {columns} from staged").to_arrow_reader(
+            ROWS_AT_ONCE
+        ):
+            yield rows.add_column(0, "line", pa.array(np.arange(line, line + len(rows))))
+            line += len(rows)
 
     def commit(self, planned_at: str) -> None:
         """Withdraw what was planned before and enter the plan, in one transaction."""
@@ -292,8 +314,8 @@ class _Planner(ABC):
 
     def _enter(self, planned_at: str) -> None:
         ends = list(accumulate(file.line_count for file in self.plan.files))
-        placed = self._staging.execute("from placed order by line").to_arrow_reader(ROWS_AT_ONCE)
-        for file, end, things in zip(self.plan.files, ends, _stretches(placed, ends), strict=True):
+        placed = _stretches(self._placed(), ends)
+        for file, end, things in zip(self.plan.files, ends, placed, strict=True):
             file_id = self._connection.execute(
                 "insert into files (source_id, shape, log_day, path, line_count, byte_count, "
                 "is_dry_run, planned_at) values (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -347,13 +369,9 @@ class _Visits(_Planner):
         if self._settings.identical_rows == "counted":
             self._number_identical_rows()
         self._load_known()
-        self._staging.execute(
-            "create table placed as "
-            "select row_number() over (order by number) - 1 as line, number, key "
-            f"from ({_NEW_THINGS})"
-        )
-        self._write_new(writer)
-        self.plan.known_count = self._staged_count - self.plan.line_count
+        new_count = self._keep_new(_NEW_THINGS)
+        self._write_new(writer, new_count)
+        self.plan.known_count = self._staged_count - new_count
 
 
 class _Events(_Planner):
@@ -362,6 +380,7 @@ class _Events(_Planner):
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         self._require_same_identifiers()
+        self._staged_bytes = 0
         self._staging.execute(
             "create table staged (number bigint, key blob, visitor_key blob, time bigint, "
             "visitor blob, action blob)"
@@ -389,6 +408,7 @@ class _Events(_Planner):
 
     def _stage(self, columns: Sequence[Sequence[Any]], writer: BatchWriter) -> None:
         keys, visitor_keys, times, visitors, actions = columns
+        self._staged_bytes += sum(map(len, visitors)) + sum(map(len, actions))
         self._insert(
             "staged",
             {
@@ -405,15 +425,8 @@ class _Events(_Planner):
         if self._settings.identical_rows == "counted":
             self._number_identical_rows()
         self._load_known()
-        rows = self._staging.cursor().execute(
-            "select key, visitor_key, time, visitor, action from staged "
-            f"semi join ({_NEW_THINGS}) using (number) "
-            "order by visitor_key, time, action, key"
-        )
-        visits = self._visits(
-            event for some in rows.to_arrow_reader(EVENTS_AT_ONCE) for event in _events(some)
-        )
-        event_count = 0
+        self.plan.known_count = self._staged_count - self._keep_new(_NEW_THINGS)
+        visits = self._visits(self._in_order())
         while some := list(islice(visits, VISITS_AT_ONCE)):
             first = writer.line_count
             self._insert(
@@ -425,13 +438,32 @@ class _Events(_Planner):
                     "key": _key_array([event.key for events in some for event in events]),
                 },
             )
-            event_count += sum(map(len, some))
             writer.add(
                 [visit_of([e.visitor for e in visit], [e.action for e in visit]) for visit in some]
             )
         self._insert_pending()
         self.plan.files = writer.finish()
-        self.plan.known_count = self._staged_count - event_count
+
+    def _in_order(self) -> Iterator[Event]:
+        """The staged events of one visitor after another, each in the order of their times.
+
+        They are sorted in parts, of some visitors each, for a part must fit into memory.
+        """
+        cursor = self._staging.cursor()
+        part_count = self._staged_bytes // SORTED_BYTES + 1
+        bounds = [(part << 32) // part_count for part in range(part_count + 1)]
+        for first, end in pairwise(bounds):
+            rows = cursor.execute(
+                "select key, visitor_key, time, visitor, action from staged "
+                "where visitor_key between ? and ? "
+                "order by visitor_key, time, action, key",
+                [first.to_bytes(4), (end - 1).to_bytes(4) + b"\xff" * KEY_BYTES],
+            )
+            for some in rows.to_arrow_reader(EVENTS_AT_ONCE):
+                yield from _events(some)
+
+    def _placed(self) -> Iterator[pa.RecordBatch]:
+        return iter(self._staging.execute("from placed").to_arrow_reader(ROWS_AT_ONCE))
 
     def _visits(self, events: Iterable[Event]) -> Iterator[list[Event]]:
         """The events of each visit, given those of each visitor in the order of their times."""
@@ -496,15 +528,14 @@ class _Updates(_Planner):
         row_count = self._staged_count
         self._stage_earlier_updates(writer)
         self._load_known()
-        self._staging.execute(_PLACE_UPDATES)
-        files = writer.finish()
-        for lines in self._lines(files, _OTHER_UPDATES):
+        self._staging.execute(_FIRST_UPDATES)
+        other_count = 0
+        for lines in self._lines(writer.finish(), _OTHER_UPDATES):
             self._set_aside([SetAside(line.decode(), TWO_UPDATES) for line in lines])
-        self._write_new(writer)
-        ((new_count, other_count),) = self._staging.execute(
-            f"select (select count(*) from placed where number < ?), count(*) "
-            f"from ({_OTHER_UPDATES})",
-            [row_count],
+            other_count += len(lines)
+        self._write_new(writer, self._keep_new(_NEW_UPDATES))
+        ((new_count,),) = self._staging.execute(
+            "select count(*) from staged where number < ?", [row_count]
         ).fetchall()
         self.plan.known_count = row_count - new_count - other_count
 
@@ -542,14 +573,12 @@ _PLANNERS: dict[Shape, type[_Planner]] = {
 }
 
 _NEW_THINGS = """
-    select number, key
+    select number
     from (select min(number) as number, key from staged group by key)
     anti join known using (key)
 """
 
-# Of each visitor the first update counts. It is not sent if it says what the latest one said that
-# is there for sure, if it was rejected, or if it was planned before one that was accepted.
-_PLACE_UPDATES = """
+_FIRST_UPDATES = """
     create table first_updates as
     select
         key,
@@ -557,9 +586,12 @@ _PLACE_UPDATES = """
         arg_min(content, number) as content,
         arg_min({'file_id': planned_in}, number).file_id as planned_in
     from staged
-    group by key;
+    group by key
+"""
 
-    create table placed as
+# Of each visitor the first update counts. It is not sent if it says what the latest one said that
+# is there for sure, if it was rejected, or if it was planned before one that was accepted.
+_NEW_UPDATES = """
     with
         settled as (
             select
@@ -576,12 +608,12 @@ _PLACE_UPDATES = """
             from known
             where state = 'rejected'
         )
-    select row_number() over (order by number) - 1 as line, number, key, content
+    select number
     from first_updates
     left join settled using (key)
     anti join rejected using (key, content)
     where (latest.state = 'accepted' and latest.content = content) is not true
-        and (planned_in < accepted_file) is not true;
+        and (planned_in < accepted_file) is not true
 """
 
 _OTHER_UPDATES = """
@@ -651,6 +683,9 @@ def _staging(ledger: Ledger, source: Source) -> Iterator[duckdb.DuckDBPyConnecti
     ):
         connection.execute("set enable_progress_bar = false")
         connection.execute("set memory_limit = ?", [STAGING_MEMORY])
+        # Tables are read in the order in which they were filled.
+        connection.execute("set preserve_insertion_order = true")
+        connection.execute("set threads = 2")
         connection.execute("set temp_directory = ?", [str(spill)])
         yield connection
 
@@ -691,20 +726,20 @@ def _events(rows: pa.RecordBatch) -> Iterator[Event]:
     )
 
 
-def _stretches(rows: pa.RecordBatchReader, ends: Iterable[int]) -> Iterator[pa.Table]:
+def _stretches(rows: Iterable[pa.RecordBatch], ends: Iterable[int]) -> Iterator[pa.Table]:
     """The rows before each of the ends, by their first column, in whose order they are."""
-    rest = rows.schema.empty_table()
+    coming = iter(rows)
+    rest: list[pa.Table] = []
     for end in ends:
-        pieces = []
-        while True:
-            place = int(np.searchsorted(rest.column(0).to_numpy(), end))
-            pieces.append(rest.slice(0, place))
-            rest = rest.slice(place)
-            batch = None if len(rest) else next(iter(rows), None)
-            if batch is None:
+        stretch: list[pa.Table] = []
+        while rest or (batch := next(coming, None)) is not None:
+            some = rest.pop() if rest else pa.Table.from_batches([batch])
+            place = int(np.searchsorted(some.column(0).to_numpy(), end))
+            stretch.append(some.slice(0, place))
+            if place < len(some):
+                rest = [some.slice(place)]
                 break
-            rest = pa.Table.from_batches([batch])
-        yield pa.concat_tables(pieces)
+        yield pa.concat_tables(stretch) if stretch else pa.table({"none": []})
 
 
 def _key_array(keys: Sequence[bytes]) -> pa.FixedSizeBinaryArray:

@@ -217,6 +217,7 @@ def spilling(directory: DataDirectory, source: Source, use: str) -> Iterator[Pat
     """
     folder = directory.imports / "spill" / f"{source.name}.{use}"
     remove(folder)
+    folder.mkdir(parents=True)
     try:
         yield folder
     finally:
