@@ -99,8 +99,9 @@ def grow(day: ParsedDay, byte_count: int, read_at: datetime) -> ParsedDay:
         written: list[WrittenPart] = []
         line_count = day.line_count
         for chunk in whole_lines(log, CHUNK_BYTES):
+            lines = chunk if line_count else chunk.removeprefix(BYTE_ORDER_MARK)
             part = Part(day.log_day, line_count + 1, line_count + 1, str(day.folder))
-            written.append(write_part(part, _without_mark(chunk) if line_count == 0 else chunk))
+            written.append(write_part(part, lines))
             line_count += written[-1].line_count
     sync(day.folder)
     sync(day.folder.parent)
@@ -144,7 +145,3 @@ def remove_unnamed(parsed_folder: Path) -> None:
             for path in day_folder.iterdir():
                 if path.name != MANIFEST_NAME and (current is None or path != current.folder):
                     remove(path)
-
-
-def _without_mark(start_of_file: bytes) -> bytes:
-    return start_of_file.removeprefix(BYTE_ORDER_MARK)
