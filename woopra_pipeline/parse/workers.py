@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from threading import Lock
+from threading import Condition
 from types import TracebackType
 
 import msgspec
@@ -36,15 +36,16 @@ class _Reply(msgspec.Struct):
 def write_parts(jobs: Iterable[Job], processes: int) -> list[WrittenPart]:
     """Write the parts with so many processes, of which this is one and the others are workers.
 
-    Each takes a job out of `jobs` when it is free for it. Raises `OSError` if files cannot be
-    written, `ParsedDayError` if a worker dies, and what `jobs` raises.
+    Each takes a job when it is free for it; no more than one is taken out of `jobs` beforehand.
+    Raises `OSError` if files cannot be written, `ParsedDayError` if a worker dies, and what `jobs`
+    raises.
     """
-    queue = _Queue(jobs)
+    queue = _Queue()
     written: dict[int, WrittenPart] = {}
     on_disk: list[Future[None]] = []
 
     with ExitStack() as stack:
-        threads = stack.enter_context(ThreadPoolExecutor(2 * processes))
+        threads = stack.enter_context(ThreadPoolExecutor(2 * processes + 1))
 
         def write(make: Callable[[Part, bytes], WrittenPart]) -> None:
             try:
@@ -53,30 +54,54 @@ def write_parts(jobs: Iterable[Job], processes: int) -> list[WrittenPart]:
                     written[part.number] = make(part, chunk)
                     on_disk.append(threads.submit(sync_part, part, written[part.number]))
             finally:
-                queue.close()
+                queue.stop()
 
         workers = [stack.enter_context(_Worker()) for _ in range(processes - 1)]
+        reading = threads.submit(queue.fill, jobs)
         elsewhere = [threads.submit(write, worker.make) for worker in workers]
         write(make_part)
-        for future in (*elsewhere, *on_disk):
+        for future in (reading, *elsewhere, *on_disk):
             future.result()
     return [written[number] for number in sorted(written)]
 
 
 class _Queue:
-    """Jobs that several threads take, one at a time; closed, it has no more of them."""
+    """Passes jobs from one thread to others, which take one at a time."""
 
-    def __init__(self, jobs: Iterable[Job]) -> None:
-        self._jobs = iter(jobs)
-        self._lock = Lock()
+    def __init__(self) -> None:
+        self._ahead: Job | None = None
         self._is_open = True
+        self._changed = Condition()
+
+    def fill(self, jobs: Iterable[Job]) -> None:
+        """Offer all jobs, one after another, until they end or `stop` is called."""
+        try:
+            for job in jobs:
+                with self._changed:
+                    self._changed.wait_for(lambda: self._ahead is None or not self._is_open)
+                    if not self._is_open:
+                        return
+                    self._ahead = job
+                    self._changed.notify_all()
+        finally:
+            with self._changed:
+                self._is_open = False
+                self._changed.notify_all()
 
     def take(self) -> Job | None:
-        with self._lock:
-            return next(self._jobs, None) if self._is_open else None
+        """The next job, waited for; None if there are no more."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._ahead is not None or not self._is_open)
+            job, self._ahead = self._ahead, None
+            self._changed.notify_all()
+            return job
 
-    def close(self) -> None:
-        self._is_open = False
+    def stop(self) -> None:
+        """Offer no more jobs."""
+        with self._changed:
+            self._is_open = False
+            self._ahead = None
+            self._changed.notify_all()
 
 
 class _Worker:
