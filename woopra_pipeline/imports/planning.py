@@ -255,11 +255,12 @@ class _Planner(ABC):
 
     def _keep_new(self, new_numbers: str) -> int:
         """Delete from `staged` what is not new; returns how much is left."""
-        self._staging.execute(
-            f"delete from staged where not exists "
-            f"(from ({new_numbers}) as new where new.number = staged.number)"
-        )
-        ((count,),) = self._staging.execute("select count(*) from staged").fetchall()
+        ((count,),) = self._staging.execute(f"select count(*) from ({new_numbers})").fetchall()
+        if count < self._staged_count:
+            self._staging.execute(
+                "delete from staged where not exists "
+                f"(from ({new_numbers}) as new where new.number = staged.number)"
+            )
         return int(count)
 
     def _write_new(self, writer: BatchWriter, new_count: int) -> None:
