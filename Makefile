@@ -4,9 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 SIZE ?= default
+DRIVER := .venv/.installed-driver
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long ui bench
+.PHONY: help install demo test test-long test-ui ui bench
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,10 +29,19 @@ test: $(INSTALLED)  ## lint, types and the default tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest --numprocesses auto -m "not long"
+	$(BIN)/pytest --numprocesses auto -m "not long and not ui"
 
 test-long: $(INSTALLED)  ## the tests that take longer than a unit test may
 	$(BIN)/pytest --numprocesses auto -m long
+
+$(DRIVER): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
+		--constraint constraints.txt --editable '.[dev,ui]'
+	touch $@
+
+test-ui: $(DRIVER)  ## the UI in a real browser; SCREENSHOTS=1 retakes the pictures of the docs
+	.ci/browser
+	$(BIN)/pytest -m ui
 
 ui: $(INSTALLED)  ## the Dagster UI on the same instance and data
 	$(BIN)/woopra-pipeline ui

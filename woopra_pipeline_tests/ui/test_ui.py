@@ -1,0 +1,159 @@
+"""What people do in the UI works in a real browser: look, press Materialize, launch a backfill."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import quote
+
+import pytest
+
+from woopra_pipeline.report.charts import CHARTS
+from woopra_pipeline.tables import MODEL_TABLES, PARSED_TABLES
+from woopra_pipeline_tests.ui.conftest import Server, Window, wait_for
+
+if TYPE_CHECKING:
+    from playwright.sync_api import FloatRect, Locator, Page
+
+pytestmark = pytest.mark.ui
+
+NEW_DAY = "2026-02-01"
+NEW_DAYS = ("2026-01-29", "2026-01-30", "2026-01-31")
+
+KeepImage: TypeAlias = Callable[[str, bytes], None]
+
+
+def open_graph(window: Window, groups: Sequence[str]) -> "Page":
+    """The lineage view of these groups, unfolded."""
+    selection = quote(" or ".join(f'group:"{group}"' for group in groups), safe="")
+    unfolded = quote(",".join(f"global@global:{group}" for group in groups), safe="")
+    return window.open(f"/asset-groups~{selection}/?expanded={unfolded}")
+
+
+def stand_still(places: Sequence["Locator"]) -> bool:
+    before = [place.bounding_box() for place in places]
+    places[0].page.wait_for_timeout(500)
+    return before == [place.bounding_box() for place in places]
+
+
+def around(places: Sequence["Locator"]) -> "FloatRect":
+    """What to cut out of the lineage view to have the groups and assets of these names whole."""
+    boxes = [box for place in places if (box := place.bounding_box())]
+    left = min(box["x"] for box in boxes) - 30
+    top = min(box["y"] for box in boxes) - 20
+    right = max(box["x"] for box in boxes) + 330
+    bottom = max(box["y"] for box in boxes) + 170
+    return {"x": left, "y": top, "width": right - left, "height": bottom - top}
+
+
+def launch(page: "Page", days: str | None, button: str = "") -> str:
+    """Press Materialize, choose days where there are some, and launch; returns what was said."""
+    page.get_by_role("button", name="Materialize").first.click()
+    if days:
+        dialog = page.get_by_role("dialog")
+        all_days = dialog.get_by_role("button", name="Show all partitions")
+        # Nobody has followed the current day here, and Dagster asks whether that matters.
+        sure = dialog.get_by_role("button", name="Confirm")
+        all_days.or_(sure).wait_for()
+        if sure.is_visible():
+            sure.click()
+        all_days.click()
+        choice = dialog.locator("input[type=text]").first
+        choice.fill(days)
+        choice.press("Enter")
+        dialog.get_by_role("button", name=button).click()
+    said = page.get_by_text(re.compile("^(Launched run|Created backfill) "))
+    said.wait_for()
+    return said.inner_text().split()[2]
+
+
+def finish(window: Window, server: Server, run: str) -> None:
+    """Wait on the page of the run whose ID begins like that until it has succeeded."""
+    found = server.ask("{ runsOrError(limit: 20) { ... on Runs { results { runId } } } }")
+    (run_id,) = (
+        entry["runId"]
+        for entry in found["runsOrError"]["results"]
+        if entry["runId"].startswith(run)
+    )
+    window.open(f"/runs/{run_id}").get_by_text("Success", exact=True).first.wait_for()
+
+
+def status_of(server: Server, backfill: str) -> str:
+    found = server.ask(
+        "query ($id: String!) { partitionBackfillOrError(backfillId: $id) "
+        "{ ... on PartitionBackfill { status } } }",
+        id=backfill,
+    )
+    status = found["partitionBackfillOrError"]["status"]
+    assert "FAIL" not in status
+    return status
+
+
+def test_a_backfill_is_launched_and_completes(window: Window, server: Server) -> None:
+    page = open_graph(window, ("archive", "log", "model"))
+    backfill = launch(page, f"[{NEW_DAYS[0]}...{NEW_DAYS[-1]}]", "Launch backfill")
+    page = window.open(f"/runs/b/{backfill}")
+    wait_for("the backfill is over", lambda: status_of(server, backfill) == "COMPLETED_SUCCESS")
+    page.get_by_text("Succeeded", exact=True).first.wait_for()
+    for asset in ("raw_export", "visits_log"):
+        assert server.materialized(asset) >= set(NEW_DAYS)
+
+
+@pytest.mark.parametrize("table", ["actions", "profiles", "profile_merges", "rejected_lines"])
+def test_a_chart_is_drawn(window: Window, table: str, keep_image: KeepImage) -> None:
+    page = window.open(f"/assets/{table}")
+    row = page.get_by_role("row").filter(has=page.get_by_text("chart", exact=True))
+    row.get_by_text("Show Markdown").click()
+    image = page.get_by_role("dialog").locator("img")
+    image.wait_for()
+    wait_for("the chart is drawn", lambda: image.evaluate("image => image.naturalWidth") > 400)
+    if table == "actions":
+        keep_image("asset-with-chart.png", page.screenshot())
+
+
+def test_a_day_is_materialized(window: Window, server: Server) -> None:
+    assert NEW_DAY not in server.materialized("raw_export")
+    run = launch(window.open("/assets/raw_export"), NEW_DAY, "Launch 1 run")
+    finish(window, server, run)
+    assert NEW_DAY in server.materialized("raw_export")
+
+
+def test_checks_are_run_and_shown(window: Window) -> None:
+    page = window.open("/assets/import_batches?view=checks")
+    page.get_by_text("nothing_unknown_for_long", exact=True).first.wait_for()
+    page.get_by_role("button", name="Execute all").click()
+    page.get_by_text("Passed", exact=True).first.wait_for()
+
+
+def test_the_report_is_made_and_opens(
+    window: Window, server: Server, keep_image: KeepImage
+) -> None:
+    page = window.open("/assets/project_report")
+    finish(window, server, launch(page, None))
+    page.set_viewport_size({"width": 1000, "height": 780})
+    page.goto((server.folder / "reports" / "project.html").as_uri())
+    page.get_by_role("heading", name="sandbox.example.com").wait_for()
+    assert page.locator("figure svg").count() == len(CHARTS)
+    keep_image("report.png", page.screenshot())
+
+
+GRAPHS = {
+    "archive log model": ["raw_export", *(t.name for t in (*PARSED_TABLES, *MODEL_TABLES))],
+    "report imports": ["project_report", "import_batches", "import_verification"],
+}
+
+
+@pytest.mark.parametrize("groups", GRAPHS)
+def test_the_graph_shows_every_asset(
+    wide_window: Window, groups: str, keep_image: KeepImage
+) -> None:
+    page = open_graph(wide_window, groups.split())
+    places = [
+        page.get_by_text(name, exact=True).last for name in (*groups.split(), *GRAPHS[groups])
+    ]
+    for place in places:
+        place.wait_for()
+    wait_for("the graph stands still", lambda: stand_still(places))
+    if "model" in groups:
+        loading = page.get_by_text("Loading", exact=False)
+        wait_for("everything is loaded", lambda: not loading.count())
+        keep_image("asset-graph.png", page.screenshot(clip=around(places)))
