@@ -1,22 +1,35 @@
-"""What the README and the rules say is true: every command, table and query of theirs is tried."""
+"""What the docs say is true: every command, table and query of theirs is tried."""
 
+import ast
+import os
 import re
+import subprocess
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import pytest
 from dagster import AssetsDefinition, materialize
 from dagster_duckdb import DuckDBResource
 
+import woopra_pipeline
+from woopra_pipeline import errors
 from woopra_pipeline.cli import COMMANDS
 from woopra_pipeline.data_directory import DataDirectory, checkout
 from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.model.update import update_model
 from woopra_pipeline.tables import MODEL_TABLES
+from woopra_pipeline_tests.cli.conftest import PROGRAM
 from woopra_pipeline_tests.model.parsed_files import put_day
 
+DOCS = checkout() / "docs"
 README = (checkout() / "README.md").read_text(encoding="utf-8")
-RULES = (checkout() / "docs" / "rules.md").read_text(encoding="utf-8")
+RULES = (DOCS / "rules.md").read_text(encoding="utf-8")
+PAGES = {
+    path.name: path.read_text(encoding="utf-8")
+    for path in (checkout() / "README.md", *sorted(DOCS.glob("*.md")))
+}
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -51,15 +64,47 @@ def test_every_variable_is_documented(variable):
     assert re.search(rf"^\|.*`{variable}`", README, re.MULTILINE)
 
 
-@pytest.mark.parametrize("target", re.findall(r"`make ([a-z-]+)`", README))
+@pytest.mark.parametrize(
+    "target",
+    sorted({name for page in PAGES.values() for name in re.findall(r"`make ([a-z-]+)`", page)}),
+)
 def test_every_target_named_exists(target):
     makefile = (checkout() / "Makefile").read_text()
     assert re.search(rf"^{target}:.*## ", makefile, re.MULTILINE)
 
 
-@pytest.mark.parametrize("path", re.findall(r"\]\(([^)#]+)\)|src=\"([^\"]+)\"", README), ids=str)
-def test_every_file_linked_exists(path):
-    assert (checkout() / "".join(path)).is_file()
+def headings(page: str) -> set[str]:
+    """The anchors of a page's headings, as they are made on the web."""
+    return {
+        re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^#+ (.+)$", page, re.MULTILINE)
+    }
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_link_leads_somewhere(name):
+    folder = checkout() if name == "README.md" else DOCS
+    links = re.findall(r"\]\(([^)]+)\)|src=\"([^\"]+)\"", PAGES[name])
+    for path, _, anchor in ("".join(link).partition("#") for link in links):
+        target = (folder / path).resolve() if path else folder / name
+        assert target.is_file(), path
+        if anchor:
+            assert anchor in headings(PAGES[target.name]), anchor
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_is_listed(name):
+    assert name == "README.md" or f"(docs/{name})" in README
+
+
+def commands(page: str) -> set[str]:
+    """The project's commands that a page's shell blocks and running text name."""
+    return set(re.findall(r"(?<!opt/)woopra-pipeline ([a-z]+)", page))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_command_named_exists(name):
+    assert commands(PAGES[name]) <= set(COMMANDS)
 
 
 def test_there_are_five_queries_worth_stealing():
@@ -110,3 +155,87 @@ def test_the_example_of_the_rules_comes_out_as_told(tmp_path):
 @pytest.mark.parametrize("rule", [f"R{number}" for number in range(1, 10)])
 def test_every_rule_is_told(rule):
     assert re.search(rf"^\*\*{rule}, ", RULES, re.MULTILINE)
+
+
+@pytest.fixture
+def beside_data(demo_line, tmp_path, monkeypatch):
+    """A working directory with what the demo made in `data/`, as in a checkout."""
+    (tmp_path / "data").symlink_to(demo_line.folder)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("sql", blocks(PAGES["sql.md"], "sql"))
+def test_every_query_of_the_sql_page_returns_rows(beside_data, sql):
+    with duckdb.connect() as connection:
+        if not sql.startswith("attach"):
+            connection.execute("attach 'data/woopra.duckdb' as woopra (read_only); use woopra")
+        assert connection.execute(sql).fetchall()
+
+
+def test_the_python_of_the_sql_page_runs(beside_data):
+    (source,) = blocks(PAGES["sql.md"], "python")
+    names: dict[str, list[tuple[object, ...]]] = {}
+    exec(source, names)
+    assert len(names["people"]) > 1000
+
+
+def readings() -> list[tuple[str, str]]:
+    """The shell blocks that only read what the demo has made."""
+    return [
+        (name, block)
+        for name in ("first-run.md", "sql.md", "troubleshooting.md")
+        for block in blocks(PAGES[name], "sh")
+        if "woopra-pipeline " in block
+    ]
+
+
+@pytest.mark.parametrize(("name", "block"), readings())
+def test_what_is_to_be_typed_works(demo_line, beside_data, name, block):
+    done = subprocess.run(
+        ["bash", "-euc", block],
+        env=demo_line.environment(PATH=f"{Path(PROGRAM).parent}:{os.environ['PATH']}"),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+
+
+ERRORS = {name for name, kind in vars(errors).items() if isinstance(kind, type)} | {
+    "UsageError",
+    "ClickException",
+}
+
+
+def messages() -> Iterator[str]:
+    """What the package's errors say, with … for what differs."""
+    for path in Path(woopra_pipeline.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ERRORS:
+                text = node.args[0] if node.args else None
+                parts = text.values if isinstance(text, ast.JoinedStr) else [text]
+                said = [part.value if isinstance(part, ast.Constant) else "…" for part in parts]
+                message = "".join(map(str, said))
+                if re.search(r"\w{3}", message):
+                    yield message
+
+
+def told() -> list[str]:
+    """The messages that the page on troubleshooting explains."""
+    return re.findall(r"^\| `([^`]+)` \|", PAGES["troubleshooting.md"], re.MULTILINE)
+
+
+def is_told(message: str, excerpt: str) -> bool:
+    return bool(re.search(".*".join(map(re.escape, excerpt.split("…"))), message))
+
+
+@pytest.mark.parametrize("message", sorted(set(messages())))
+def test_every_error_is_explained(message):
+    assert any(is_told(message, excerpt) for excerpt in told())
+
+
+@pytest.mark.parametrize("excerpt", told())
+def test_every_error_explained_exists(excerpt):
+    assert any(is_told(message, excerpt) for message in messages())
