@@ -103,3 +103,8 @@ def test_is_configured_like_the_checkout_but_for_its_place(tmp_path):
     of_checkout = yaml.safe_load((checkout() / "dagster.yaml").read_text())
     places = {"storage", "compute_logs", "local_artifact_storage"}
     assert configuration == {key: value for key, value in of_checkout.items() if key not in places}
+
+
+def test_makes_up_for_the_nights_of_two_weeks(tmp_path):
+    with open_instance(DataDirectory(tmp_path)) as instance:
+        assert instance.scheduler.max_catchup_runs == 14
