@@ -54,7 +54,9 @@ def model_checks(
 ) -> Iterator[AssetCheckResult]:
     """Ask the published model what must hold of it, and what should."""
     selected = {key.name for key in context.selected_asset_check_keys}
-    with connect_published(data_directory.directory) as connection:
+    with connect_published(
+        data_directory.directory, memory_limit=data_directory.model_memory
+    ) as connection:
         for check in MODEL_CHECKS:
             if check.name in selected:
                 finding = run_check(connection, check, system_clock())

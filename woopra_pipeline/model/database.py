@@ -52,17 +52,21 @@ def _limit_memory(connection: duckdb.DuckDBPyConnection, limit: str) -> None:
 
 
 @contextmanager
-def connect_published(directory: DataDirectory) -> Iterator[duckdb.DuckDBPyConnection]:
+def connect_published(
+    directory: DataDirectory, *, memory_limit: str | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the published model for reading, as of the moment of the call.
 
-    Raises `ModelError` if nothing has been published yet.
+    `memory_limit` is that of `connect`. Raises `ModelError` if nothing has been published yet.
     """
     if not directory.published_model.exists():
         raise ModelError(
             f"there is no model yet at {directory.published_model}: "
             "run `woopra-pipeline backfill FROM TO`, or `woopra-pipeline demo`"
         )
-    with connect(directory.published_model, read_only=True) as connection:
+    with connect(
+        directory.published_model, read_only=True, memory_limit=memory_limit
+    ) as connection:
         yield connection
 
 
