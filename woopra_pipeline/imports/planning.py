@@ -279,7 +279,7 @@ class _Planner(ABC):
         """The lines in the files that have the numbers, which the query returns in order."""
         ends = list(accumulate(file.line_count for file in files))
         rows = self._staging.cursor().execute(numbers).to_arrow_reader(ROWS_AT_ONCE)
-        for file, end, some in zip(files, ends, _stretches(rows, ends), strict=True):
+        for file, end, some in zip(files, ends, _stretches(_ordered(rows), ends), strict=True):
             first = end - file.line_count
             if len(some):
                 lines = read_lines(self._ledger.directory, file)
@@ -288,11 +288,9 @@ class _Planner(ABC):
     def _placed(self) -> Iterator[pa.RecordBatch]:
         """What is new: on which line of the plan it is, its key, and its content if it has one."""
         line = 0
-        columns = "key, content" if self.shape is Shape.PROFILES else "key"
-        for rows in self._staging.execute(f"select {columns} from staged").to_arrow_reader(
-            ROWS_AT_ONCE
-        ):
-            yield rows.add_column(0, "line", pa.array(np.arange(line, line + len(rows))))
+        for rows in _ordered(self._staging.execute("from staged").to_arrow_reader(ROWS_AT_ONCE)):
+            lines = pa.array(np.arange(line, line + len(rows)))
+            yield rows.set_column(0, "line", lines)
             line += len(rows)
 
     def commit(self, planned_at: str) -> None:
@@ -464,7 +462,7 @@ class _Events(_Planner):
                 yield from _events(some)
 
     def _placed(self) -> Iterator[pa.RecordBatch]:
-        return iter(self._staging.execute("from placed").to_arrow_reader(ROWS_AT_ONCE))
+        return _ordered(self._staging.execute("from placed").to_arrow_reader(ROWS_AT_ONCE))
 
     def _visits(self, events: Iterable[Event]) -> Iterator[list[Event]]:
         """The events of each visit, given those of each visitor in the order of their times."""
@@ -725,6 +723,21 @@ def _events(rows: pa.RecordBatch) -> Iterator[Event]:
         texts(visitors),
         texts(actions),
     )
+
+
+def _ordered(rows: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The rows, after a look that they are in the order of their first column.
+
+    DuckDB keeps the order of a table; if it ever did not, keys would stand at the wrong lines.
+    """
+    last = -1
+    for batch in rows:
+        numbers = batch.column(0).to_numpy()
+        if len(numbers):
+            if numbers[0] < last or (numbers[1:] < numbers[:-1]).any():
+                raise RuntimeError("what was staged has lost its order")
+            last = numbers[-1]
+            yield batch
 
 
 def _stretches(rows: Iterable[pa.RecordBatch], ends: Iterable[int]) -> Iterator[pa.Table]:
