@@ -46,6 +46,16 @@ def test_records_each_day_of_each_table_once(project):
     assert project.partitions("profiles") == [None]
 
 
+def test_records_last_what_most_of_the_model_waits_for(project):
+    project.backfill(FIRST, SECOND)
+    storage_ids = {
+        table.name: [record.storage_id for record in project.materializations(table.name)]
+        for table in PARSED_TABLES
+    }
+    deletes = storage_ids.pop("deletes_log")
+    assert min(deletes) > max(max(others) for others in storage_ids.values())
+
+
 def test_records_what_a_day_holds(project):
     project.backfill(FIRST, SECOND)
     archive = Archive(project.directory.raw)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from dagster import (
     AssetExecutionContext,
+    AssetKey,
     AssetSpec,
     BackfillPolicy,
     MaterializeResult,
@@ -18,7 +19,9 @@ from woopra_pipeline.defs.partitions import UP_TO_DATE_BY_NINE, log_days
 from woopra_pipeline.defs.resources import DataDirectoryResource
 from woopra_pipeline.parse.parse_day import parse_log_day
 from woopra_pipeline.parse.parsed_days import ParsedDay
-from woopra_pipeline.tables import PARSED_TABLES
+from woopra_pipeline.tables import DELETES_LOG, PARSED_TABLES
+
+DELETES_KEY = AssetKey(DELETES_LOG.name)
 
 
 @multi_asset(
@@ -51,7 +54,9 @@ def parsed_days(
     work_through_days(
         context, lambda log_day: parse_log_day(archive, log_day, directory.parsed), _describe
     )
-    for key in context.selected_asset_keys:
+    # Nearly all of the model depends on the deletes. Recorded last, they keep a backfill from
+    # beginning it while Dagster still records the days of the other tables.
+    for key in sorted(context.selected_asset_keys, key=lambda key: key == DELETES_KEY):
         yield MaterializeResult(asset_key=key)
 
 
