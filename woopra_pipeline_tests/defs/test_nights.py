@@ -5,12 +5,13 @@ from itertools import pairwise
 
 import pytest
 import time_machine
-from dagster import DagsterEventType, build_schedule_context
+from dagster import DagsterEventType, SkipReason, build_schedule_context
 from dagster._utils.schedules import schedule_execution_time_iterator
 
 from woopra_pipeline.definitions import definitions
 from woopra_pipeline.defs.instance import open_instance
-from woopra_pipeline.defs.jobs import FIRST_RETRY_SECONDS, RETRIES
+from woopra_pipeline.defs.jobs import FIRST_RETRY_SECONDS, RETRIES, daily_log_day_schedule
+from woopra_pipeline.defs.partitions import start_date
 from woopra_pipeline.defs.resources import WoopraResource
 from woopra_pipeline.model.checks import DUE_AT
 from woopra_pipeline.woopra.log_days import (
@@ -72,6 +73,12 @@ def test_the_last_attempt_comes_before_the_day_is_due():
     )
     last_attempt = instant.astimezone(LOG_TIME_ZONE) + timedelta(seconds=waiting)
     assert last_attempt.time() < DUE_AT
+
+
+def test_nights_before_the_first_log_day_are_passed_over():
+    before = end_of_log_day(start_date() - timedelta(days=1)) + timedelta(hours=3)
+    context = build_schedule_context(scheduled_execution_time=before)
+    assert isinstance(daily_log_day_schedule(context), SkipReason)
 
 
 @pytest.fixture
