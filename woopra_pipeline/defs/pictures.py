@@ -15,7 +15,6 @@ CHART_OF = {
     "visits": "activity",
     "actions": "activity",
     "profile_merges": "merges",
-    "relog_audit": "merges",
     "rejected_lines": "rejected",
 }
 """The chart that shows what changes in a table."""

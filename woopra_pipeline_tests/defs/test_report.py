@@ -11,7 +11,7 @@ from woopra_pipeline.defs.resources import DataDirectoryResource
 from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.model.update import update_model
 
-LARGEST = 40_000
+LARGEST = 25_000
 """Characters of a picture, for it is kept with every materialization."""
 
 

@@ -9,7 +9,7 @@ from woopra_pipeline.report.charts import CHARTS, to_svg
 from woopra_pipeline.report.figures import Period, recent_period, whole_period
 from woopra_pipeline_tests.report.conftest import Log, at, visit
 
-LARGEST = 30_000
+LARGEST = 20_000
 """Bytes of a picture that Dagster keeps with every materialization."""
 
 
