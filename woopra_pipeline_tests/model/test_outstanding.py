@@ -1,37 +1,95 @@
-"""What is left to do with a day that was followed."""
+"""What is left to do is read from the files alone."""
 
+import dataclasses
 from datetime import date
 
-from woopra_pipeline.archive import Archive
+import pytest
+
+from woopra_pipeline.archive.days import Archive
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.model.outstanding import find_outstanding
+from woopra_pipeline.files import remove
+from woopra_pipeline.model.database import connect
+from woopra_pipeline.model.outstanding import GONE, Outstanding, find_outstanding
 from woopra_pipeline.model.update import update_model
 from woopra_pipeline.parse.parse_day import parse_log_day
-from woopra_pipeline_tests.model.test_growing_days import follow
+from woopra_pipeline.parse.parsed_days import find_parsed_day, write_manifest
 from woopra_pipeline_tests.parse.archived_files import archive_file
 
-DAY = date(2026, 3, 6)
-LINE = b'{"type":"visit","pid":"a"}\n'
+FIRST, SECOND = date(2026, 3, 5), date(2026, 3, 6)
+FILE = b'{"type":"visit","pid":"a"}\n'
 
 
-def test_a_followed_day_is_applied_step_by_step_and_parsed_once_it_is_archived(tmp_path):
+@pytest.fixture
+def directory(tmp_path):
+    """Two days, all the way in the model."""
     directory = DataDirectory(tmp_path)
     archive = Archive(directory.raw)
+    for log_day in (FIRST, SECOND):
+        archive_file(archive, log_day, FILE)
+        parse_log_day(archive, log_day, directory.parsed)
+    update_model(directory)
+    return directory
 
-    def outstanding():
-        found = find_outstanding(directory)
-        return list(found.to_parse), list(found.to_apply)
 
-    follow(directory, DAY, LINE)
-    assert outstanding() == ([], [DAY])
-    update_model(directory)
-    assert outstanding() == ([], [])
-    follow(directory, DAY, LINE)
-    assert outstanding() == ([], [DAY])
-    update_model(directory)
-    archive_file(archive, DAY, LINE * 2)
-    assert outstanding() == ([DAY], [])
-    parse_log_day(archive, DAY, directory.parsed, processes=1)
-    assert outstanding() == ([], [DAY])
-    update_model(directory)
-    assert outstanding() == ([], [])
+def fetch_again(directory):
+    archive_file(Archive(directory.raw), SECOND, FILE + FILE)
+
+
+def parse_again(directory):
+    fetch_again(directory)
+    parse_log_day(Archive(directory.raw), SECOND, directory.parsed)
+
+
+def parse_as_before(directory):
+    day = find_parsed_day(directory.parsed, SECOND)
+    write_manifest(dataclasses.replace(day, parser_version=0))
+
+
+def change_schema(directory):
+    with connect(directory.published_model) as connection:
+        connection.execute("update log.state set schema_version = 0")
+
+
+@pytest.mark.parametrize(
+    ("change", "to_parse", "to_apply"),
+    [
+        pytest.param(lambda directory: None, [], [], id="nothing"),
+        pytest.param(fetch_again, [SECOND], [], id="fetched again with other content"),
+        pytest.param(parse_again, [], [SECOND], id="and parsed"),
+        pytest.param(parse_as_before, [SECOND], [], id="parsed by another version"),
+        pytest.param(
+            lambda directory: (directory.parsed / str(SECOND) / "manifest.json").write_text("{"),
+            [SECOND],
+            [SECOND],
+            id="parsed day damaged",
+        ),
+        pytest.param(
+            lambda directory: (directory.raw / str(SECOND) / "manifest.json").write_text("{"),
+            [],
+            [],
+            id="archived day damaged",
+        ),
+        pytest.param(
+            lambda directory: directory.published_model.unlink(),
+            [],
+            [FIRST, SECOND],
+            id="no model",
+        ),
+        pytest.param(change_schema, [], [FIRST, SECOND], id="model of another version"),
+    ],
+)
+def test_what_lags_behind(directory, change, to_parse, to_apply):
+    change(directory)
+    outstanding = find_outstanding(directory)
+    assert sorted(outstanding.to_parse) == to_parse
+    assert sorted(outstanding.to_apply) == to_apply
+
+
+def test_a_day_that_was_removed_is_to_be_taken_out(directory):
+    for folder in (directory.raw, directory.parsed):
+        remove(folder / str(SECOND))
+    assert find_outstanding(directory) == Outstanding({}, {SECOND: GONE})
+
+
+def test_nothing_is_there_at_first(tmp_path):
+    assert find_outstanding(DataDirectory(tmp_path)) == Outstanding({}, {})
