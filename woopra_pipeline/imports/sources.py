@@ -182,7 +182,7 @@ def _naming(source: Source, directory: DataDirectory) -> Iterator[None]:
         sentence = " ".join(str(error).partition("\nLINE ")[0].split())
         # What stands before the host in an address may be a password.
         sentence = re.sub(r"://[^/\s]*@", "://…@", sentence)
-        if isinstance(error, duckdb.CatalogException) and not directory.published_model.exists():
+        if "Table with name" in sentence and not directory.published_model.exists():
             sentence += (
                 "; there is no model yet: make one with `woopra-pipeline backfill FROM TO`, or "
                 "read files alone"
