@@ -24,14 +24,8 @@ from woopra_pipeline.parse.workers import Job, write_parts
 PARSER_VERSION = 2
 """To be raised whenever the same bytes would give other rows: all days are then parsed again."""
 
-CHUNK_BYTES = 16 << 20
-"""How many bytes of a large file become one part."""
-
-SMALLEST_CHUNK_BYTES = 4 << 20
-"""How many bytes it is of a small file, so that no process is left alone with a last large part."""
-
-PARTS_TO_SHARE = 16
-"""How many parts share the work well, if that makes them neither larger nor smaller."""
+CHUNK_BYTES = 8 << 20
+"""How many bytes of a file become one part: few, for the last part is one process's alone."""
 
 WORTH_WORKERS_BYTES = 32 << 20
 """From this size on a file is parsed faster with worker processes than before they are up."""
@@ -94,10 +88,8 @@ def _parse(
     archive: Archive, archived: ArchivedDay, fingerprint: str, folder: Path, processes: int | None
 ) -> ParsedDay:
     folder.mkdir()
-    chunk_bytes = max(SMALLEST_CHUNK_BYTES, archived.byte_count // PARTS_TO_SHARE)
     with archive.open(archived) as stream:
-        chunks = _chunks(stream, min(chunk_bytes, CHUNK_BYTES))
-        jobs = _jobs(chunks, archived.log_day, folder)
+        jobs = _jobs(stream, archived.log_day, folder)
         if archived.byte_count < WORTH_WORKERS_BYTES or processes == 1:
             written = [write_part(*job) for job in jobs]
         else:
@@ -124,16 +116,16 @@ def _parse(
     )
 
 
-def _jobs(chunks: Iterator[bytes], log_day: date, folder: Path) -> Iterator[Job]:
+def _jobs(stream: BinaryIO, log_day: date, folder: Path) -> Iterator[Job]:
     first_line = 1
-    for number, chunk in enumerate(chunks):
+    for number, chunk in enumerate(_chunks(stream)):
         yield Part(log_day, number, first_line, str(folder)), chunk
         first_line += chunk.count(b"\n")
 
 
-def _chunks(stream: BinaryIO, size: int) -> Iterator[bytes]:
+def _chunks(stream: BinaryIO) -> Iterator[bytes]:
     """The file in pieces of whole lines: one at least, though it be empty."""
-    chunks = whole_lines(stream, size)
+    chunks = whole_lines(stream, CHUNK_BYTES)
     yield next(chunks, b"").removeprefix(BYTE_ORDER_MARK)
     yield from chunks
 
