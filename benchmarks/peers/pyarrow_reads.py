@@ -9,6 +9,4 @@ import pyarrow
 from pyarrow import json
 from timing import report
 
-OPTIONS = json.ReadOptions(block_size=16 << 20)
-
-report(pyarrow.__version__, lambda: json.read_json(sys.argv[1], read_options=OPTIONS))
+report(pyarrow.__version__, lambda: json.read_json(sys.argv[1]))

@@ -1,7 +1,8 @@
--- Of the people first seen in a week, how many came back in each of the weeks after.
+-- Of the people first seen in a week, how many came back in each of the weeks after; the weeks are
+-- those of UTC, whatever time zone the session has.
 with
     weeks as (
-        select distinct pid, date_trunc('week', occurred_at) as week
+        select distinct pid, date_trunc('week', make_timestamp(epoch_us(occurred_at))) as week
         from actions
         where occurred_at >= '2026-01-01'
     ),
