@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
+from woopra_pipeline.definitions import definitions
 from woopra_pipeline.report.charts import CHARTS
 from woopra_pipeline.tables import MODEL_TABLES, PARSED_TABLES
 from woopra_pipeline_tests.ui.conftest import Server, Window, wait_for
@@ -41,7 +42,7 @@ def around(places: Sequence["Locator"]) -> "FloatRect":
     left = min(box["x"] for box in boxes) - 30
     top = min(box["y"] for box in boxes) - 20
     right = max(box["x"] for box in boxes) + 330
-    bottom = max(box["y"] for box in boxes) + 170
+    bottom = max(box["y"] for box in boxes) + 200
     return {"x": left, "y": top, "width": right - left, "height": bottom - top}
 
 
@@ -117,6 +118,12 @@ def test_a_day_is_materialized(window: Window, server: Server) -> None:
     assert NEW_DAY in server.materialized("raw_export")
 
 
+def test_checks_of_the_model_are_shown(window: Window) -> None:
+    page = window.open("/assets/log_days?view=checks")
+    page.get_by_text("every_line_counted_once", exact=True).first.wait_for()
+    page.get_by_text("Passed", exact=True).first.wait_for()
+
+
 def test_checks_are_run_and_shown(window: Window) -> None:
     page = window.open("/assets/import_batches?view=checks")
     page.get_by_text("nothing_unknown_for_long", exact=True).first.wait_for()
@@ -138,8 +145,14 @@ def test_the_report_is_made_and_opens(
 
 GRAPHS = {
     "archive log model": ["raw_export", *(t.name for t in (*PARSED_TABLES, *MODEL_TABLES))],
+    "following": ["current_day"],
     "report imports": ["project_report", "import_batches", "import_verification"],
 }
+
+
+def test_the_graphs_are_of_every_asset() -> None:
+    shown = {asset for assets in GRAPHS.values() for asset in assets}
+    assert shown == {spec.key.to_user_string() for spec in definitions.resolve_all_asset_specs()}
 
 
 @pytest.mark.parametrize("groups", GRAPHS)
