@@ -11,8 +11,6 @@ from pathlib import Path
 import orjson
 from filelock import FileLock, Timeout
 
-from woopra_pipeline.files import replace_json
-
 
 class HeldElsewhereError(Exception):
     """Another process holds the lock; the message says which, as far as it is known."""
@@ -45,8 +43,9 @@ def held(
     try:
         program = Path(sys.argv[0]).name
         host = platform.node()
-        replace_json(
-            holder, {"process": os.getpid(), "host": host, "program": program, "since": now}
+        # Not by a temporary file: a process killed here would leave one that nobody removes.
+        holder.write_bytes(
+            orjson.dumps({"process": os.getpid(), "host": host, "program": program, "since": now})
         )
         yield
     finally:
