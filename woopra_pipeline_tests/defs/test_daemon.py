@@ -169,7 +169,9 @@ def test_many_days_are_a_handful_of_runs(project, daemon):
     backfill_id = daemon.launch_backfill("archive", "log", "model", days=days)
     assert daemon.wait_for_backfill(backfill_id) is BulkActionStatus.COMPLETED_SUCCESS
     assert len(days_in_model(project)) == len(days)
-    assert project.runs() == ["SUCCESS", "SUCCESS"]
+    runs = project.runs()
+    assert set(runs) == {"SUCCESS"}
+    assert len(runs) <= 4
     with open_instance(project.directory) as instance:
         executed = [
             stats.step_key
