@@ -17,6 +17,7 @@ from woopra_pipeline.cli.terminal import count, print_table, spans
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import ConfigurationError, ModelError
 from woopra_pipeline.model.database import connect_published
+from woopra_pipeline.report.page import write_report
 from woopra_pipeline.sandbox import Sandbox, Truth
 from woopra_pipeline.woopra.log_days import log_days_between
 
@@ -48,6 +49,9 @@ def command() -> None:
         _print_counts(connection)
         _print_verdict(connection, sandbox)
         print_proof(directory)
+        click.echo(
+            f"All of it on one page, to look at in a browser: {write_report(directory).path}"
+        )
         _print_what_next(connection)
 
 

@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,13 @@ def test_finds_in_the_log_what_it_has_imported(demo):
     _, done = demo
     assert "2 lines of demo_orders were imported" in done.stdout
     assert "all of its 3 actions are in the log" in done.stdout
+
+
+def test_writes_the_report(demo):
+    command_line, done = demo
+    (path,) = re.findall(r"look at in a browser: (.+)$", done.stdout, re.MULTILINE)
+    assert Path(path) == command_line.directory.reports / "project.html"
+    assert "<svg" in Path(path).read_text(encoding="utf-8")
 
 
 def test_counts_what_counting_lines_would_get_wrong(demo):
