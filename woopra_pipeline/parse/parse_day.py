@@ -2,14 +2,15 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext, suppress
 from datetime import date
 from pathlib import Path
 from typing import BinaryIO
 
 from woopra_pipeline.archive.days import Archive, ArchivedDay
 from woopra_pipeline.archive.staging import locked_folder
-from woopra_pipeline.errors import ParsedDayError
+from woopra_pipeline.errors import ArchiveError, ParsedDayError
 from woopra_pipeline.files import remove, sync
 from woopra_pipeline.parse.lines import BYTE_ORDER_MARK
 from woopra_pipeline.parse.parsed_days import (
@@ -19,7 +20,7 @@ from woopra_pipeline.parse.parsed_days import (
     write_manifest,
 )
 from woopra_pipeline.parse.parts import Part, write_part
-from woopra_pipeline.parse.workers import Job, write_parts
+from woopra_pipeline.parse.workers import Job, Workers, write_parts
 
 PARSER_VERSION = 2
 """To be raised whenever the same bytes would give other rows: all days are then parsed again."""
@@ -37,7 +38,12 @@ FOLDER_NAME_LENGTH = 16
 
 
 def parse_log_day(
-    archive: Archive, log_day: date, parsed_folder: Path, *, processes: int | None = None
+    archive: Archive,
+    log_day: date,
+    parsed_folder: Path,
+    *,
+    processes: int | None = None,
+    workers: Workers | None = None,
 ) -> ParsedDay:
     """Parse the archived file of `log_day` into `parsed_folder` (`DataDirectory.parsed`).
 
@@ -46,8 +52,9 @@ def parse_log_day(
     call for this day, for the sake of those who are reading them.
 
     `processes` is how many parse a large file, this one included, by default one per usable core
-    and at most four. Raises `ArchiveError` if the day is not archived or
-    its file is damaged, `ParsedDayError` if the parsed files cannot be written.
+    and at most four. With `workers`, which several threads may share, a small file is parsed by one
+    of them; without, by this process. Raises `ArchiveError` if the day is not archived or its file
+    is damaged, `ParsedDayError` if the parsed files cannot be written.
     """
     archived = archive.get(log_day)
     fingerprint = hashlib.sha256(f"{archived.sha256} {PARSER_VERSION}".encode()).hexdigest()
@@ -59,7 +66,9 @@ def parse_log_day(
             if current is not None and current.fingerprint == fingerprint:
                 return current
             folder = day_folder / fingerprint[:FOLDER_NAME_LENGTH]
-            parsed_day = _parse(archive, archived, fingerprint, folder, processes)
+            parsed_day = _parse(
+                archive, archived, fingerprint, folder, processes=processes, workers=workers
+            )
             write_manifest(parsed_day)
             return parsed_day
     except OSError as error:
@@ -84,16 +93,38 @@ def _remove_others(day_folder: Path, current: ParsedDay | None) -> None:
             remove(path)
 
 
+def days_at_once(archive: Archive, log_days: Sequence[date]) -> int:
+    """How many of these days to parse side by side, with `Workers` for all: 1 if they are small."""
+    byte_count = 0
+    for log_day in log_days:
+        with suppress(ArchiveError):
+            archived = archive.find(log_day)
+            byte_count += archived.byte_count if archived else 0
+    return 1 if byte_count < 2 * WORTH_WORKERS_BYTES else min(_most_processes(), len(log_days))
+
+
 def _parse(
-    archive: Archive, archived: ArchivedDay, fingerprint: str, folder: Path, processes: int | None
+    archive: Archive,
+    archived: ArchivedDay,
+    fingerprint: str,
+    folder: Path,
+    *,
+    processes: int | None,
+    workers: Workers | None,
 ) -> ParsedDay:
     folder.mkdir()
+    is_large = archived.byte_count >= WORTH_WORKERS_BYTES
     with archive.open(archived) as stream:
         jobs = _jobs(stream, archived.log_day, folder)
-        if archived.byte_count < WORTH_WORKERS_BYTES or processes == 1:
+        if processes == 1 or not (is_large or workers):
             written = [write_part(*job) for job in jobs]
+        elif is_large:
+            with nullcontext(workers) if workers else Workers() as crew, crew.large_file:
+                written = write_parts(jobs, processes or _most_processes(), crew)
         else:
-            written = write_parts(jobs, processes or min(_usable_cores(), MOST_PROCESSES))
+            assert workers is not None
+            with workers.borrowed() as worker:
+                written = [worker.write(*job) for job in jobs]
     sync(folder)
     sync(folder.parent)
     return ParsedDay(
@@ -143,7 +174,7 @@ def whole_lines(stream: BinaryIO, size: int) -> Iterator[bytes]:
         yield rest
 
 
-def _usable_cores() -> int:
+def _most_processes() -> int:
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        return min(len(os.sched_getaffinity(0)), MOST_PROCESSES)
+    return min(os.cpu_count() or 1, MOST_PROCESSES)

@@ -9,11 +9,10 @@ the piece of the file, and back a line of JSON with what came of it. A worker en
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
-from threading import Condition
-from types import TracebackType
+from contextlib import ExitStack, contextmanager, suppress
+from threading import Condition, Lock
 
 import msgspec
 
@@ -33,7 +32,41 @@ class _Reply(msgspec.Struct):
     error: str | None = None
 
 
-def write_parts(jobs: Iterable[Job], processes: int) -> list[WrittenPart]:
+class Workers:
+    """Worker processes that are lent out and taken back; a context manager that ends them.
+
+    Threads may borrow at once. A worker takes a moment to be up, so whoever parses many days keeps
+    them from one day to the next.
+    """
+
+    def __init__(self) -> None:
+        self.large_file = Lock()
+        """To be held while a file is parsed by several of them, so that memory is bounded."""
+        self._idle: list[_Worker] = []
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        while self._idle:
+            self._idle.pop().end()
+
+    @contextmanager
+    def borrowed(self) -> Iterator["_Worker"]:
+        """Lend a worker, started if none is idle; one that was left with an error is ended."""
+        try:
+            worker = self._idle.pop()
+        except IndexError:
+            worker = _Worker()
+        try:
+            yield worker
+        except BaseException:
+            worker.kill()
+            raise
+        self._idle.append(worker)
+
+
+def write_parts(jobs: Iterable[Job], processes: int, workers: Workers) -> list[WrittenPart]:
     """Write the parts with so many processes, of which this is one and the others are workers.
 
     Each takes a job when it is free for it; no more than one is taken out of `jobs` beforehand.
@@ -56,9 +89,9 @@ def write_parts(jobs: Iterable[Job], processes: int) -> list[WrittenPart]:
             finally:
                 queue.stop()
 
-        workers = [stack.enter_context(_Worker()) for _ in range(processes - 1)]
+        borrowed = [stack.enter_context(workers.borrowed()) for _ in range(processes - 1)]
         reading = threads.submit(queue.fill, jobs)
-        elsewhere = [threads.submit(write, worker.make) for worker in workers]
+        elsewhere = [threads.submit(write, worker.make) for worker in borrowed]
         write(make_part)
         for future in (reading, *elsewhere, *on_disk):
             future.result()
@@ -105,7 +138,7 @@ class _Queue:
 
 
 class _Worker:
-    """One worker process; a context manager that waits for its end, or ends it on an error."""
+    """One worker process."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
@@ -126,21 +159,23 @@ class _Worker:
         self._stdin = self._process.stdin
         self._stdout = self._process.stdout
 
-    def __enter__(self) -> "_Worker":
-        return self
+    def kill(self) -> None:
+        """End it whatever it is doing."""
+        self._process.kill()
+        self.end()
 
-    def __exit__(
-        self,
-        exception_type: type[BaseException] | None,
-        exception: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if exception_type is not None:
-            self._process.kill()
+    def end(self) -> None:
+        """Tell it that there is no more to do, and wait until it is gone."""
         with suppress(BrokenPipeError):
             self._stdin.close()
         self._process.wait()
         self._stdout.close()
+
+    def write(self, part: Part, chunk: bytes) -> WrittenPart:
+        """What `write_part` does, in the worker."""
+        written = self.make(part, chunk)
+        sync_part(part, written)
+        return written
 
     def make(self, part: Part, chunk: bytes) -> WrittenPart:
         """What `make_part` does, in the worker."""

@@ -1,7 +1,8 @@
 """An archived day becomes Parquet files: every line once, with its number, whole or not at all."""
 
 import io
-from datetime import date
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from woopra_pipeline.archive import Archive
 from woopra_pipeline.errors import ArchiveError, ParsedDayError
 from woopra_pipeline.parse import parse_day
 from woopra_pipeline.parse.lines import split_lines
-from woopra_pipeline.parse.parse_day import parse_log_day, whole_lines
+from woopra_pipeline.parse.parse_day import days_at_once, parse_log_day, whole_lines
 from woopra_pipeline.parse.parsed_days import MANIFEST_NAME, ParsedDay, find_parsed_days
+from woopra_pipeline.parse.workers import Workers
 from woopra_pipeline.tables import ACTIONS_LOG, PARSED_TABLES, PROPERTIES_LOG, VISITS_LOG
 from woopra_pipeline_tests.parse.archived_files import FETCHED_AT, archive_file
 from woopra_pipeline_tests.parse.test_chunks import expected_rows
@@ -133,6 +135,45 @@ def test_worker_processes_write_the_same_files(
     assert len(together.parquet_files(VISITS_LOG)) > 1
     assert together.files == alone.files
     assert rows_of(together) == rows_of(alone)
+
+
+def test_days_may_be_parsed_side_by_side(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The third file is a large one: several processes share it.
+    monkeypatch.setattr(parse_day, "WORTH_WORKERS_BYTES", 10_000)
+    monkeypatch.setattr(parse_day, "CHUNK_BYTES", 1_000)
+    days = [DAY + timedelta(days=number) for number in range(4)]
+    for log_day, repeats in zip(days, (1, 3, 100, 2), strict=True):
+        archive_file(archive, log_day, b"\n".join(LINES) * repeats)
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    expected = [parse_log_day(archive, log_day, alone, processes=1) for log_day in days]
+    with Workers() as workers, ThreadPoolExecutor(3) as threads:
+        parsed = threads.map(
+            lambda log_day: parse_log_day(archive, log_day, together, workers=workers), days
+        )
+        assert [rows_of(day) for day in parsed] == [rows_of(day) for day in expected]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "at_once"),
+    [
+        pytest.param([], 1, id="no days"),
+        pytest.param([200], 1, id="one day"),
+        pytest.param([50, 49], 1, id="little to read"),
+        pytest.param([50, 50], 2, id="much to read"),
+        pytest.param([30] * 9, 3, id="many days"),
+    ],
+)
+def test_days_are_parsed_side_by_side_where_it_pays(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch, sizes: list[int], at_once: int
+) -> None:
+    monkeypatch.setattr(parse_day, "WORTH_WORKERS_BYTES", 50)
+    monkeypatch.setattr(parse_day, "_most_processes", lambda: 3)
+    days = [DAY + timedelta(days=number) for number in range(len(sizes))]
+    for log_day, size in zip(days, sizes, strict=True):
+        archive_file(archive, log_day, b"x" * size)
+    assert days_at_once(archive, days) == at_once
 
 
 def test_the_same_bytes_are_parsed_once(archive: Archive, parsed_folder: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from woopra_pipeline.errors import ParsedDayError
 from woopra_pipeline.parse.parts import Part
-from woopra_pipeline.parse.workers import Job, write_parts
+from woopra_pipeline.parse.workers import Job, Workers, write_parts
 
 LINE = b'{"type":"visit","pid":"a"}\n'
 
@@ -28,7 +28,9 @@ def running_workers() -> list[int]:
 
 def test_parts_come_back_in_their_order_and_no_worker_stays(tmp_path: Path) -> None:
     before = running_workers()
-    written = write_parts((job(tmp_path, number) for number in range(20)), processes=3)
+    jobs = (job(tmp_path, number) for number in range(20))
+    with Workers() as workers:
+        written = write_parts(jobs, processes=3, workers=workers)
     assert [part.line_count for part in written] == [1] * 20
     assert [f"visits_log-{number:05}.parquet" for number in range(20)] == [
         next(name for name in part.files if name.startswith("visits_log")) for part in written
@@ -38,8 +40,8 @@ def test_parts_come_back_in_their_order_and_no_worker_stays(tmp_path: Path) -> N
 
 def test_files_that_cannot_be_written_are_an_os_error(tmp_path: Path) -> None:
     jobs = [job(tmp_path / "missing", number) for number in range(10)]
-    with pytest.raises(OSError, match="missing"):
-        write_parts(jobs, processes=2)
+    with pytest.raises(OSError, match="missing"), Workers() as workers:
+        write_parts(jobs, processes=2, workers=workers)
 
 
 def test_a_worker_that_dies_is_reported(tmp_path: Path) -> None:
@@ -51,8 +53,9 @@ def test_a_worker_that_dies_is_reported(tmp_path: Path) -> None:
         for number in range(1000):
             yield job(tmp_path, number)
 
-    with pytest.raises(ParsedDayError, match=r"status -9.*parse the day again"):
-        write_parts(jobs(), processes=2)
+    match = r"status -9.*parse the day again"
+    with pytest.raises(ParsedDayError, match=match), Workers() as workers:
+        write_parts(jobs(), processes=2, workers=workers)
     assert running_workers() == before
 
 
@@ -63,9 +66,18 @@ def test_an_error_while_jobs_are_read_ends_the_workers(tmp_path: Path) -> None:
         yield job(tmp_path, 0)
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        write_parts(jobs(), processes=2)
+    with pytest.raises(KeyboardInterrupt), Workers() as workers:
+        write_parts(jobs(), processes=2, workers=workers)
     assert running_workers() == before
+
+
+def test_workers_are_lent_again(tmp_path: Path) -> None:
+    with Workers() as workers:
+        for number in range(3):
+            write_parts([job(tmp_path, number)], processes=2, workers=workers)
+            with workers.borrowed() as worker:
+                assert worker.write(*job(tmp_path, number)).line_count == 1
+        assert len(workers._idle) == 1
 
 
 def test_a_worker_ends_when_its_parent_is_gone() -> None:

@@ -1,6 +1,7 @@
 """The parsed days: each archived file as typed tables, one set of Parquet files a day."""
 
 from collections.abc import Iterator
+from datetime import date
 
 from dagster import (
     AssetExecutionContext,
@@ -17,8 +18,9 @@ from woopra_pipeline.defs.days import AssetMetadata, work_through_days
 from woopra_pipeline.defs.metadata import column_schema
 from woopra_pipeline.defs.partitions import UP_TO_DATE_BY_NINE, log_days
 from woopra_pipeline.defs.resources import DataDirectoryResource
-from woopra_pipeline.parse.parse_day import parse_log_day
+from woopra_pipeline.parse.parse_day import days_at_once, parse_log_day
 from woopra_pipeline.parse.parsed_days import ParsedDay
+from woopra_pipeline.parse.workers import Workers
 from woopra_pipeline.tables import DELETES_LOG, PARSED_TABLES
 
 DELETES_KEY = AssetKey(DELETES_LOG.name)
@@ -51,9 +53,16 @@ def parsed_days(
     """
     directory = data_directory.directory
     archive = Archive(directory.raw)
-    work_through_days(
-        context, lambda log_day: parse_log_day(archive, log_day, directory.parsed), _describe
-    )
+    days = [date.fromisoformat(key) for key in context.partition_keys]
+    at_once = days_at_once(archive, days)
+    with Workers() as workers:
+        shared = workers if at_once > 1 else None
+        work_through_days(
+            context,
+            lambda log_day: parse_log_day(archive, log_day, directory.parsed, workers=shared),
+            _describe,
+            threads=at_once,
+        )
     # Nearly all of the model depends on the deletes. Recorded last, they keep a backfill from
     # beginning it while Dagster still records the days of the other tables.
     for key in sorted(context.selected_asset_keys, key=lambda key: key == DELETES_KEY):
