@@ -104,6 +104,12 @@ def _import(directory: DataDirectory, source: str | None, day: str, dry_run: boo
     problem = runs.run_day(directory, log_day, [source] if source else [], dry_run)
     if problem is not None:
         raise click.ClickException(problem)
+    if dry_run:
+        click.echo(
+            "Nothing was sent. What would be: "
+            'woopra-pipeline query "select source, line from import_lines where is_dry_run"'
+        )
+        return
     with Ledger(directory, system_clock) as ledger:
         names = [source] if source else [found.name for found in find_sources(directory)]
         for name in names:

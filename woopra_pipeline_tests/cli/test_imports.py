@@ -46,7 +46,7 @@ def test_the_docs_can_be_followed_literally(copied_demo):
         assert done.returncode == 0, done.stderr
         outputs.append(done.stdout)
     first, orders, move = outputs
-    assert "crm_properties: nothing for 2026-01-28" in first
+    assert first.count("Nothing was sent. What would be: woopra-pipeline query ") == 1
     assert first.count("crm_properties: 1 accepted for 2026-01-28") == 2
     assert "ada@example.com" in first
     assert "orders: 1 accepted for 2026-01-28" in orders
@@ -55,6 +55,17 @@ def test_the_docs_can_be_followed_literally(copied_demo):
     assert re.search(r"^Import lines +[\d,]+ accepted", status.stdout, re.MULTILINE)
     listed = copied_demo("import", "--list").stdout
     assert "Orders of a shop's data warehouse" in listed
+
+
+def test_a_dry_run_says_where_its_lines_are(tmp_path):
+    command_line = CommandLine(tmp_path)
+    source(command_line, "one", "select {'email': 'ada@example.com', 'plan': 'pro'} as visitor")
+    tried = command_line("import", "one", "--day", DAY, "--dry-run")
+    assert tried.returncode == 0, tried.stderr
+    assert "1 new lines of 1 rows (dry run)" in tried.stderr
+    (query,) = re.findall(r'query "(.+)"$', tried.stdout, re.MULTILINE)
+    shown = command_line("query", query, "--format", "csv").stdout
+    assert '""email"":""ada@example.com""' in shown
 
 
 @pytest.mark.parametrize("table", IMPORT_TABLES, ids=lambda table: table.name)
