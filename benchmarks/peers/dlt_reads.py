@@ -13,6 +13,9 @@ from timing import report
 
 LINES_AT_ONCE = 1000
 
+# Nobody is to hear of it.
+dlt.config["runtime.dlthub_telemetry"] = False
+
 
 def load() -> object:
     with tempfile.TemporaryDirectory() as folder:
