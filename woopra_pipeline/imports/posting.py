@@ -9,7 +9,6 @@ anything else, or no answer             unknown: it may have been imported
 """
 
 import time
-from base64 import b64encode
 from collections.abc import Callable, Sequence
 from datetime import date
 from http import HTTPStatus
@@ -97,7 +96,7 @@ class Poster:
             self._split(batch, lines, None, f"batches above {limit:,} bytes were too large")
             return
         attempt = self._send(batch, body)
-        status, answer = attempt.status, self._answer(attempt)
+        status, answer = attempt.status, self._client.settings.without_credentials(attempt.body)
         if status is not None and 200 <= status < 300:
             self._ledger.settle(batch, State.ACCEPTED, status=status, answer=answer)
         elif status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
@@ -191,7 +190,7 @@ class Poster:
             State.PLANNED,
             status=attempt.status,
             reason="nothing of it was taken",
-            answer=self._answer(attempt),
+            answer=self._client.settings.without_credentials(attempt.body),
         )
 
     def _halve(self, batch: Batch, lines: Sequence[bytes], status: int, answer: str) -> None:
@@ -226,11 +225,6 @@ class Poster:
                 f"{self._unknown_in_a_row} imports in a row, in the last one {reason}: "
                 "the rest is still planned, try again later"
             )
-
-    def _answer(self, attempt: ImportAttempt) -> str:
-        settings = self._client.settings
-        credentials = b64encode(f"{settings.app_id}:{settings.secret_key}".encode()).decode()
-        return attempt.body.replace(credentials, "…").replace(settings.secret_key, "…")
 
 
 def _failure(state: RetryCallState) -> _NothingTakenError:

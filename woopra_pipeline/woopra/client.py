@@ -341,8 +341,9 @@ class WoopraClient:
         return seconds
 
     def _excerpt(self, response: httpx.Response) -> str:
-        text = " ".join(_text_at_hand(response, LARGEST_EXCERPT).split())
-        return text.replace(self.settings.secret_key, "…") or "it did not say why"
+        # What is cut off must not leave a part of the secret, so it is cut off last.
+        text = self.settings.without_credentials(_text_at_hand(response, LARGEST_KEPT_BODY))
+        return " ".join(text.split())[:LARGEST_EXCERPT] or "it did not say why"
 
     def _reason(self, error: httpx.TransportError) -> str:
         match error:

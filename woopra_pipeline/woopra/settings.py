@@ -4,6 +4,7 @@ The endpoint details have the values the service documents today. Older generati
 differ in some of them, and its documentation leaves others open: so all of them are settings.
 """
 
+from base64 import b64encode
 from dataclasses import dataclass, field
 
 import httpx
@@ -82,6 +83,14 @@ class WoopraSettings:
     def host(self) -> str:
         """The host of the service, for messages."""
         return httpx.URL(self.base_url).host
+
+    def without_credentials(self, text: str) -> str:
+        """`text` with … for the secret key, also as it stands in an Authorization header.
+
+        For what the service says: an answer may repeat the request.
+        """
+        basic = b64encode(f"{self.app_id}:{self.secret_key}".encode()).decode()
+        return text.replace(basic, "…").replace(self.secret_key, "…")
 
     def url(self, path: str) -> str:
         """The address of the endpoint at `path`, without its parameters."""

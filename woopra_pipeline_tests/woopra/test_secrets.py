@@ -9,7 +9,7 @@ from woopra_pipeline.errors import PipelineError
 from woopra_pipeline_tests.scripted_server import raw, short, whole
 
 SECRET = "s3cr3t-k3y"
-SECRETS = (SECRET, base64.b64encode(f"APP17:{SECRET}".encode()).decode())
+SECRETS = (SECRET[:5], base64.b64encode(f"APP17:{SECRET}".encode()).decode())
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,8 @@ SECRETS = (SECRET, base64.b64encode(f"APP17:{SECRET}".encode()).decode())
         pytest.param(whole(b"", 401), id="401"),
         pytest.param(whole(b"", 404), id="404"),
         pytest.param(whole(f"bad key {SECRET}".encode(), 400), id="400 that repeats it"),
+        pytest.param(whole(f"Basic {SECRETS[1]}".encode(), 400), id="400 that repeats the header"),
+        pytest.param(whole(b"x" * 195 + SECRET.encode(), 400), id="400 that is cut off within it"),
         pytest.param(whole(b"", 301, {"Location": "/login"}), id="redirect"),
         pytest.param(short(b"{}\n", missing=1), id="broken body"),
         pytest.param(raw(reset=True), id="reset"),
