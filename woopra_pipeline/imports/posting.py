@@ -31,6 +31,7 @@ from woopra_pipeline.errors import (
 from woopra_pipeline.imports.batch_files import BatchFile, read_lines
 from woopra_pipeline.imports.ledger import Batch, Ledger, State
 from woopra_pipeline.imports.settings import ImportSettings
+from woopra_pipeline.imports.sources import Shape
 from woopra_pipeline.woopra.client import (
     ImportAttempt,
     ImportOutcome,
@@ -214,9 +215,13 @@ class Poster:
     def _unknown(self, batch: Batch, status: int | None, problem: str | None, answer: str) -> None:
         reason = problem or f"status {status} after it was sent"
         self._ledger.settle(batch, State.UNKNOWN, status=status, reason=reason, answer=answer)
+        what_next = (
+            "to have a profile update twice does no harm, so it goes again with the next run"
+            if batch.shape is Shape.PROFILES
+            else "it is not sent again before the log of the day has shown which"
+        )
         self._notify(
-            f"Import batch {batch.batch_id} may have been imported or not: {reason}; "
-            "it is not sent again before the log of the day has shown which"
+            f"Import batch {batch.batch_id} may have been imported or not: {reason}; {what_next}"
         )
         self._unknown_in_a_row += 1
         if self._unknown_in_a_row >= self._settings.unknown_in_a_row:

@@ -59,10 +59,11 @@ def test_the_docs_can_be_followed_literally(copied_demo):
 
 def test_a_dry_run_says_where_its_lines_are(tmp_path):
     command_line = CommandLine(tmp_path)
-    source(command_line, "one", "select {'email': 'ada@example.com', 'plan': 'pro'} as visitor")
+    sql = "select {'email': unnest(['ada@example.com', '']), 'plan': 'pro'} as visitor"
+    source(command_line, "one", sql)
     tried = command_line("import", "one", "--day", DAY, "--dry-run")
     assert tried.returncode == 0, tried.stderr
-    assert "1 new lines of 1 rows (dry run)" in tried.stderr
+    assert "1 new lines of 2 rows, 1 set aside (dry run)" in tried.stderr
     (query,) = re.findall(r'query "(.+)"$', tried.stdout, re.MULTILINE)
     shown = command_line("query", query, "--format", "csv").stdout
     assert '""email"":""ada@example.com""' in shown

@@ -168,10 +168,13 @@ def test_what_is_unknown_is_not_sent_again(imports):
     assert imports.states() == {"unknown": 1}
 
 
-def test_an_unknown_profile_update_is_sent_again_unless_a_newer_one_was_accepted(imports):
+def test_an_unknown_profile_update_is_sent_again_unless_a_newer_one_was_accepted(
+    imports, frozen_time
+):
     imports.server.draws(Mood.LOST_REQUEST)
     first = [update("a", plan="free"), update("b", plan="free"), update("c", plan="free")]
     assert send(imports, "profiles", first) == []
+    assert "so it goes again with the next run" in frozen_time.notices[0]
     changed = [update("a", plan="pro"), update("c", plan="free")]
     assert send(imports, "profiles", changed, NEXT_DAY) == [*changed, update("b", plan="free")]
     assert imports.states() == {"accepted": 3, "superseded": 3}

@@ -93,8 +93,8 @@ def _describe(runs: Sequence[ImportRun]) -> tuple[str, AssetMetadata]:
         ),
     }
     sentences = [
-        f"{run.source}: {run.plan.line_count:,} new lines of {run.plan.row_count:,} rows"
-        f"{' (dry run)' if run.dry_run else ''}, {_states(run)}"
+        f"{run.source}: {run.plan.line_count:,} new lines of {run.plan.row_count:,} rows, "
+        + (f"{run.plan.set_aside_count:,} set aside (dry run)" if run.dry_run else _states(run))
         for run in runs
     ]
     sentence = "; ".join(sentences) or "there are no import sources"
