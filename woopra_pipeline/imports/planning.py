@@ -8,7 +8,6 @@ them at once, in a database of the plan's own that spills to disk, so that memor
 anything was, the lines that are new are written again without the others.
 """
 
-import gc
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 
 from woopra_pipeline.clock import Clock
 from woopra_pipeline.errors import ConfigurationError
+from woopra_pipeline.garbage_collection import paused_garbage_collection
 from woopra_pipeline.imports.batch_files import BatchFile, BatchWriter, read_lines
 from woopra_pipeline.imports.ledger import Batch, Ledger, State
 from woopra_pipeline.imports.lines import (
@@ -99,7 +99,7 @@ def plan_day(
         read_source(ledger.directory, source, log_day, settings) as rows,
         _staging(ledger, source) as staging,
         _set_aside_table(ledger),
-        _without_garbage_collection(),
+        paused_garbage_collection(),
     ):
         planner = _PLANNERS[rows.shape](
             ledger, staging, source.name, log_day, settings=settings, dry_run=dry_run
@@ -699,18 +699,6 @@ def _set_aside_table(ledger: Ledger) -> Iterator[None]:
         yield
     finally:
         ledger.connection.execute("drop table temp.planned_set_aside")
-
-
-@contextmanager
-def _without_garbage_collection() -> Iterator[None]:
-    """Rows have no cycles, and to look for some takes longer than all else."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _events(rows: pa.RecordBatch) -> Iterator[Event]:

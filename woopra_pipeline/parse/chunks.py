@@ -3,10 +3,8 @@
 Ordinary lines are read by structs and turned into columns; every other line goes to `parse_line`.
 """
 
-import gc
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain, compress
@@ -18,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from msgspec import Raw
 
+from woopra_pipeline.garbage_collection import paused_garbage_collection
 from woopra_pipeline.parse import json_text
 from woopra_pipeline.parse.lines import (
     REFERRER_KEY,
@@ -76,7 +75,7 @@ def parse_chunk(chunk: bytes, log_day: date, first_line: int) -> ParsedChunk:
     """Read whole lines of `log_day`'s file, the first of which is its `first_line`-th (1-based)."""
     batches = [_parse_lines({}, log_day)]
     line_count = 0
-    with _garbage_collection_paused():
+    with paused_garbage_collection():
         shapes = line_shapes(chunk)
         for batch in _batches(chunk):
             batches.append(_parse_batch(batch, log_day, first_line + line_count, shapes))
@@ -97,18 +96,6 @@ def _batches(chunk: bytes) -> Iterator[bytes]:
         end = chunk.find(b"\n", start + BATCH_BYTES) + 1 or len(chunk)
         yield chunk[start:end]
         start = end
-
-
-@contextmanager
-def _garbage_collection_paused() -> Iterator[None]:
-    """Records make no cycles: looking for some among so many objects is time lost."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _is_utf8(text: bytes) -> bool:

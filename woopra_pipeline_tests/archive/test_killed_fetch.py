@@ -1,9 +1,7 @@
 """R9 for the archive: whatever is killed when, a day is there whole, as it was or as it becomes."""
 
 import multiprocessing
-import os
 import signal
-import sys
 import threading
 from datetime import date
 
@@ -13,6 +11,7 @@ from woopra_pipeline.archive import Archive, fetch_log_day
 from woopra_pipeline.woopra.client import WoopraClient
 from woopra_pipeline_tests.conftest import settings_for
 from woopra_pipeline_tests.scripted_server import calling, head, raw, silence, whole
+from woopra_pipeline_tests.sudden_death import die_at_touch
 
 DAY = date(2026, 3, 5)
 FIRST = b'{"type":"visit","pid":"a"}\n' * 3
@@ -24,18 +23,9 @@ processes.set_forkserver_preload([__name__])
 
 def _fetch(folder, base_url, fatal_event=None):
     """In a process of its own: fetch the day, dying at the given one of its touches of a file."""
-    events = 0
-
-    def die_in_time(event, arguments):
-        nonlocal events
-        if event in {"open", "fcntl.flock"} or event.startswith(("os.", "tempfile.")):
-            events += 1
-            if events == fatal_event:
-                os.kill(os.getpid(), signal.SIGKILL)
-
     with WoopraClient(settings_for(base_url=base_url)) as client:
         if fatal_event is not None:
-            sys.addaudithook(die_in_time)
+            die_at_touch(fatal_event)
         fetch_log_day(client, Archive(folder), DAY)
 
 

@@ -1,10 +1,8 @@
 """R9 for a day that is followed: killed at any point of a step, what is known of it is whole."""
 
 import multiprocessing
-import os
 import shutil
 import signal
-import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from woopra_pipeline.woopra.client import WoopraClient
 from woopra_pipeline.woopra.settings import WoopraSettings
 from woopra_pipeline_tests.conftest import settings_for
 from woopra_pipeline_tests.scripted_server import whole
+from woopra_pipeline_tests.sudden_death import die_at_touch
 
 DAY = date(2026, 3, 10)
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -36,19 +35,10 @@ def _step(
     most_files: int,
 ) -> None:
     """In a process of its own: a step that dies at the given one of its touches of a file."""
-    events = 0
-
-    def die_in_time(event: str, arguments: object) -> None:
-        nonlocal events
-        if event in {"open", "fcntl.flock"} or event.startswith(("os.", "shutil.", "tempfile.")):
-            events += 1
-            if events == fatal_event:
-                os.kill(os.getpid(), signal.SIGKILL)
-
     open_day.MOST_FILES = most_files
     with WoopraClient(settings) as client:
         if fatal_event is not None:
-            sys.addaudithook(die_in_time)
+            die_at_touch(fatal_event)
         follow_current_day(client, parsed_folder, clock=frozen_clock(now))
 
 

@@ -1,10 +1,8 @@
 """R9 for parsed days: killed at any point, a day is there whole, and parsing again completes it."""
 
 import multiprocessing
-import os
 import shutil
 import signal
-import sys
 from datetime import date
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from woopra_pipeline.parse.parse_day import parse_log_day
 from woopra_pipeline.parse.parsed_days import MANIFEST_NAME, find_parsed_days
 from woopra_pipeline.tables import VISITS_LOG
 from woopra_pipeline_tests.parse.archived_files import archive_file
+from woopra_pipeline_tests.sudden_death import die_at_touch
 
 DAY = date(2026, 3, 5)
 LINE = b'{"type":"visit","pid":"a"}\n'
@@ -26,17 +25,8 @@ processes.set_forkserver_preload([__name__])
 
 def _parse(archive_folder: Path, parsed_folder: Path, fatal_event: int) -> None:
     """In a process of its own: parse the day, dying at the given one of its touches of a file."""
-    events = 0
-
-    def die_in_time(event: str, arguments: object) -> None:
-        nonlocal events
-        if event in {"open", "fcntl.flock"} or event.startswith(("os.", "shutil.", "tempfile.")):
-            events += 1
-            if events == fatal_event:
-                os.kill(os.getpid(), signal.SIGKILL)
-
     parse_day.CHUNK_BYTES = 100
-    sys.addaudithook(die_in_time)
+    die_at_touch(fatal_event)
     parse_log_day(Archive(archive_folder), DAY, parsed_folder)
 
 
