@@ -121,15 +121,6 @@ class Truth:
                 canonical[pid] = self.living_pids.get(end)
         return canonical
 
-    @cached_property
-    def pids_of_people(self) -> dict[int, set[str]]:
-        """Each person (a number) → the pids under which visits of theirs live."""
-        pids: defaultdict[int, set[str]] = defaultdict(set)
-        own = self.entries.take(self.entries.kind != IMPORTED)
-        for person, pid in zip(own.visits.person.tolist(), own.pid.tolist(), strict=True):
-            pids[person].add(pid.decode())
-        return dict(pids)
-
 
 def truth_of(identities: Identities, lines: Lines, log_day: date) -> Truth:
     """The truth at the end of `log_day`, which `identities` has just lived through."""
