@@ -138,7 +138,8 @@ class Bench:
     def measure_imports(self, shape: str) -> dict[str, float]:
         folder = self.root / "imports"
         folder.mkdir()
-        costs = measured(1, imports.measure, folder, shape, self.size.import_lines)
+        lines, rounds = self.size.import_lines, self.size.repeat
+        costs = measured(1, imports.measure, folder, shape, lines, rounds)
         shutil.rmtree(folder)
         figures: dict[str, float] = costs.value
         return figures

@@ -8,7 +8,9 @@ Parquet file, checks, canonical JSON, what is new by the ledger, batch files on 
 in the ledger. The same objects are then read back, and only `orjson.dumps` (with sorted keys, which
 canonical lines need) is timed, in the same process, some thousands at a time and warm in the cache.
 `query` is what of it DuckDB takes to return the rows, as lines where they are plain; `again` is the
-same import with everything known. Peak memory is that of the process while it makes lines.
+same import with everything known. All this is done in turn, and again in empty data directories;
+the figures are medians of the rounds. Peak memory is that of the process when it has made lines for
+the first time.
 """
 
 import argparse
@@ -16,6 +18,7 @@ import json
 import multiprocessing
 import resource
 import shutil
+import statistics
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
@@ -91,6 +94,7 @@ SOURCES = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--lines", type=int, default=1_000_000, help="rows of the source")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--directory", type=Path, help="where the files are made, and removed")
     parser.add_argument("--json", type=Path, help="write the figures to this file too")
     arguments = parser.parse_args()
@@ -99,7 +103,9 @@ def main() -> None:
         root = Path(tempfile.mkdtemp(dir=arguments.directory))
         try:
             with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-                figures[name] = pool.submit(measure, root, name, arguments.lines).result()
+                figures[name] = pool.submit(
+                    measure, root, name, arguments.lines, arguments.rounds
+                ).result()
         finally:
             shutil.rmtree(root)
         print(name)
@@ -109,14 +115,20 @@ def main() -> None:
         arguments.json.write_text(json.dumps(figures, indent=2))
 
 
-def measure(root: Path, name: str, lines: int) -> dict[str, float]:
-    directory = DataDirectory(root)
-    folder = sources_folder(directory)
-    folder.mkdir(parents=True)
-    (folder / f"{name}.sql").write_text(f"from read_parquet('{folder}/rows.parquet')")
+def measure(root: Path, name: str, lines: int, rounds: int) -> dict[str, float]:
     with duckdb.connect() as connection:
         rows = f"with rows as ({ROWS.format(lines=lines)}) {SOURCES[name]}"
-        connection.execute(f"copy ({rows}) to '{folder}/rows.parquet'")
+        connection.execute(f"copy ({rows}) to '{root}/rows.parquet'")
+    measured = [measure_once(root, name, lines, number) for number in range(rounds)]
+    figures = {key: statistics.median(each[key] for each in measured) for key in measured[0]}
+    return figures | {"peak MB": measured[0]["peak MB"]}
+
+
+def measure_once(root: Path, name: str, lines: int, number: int) -> dict[str, float]:
+    directory = DataDirectory(root / str(number))
+    folder = sources_folder(directory)
+    folder.mkdir(parents=True)
+    (folder / f"{name}.sql").write_text(f"from read_parquet('{root}/rows.parquet')")
     start = time.perf_counter()
     plan = make_lines(directory, name)
     seconds = time.perf_counter() - start

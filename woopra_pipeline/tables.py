@@ -365,7 +365,7 @@ IMPORT_LINES = Table(
     "import_lines",
     "Lines of the import batches, and rows of import sources that no line could be made of",
     (
-        _required("line_key", _T.VARCHAR, "SHA-256 of the line, its first 32 digits"),
+        _required("line_key", _T.VARCHAR, "XXH3 of the line, 128 bits, hexadecimal"),
         Column("batch", _T.BIGINT, "Batch it is in; NULL: set aside before anything was sent"),
         Column("line_number", _T.BIGINT, "1-based line in the batch's file"),
         _required("source", _T.VARCHAR, "Name of the import source"),

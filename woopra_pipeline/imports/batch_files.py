@@ -25,7 +25,7 @@ from woopra_pipeline.files import remove, sync
 from woopra_pipeline.imports.settings import ImportSettings
 
 COMPRESSION_LEVEL = 1
-LARGEST_QUEUE = 4
+LARGEST_QUEUE = 8
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from woopra_pipeline.imports.sources import Shape
 from woopra_pipeline.locks import HeldElsewhereError, held
 
 LEDGER_NAME = "ledger.sqlite"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 BUSY_SECONDS = 60
 
 

@@ -340,11 +340,9 @@ class _Planner(ABC):
                     "insert into file_keys values (?, ?, ?, ?)",
                     [
                         file_id,
-                        b"".join(things.column("key").to_pylist()),
+                        _joined(things.column("key")),
                         lines.astype("<u4").tobytes(),
-                        b"".join(things.column("content").to_pylist())
-                        if self.shape is Shape.PROFILES
-                        else None,
+                        _joined(things.column("content")) if self.shape is Shape.PROFILES else None,
                     ],
                 )
 
@@ -746,6 +744,14 @@ def _stretches(rows: Iterable[pa.RecordBatch], ends: Iterable[int]) -> Iterator[
 
 def _key_array(keys: Sequence[bytes]) -> pa.FixedSizeBinaryArray:
     return _keys_between(b"".join(keys), 0, len(keys))
+
+
+def _joined(keys: pa.ChunkedArray) -> bytes:
+    ends = [(chunk, chunk.offset, chunk.offset + len(chunk)) for chunk in keys.cast(KEY).chunks]
+    return b"".join(
+        memoryview(chunk.buffers()[1])[start * KEY_BYTES : end * KEY_BYTES]
+        for chunk, start, end in ends
+    )
 
 
 def _keys_between(keys: bytes, start: int, end: int) -> pa.FixedSizeBinaryArray:

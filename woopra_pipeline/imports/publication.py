@@ -18,6 +18,7 @@ from woopra_pipeline.errors import LedgerError
 from woopra_pipeline.files import replace_json, replacing
 from woopra_pipeline.imports.batch_files import BatchFile, read_lines
 from woopra_pipeline.imports.ledger import Ledger
+from woopra_pipeline.imports.lines import digests
 from woopra_pipeline.locks import HeldElsewhereError, held
 from woopra_pipeline.model.database import connect, connect_published, publish, transaction
 from woopra_pipeline.model.schema import create_table
@@ -178,12 +179,16 @@ def _load_lines(
             raise
         # It was withdrawn in the meantime, which whoever did it will publish.
         return
-    lines = pa.table({"line": range(len(contents)), "content": pa.array(contents, pa.string())})
+    lines = pa.table(
+        {
+            "line": range(len(contents)),
+            "key": [key.hex() for key in digests(contents)],
+            "content": pa.array(contents, pa.string()),
+        }
+    )
     connection.register("lines_of_file", lines)
     connection.execute(
-        "insert into ledger.lines "
-        "select ?, line, left(sha256(content), 32), content from lines_of_file",
-        [file_id],
+        "insert into ledger.lines select ?, line, key, content from lines_of_file", [file_id]
     )
     connection.unregister("lines_of_file")
 
