@@ -64,7 +64,7 @@ def plain_visits(columns: Columns, settings: ImportSettings) -> PlainRows:
     conditions = [
         *_actions(columns["actions"]),
         *(_time(columns["time"], quoted("time")) if "time" in columns else ()),
-        *(each for name, kind in fields.items() for each in _value(kind, quoted(name))),
+        *(each for name, kind in fields.items() for each in _conditions(kind, quoted(name))),
         _any([is_one for _, _, is_one in identifiers]),
     ]
     return PlainRows(_all(conditions), {"row": _object(columns)}, ["row"])
@@ -74,7 +74,7 @@ def plain_profiles(columns: Columns, settings: ImportSettings) -> PlainRows:
     """Of shape profiles: `row`, the line, and `identity`. Raises `NeverPlainError`."""
     identity, conditions = _identity(columns["visitor"], settings)
     return PlainRows(
-        _all([*_value(columns["visitor"], "visitor"), *conditions]),
+        _all([*_conditions(columns["visitor"], "visitor"), *conditions]),
         {"row": _object(columns), "identity": identity},
         ["row"],
     )
@@ -89,7 +89,7 @@ def plain_events(columns: Columns, settings: ImportSettings) -> PlainRows:
         *("name is not null", '"time" is not null'),
         *_name(columns["name"], "name"),
         *_time(columns["time"], '"time"'),
-        *_value(visitor, "visitor"),
+        *_conditions(visitor, "visitor"),
         *conditions,
     ]
     if "properties" in columns:
@@ -156,7 +156,7 @@ def _actions(kind: DuckDBPyType) -> list[str]:
         "action['time'] is not null",
         *_name(fields["name"], "action['name']"),
         *_time(fields["time"], "action['time']"),
-        *_value(action, "action"),
+        *_conditions(action, "action"),
     ]
     if "properties" in fields:
         _properties(fields["properties"], "action['properties']")
@@ -179,7 +179,7 @@ def _time(kind: DuckDBPyType, value: str) -> list[str]:
 def _properties(kind: DuckDBPyType, value: str) -> list[str]:
     if kind.id != "struct":
         raise NeverPlainError
-    return _value(kind, value)
+    return _conditions(kind, value)
 
 
 def _is_graphic(text: str) -> str:
@@ -191,7 +191,7 @@ def _is_graphic(text: str) -> str:
     )
 
 
-def _value(kind: DuckDBPyType, sql: str, depth: int = 0) -> list[str]:
+def _conditions(kind: DuckDBPyType, sql: str, depth: int = 0) -> list[str]:
     """Conditions of which none is false if the JSON of a value, keys in order, is canonical."""
     name = kind.id
     if name in ALWAYS_CANONICAL or name.startswith("timestamp") or str(kind) == "VARCHAR":
@@ -209,11 +209,11 @@ def _value(kind: DuckDBPyType, sql: str, depth: int = 0) -> list[str]:
         return [
             condition
             for field, child in fields.items()
-            for condition in _value(child, f"{sql}[{literal(field)}]", depth)
+            for condition in _conditions(child, f"{sql}[{literal(field)}]", depth)
         ]
     if name == "list":
         element = f"element_{depth}"
-        conditions = _value(_fields(kind)["child"], element, depth + 1)
+        conditions = _conditions(_fields(kind)["child"], element, depth + 1)
         return [_of_each(sql, element, conditions)] if conditions else []
     raise NeverPlainError
 
@@ -247,7 +247,7 @@ def _canonical(kind: DuckDBPyType, sql: str) -> str:
 
 
 def _canonical_type(kind: DuckDBPyType) -> str:
-    """The type with the keys of objects in order, and without decimals, which may end in zeros."""
+    """A type with keys in order, and doubles for decimals, which may end in zeros."""
     if kind.id == "list":
         return f"{_canonical_type(_fields(kind)['child'])}[]"
     if kind.id == "struct":
