@@ -15,6 +15,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from woopra_pipeline.control_characters import visible
 from woopra_pipeline.errors import ConfigurationError
 
 DATA_DIRECTORY_VARIABLE = "WOOPRA_DATA_DIR"
@@ -22,9 +23,21 @@ DATA_DIRECTORY_VARIABLE = "WOOPRA_DATA_DIR"
 
 @dataclass(frozen=True)
 class DataDirectory:
-    """The paths below one data directory; none of them need exist."""
+    """The paths below one data directory, all absolute; none of them need exist.
+
+    Raises `ConfigurationError` if DuckDB could not keep its files there.
+    """
 
     root: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", self.root.absolute())
+        for path in (self.root, self.root.resolve()):
+            if problem := _problem(str(path)):
+                raise ConfigurationError(
+                    f"{visible(str(path))} cannot be the data directory: {problem}; "
+                    "name another one"
+                )
 
     @classmethod
     def from_environment(cls) -> "DataDirectory":
@@ -89,6 +102,19 @@ class DataDirectory:
     def rate_budget(self) -> Path:
         """The SQLite file in which all processes count their requests."""
         return self.root / "rate_budget.sqlite"
+
+
+def _problem(path: str) -> str | None:
+    """What keeps DuckDB from working below a path, if anything does."""
+    if any("\ud800" <= character <= "\udfff" for character in path):
+        return "its path is no UTF-8"
+    # It takes what follows for options, and puts the journal of a database elsewhere.
+    if "?" in path:
+        return "DuckDB writes no database below a folder with a question mark in its name"
+    # There is no pattern for such a path, and a path is always a pattern.
+    if "\\" in path and any(character in path for character in "*["):
+        return "DuckDB reads no file if its path has both a backslash and a * or ["
+    return None
 
 
 def checkout() -> Path:

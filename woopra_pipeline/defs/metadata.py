@@ -12,6 +12,7 @@ from dagster import (
     TableSchema,
 )
 
+from woopra_pipeline.sql_text import quoted
 from woopra_pipeline.tables import Table
 
 PREVIEW_ROWS = 5
@@ -43,7 +44,7 @@ def rows_as_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> T
 
 def preview(connection: duckdb.DuckDBPyConnection, table: Table) -> TableMetadataValue:
     """Some rows of a table of the published model."""
-    columns = ", ".join(f'"{name}"' for name in table.column_names)
+    columns = ", ".join(map(quoted, table.column_names))
     result = connection.execute(f"select {columns} from {table.name} limit {PREVIEW_ROWS}")
     return rows_as_table(table.column_names, result.fetchall())
 

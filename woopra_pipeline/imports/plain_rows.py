@@ -15,6 +15,7 @@ from duckdb.sqltypes import DuckDBPyType
 
 from woopra_pipeline.imports.lines import EARLIEST_TIME, EMPTY_VISIT, LATEST_TIME
 from woopra_pipeline.imports.settings import ImportSettings
+from woopra_pipeline.sql_text import literal, quoted
 
 Columns: TypeAlias = Mapping[str, DuckDBPyType]
 
@@ -293,16 +294,6 @@ def _any(conditions: Sequence[str]) -> str:
 
 def _one_of(conditions: Iterable[str]) -> str:
     return f"({' or '.join(conditions)})"
-
-
-def quoted(name: str) -> str:
-    """A column's name as SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A text as SQL."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def json_text(text: str) -> str:

@@ -22,6 +22,7 @@ from woopra_pipeline.imports.lines import digests
 from woopra_pipeline.locks import HeldElsewhereError, held
 from woopra_pipeline.model.database import connect, connect_published, publish, transaction
 from woopra_pipeline.model.schema import create_table
+from woopra_pipeline.sql_text import literal, quoted
 from woopra_pipeline.tables import IMPORT_TABLES
 
 SCHEMA_VERSION = 1
@@ -90,9 +91,8 @@ def connect_with_imports(
     with connect_published(directory) as connection:
         if imports.exists():
             ((model,),) = connection.execute("select current_database()").fetchall()
-            path = str(imports).replace("'", "''")
-            connection.execute(f"attach '{path}' as import_ledger (read_only)")
-            connection.execute(f"""set search_path = '"{model}".main,import_ledger.main'""")
+            connection.execute(f"attach {literal(str(imports))} as import_ledger (read_only)")
+            connection.execute("set search_path = ?", [f"{quoted(model)}.main,import_ledger.main"])
         else:
             for table in IMPORT_TABLES:
                 connection.execute(create_table(table).replace("create", "create temp", 1))
@@ -124,10 +124,10 @@ def _build(directory: DataDirectory) -> Path:
 def _create(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(_schema())
     for table in IMPORT_TABLES:
-        connection.execute(f"comment on view {table.name} is {_literal(table.comment)}")
+        connection.execute(f"comment on view {table.name} is {literal(table.comment)}")
         for column in table.columns:
             connection.execute(
-                f"comment on column {table.name}.{column.name} is {_literal(column.comment)}"
+                f"comment on column {table.name}.{column.name} is {literal(column.comment)}"
             )
 
 
@@ -191,7 +191,3 @@ def _load_lines(
         "insert into ledger.lines select ?, line, key, content from lines_of_file", [file_id]
     )
     connection.unregister("lines_of_file")
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -28,13 +28,12 @@ from woopra_pipeline.imports.plain_rows import (
     Columns,
     NeverPlainError,
     json_text,
-    literal,
     plain_events,
     plain_profiles,
     plain_visits,
-    quoted,
 )
 from woopra_pipeline.imports.settings import ImportSettings
+from woopra_pipeline.sql_text import literal, quoted
 from woopra_pipeline.woopra.log_days import end_of_log_day, start_of_log_day
 
 ROWS_AT_ONCE = 8_192

@@ -8,6 +8,7 @@ Schema `main` holds the contract with users: tables and views over the living ro
 
 from collections.abc import Iterator
 
+from woopra_pipeline.sql_text import literal, quoted
 from woopra_pipeline.tables import (
     ACTIONS_LOG,
     DELETES_LOG,
@@ -142,7 +143,7 @@ LOG_TABLES = (
 def create_table(table: Table) -> str:
     """The statement that creates `table`, empty."""
     columns = ", ".join(
-        f'"{column.name}" {column.type.value}{"" if column.nullable else " not null"}'
+        f"{quoted(column.name)} {column.type.value}{'' if column.nullable else ' not null'}"
         for column in table.columns
     )
     return f"create table {table.name} ({columns})"
@@ -153,10 +154,8 @@ def comments() -> Iterator[str]:
     public = {table.name for table in MODEL_TABLES if table is not PROFILES}
     for table in (*LOG_TABLES, *MODEL_TABLES):
         kind = "view" if table.name in public else "table"
-        yield f"comment on {kind} {table.name} is {_literal(table.comment)}"
+        yield f"comment on {kind} {table.name} is {literal(table.comment)}"
         for column in table.columns:
-            yield (f'comment on column {table.name}."{column.name}" is {_literal(column.comment)}')
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+            yield (
+                f"comment on column {table.name}.{quoted(column.name)} is {literal(column.comment)}"
+            )

@@ -25,6 +25,7 @@ from woopra_pipeline.model.lock import model_lock
 from woopra_pipeline.model.merge_forest import number_forest
 from woopra_pipeline.model.schema import DAYS, LOG_TABLES, SCHEMA_VERSION, comments, create_table
 from woopra_pipeline.parse.parsed_days import ParsedDay, find_parsed_days
+from woopra_pipeline.sql_text import read_parquet
 from woopra_pipeline.tables import MODEL_TABLES, PARSED_TABLES, PROFILES
 from woopra_pipeline.woopra.log_days import log_position
 
@@ -252,12 +253,12 @@ def _load(
 ) -> None:
     """Load the rows that are added and enter their days in the ledger."""
     for table in PARSED_TABLES:
-        paths = [
-            str(path)
+        files = read_parquet(
+            path
             for day in difference.added
             for path in day.parquet_files(table, after_line=difference.grown.get(day.log_day, 0))
-        ]
-        _set(connection, table.name, paths)
+        )
+        connection.execute(f"create or replace temp view {table.name} as from {files}")
     for name in ("deletes", "lines", "actions", "properties", "rejected_lines"):
         connection.execute(statements(f"load_{name}"))
     for day in difference.added:

@@ -4,7 +4,7 @@ insert into log.actions by name
 with
     actions as (
         select *, log_position(log_day, log_line) as log_position
-        from read_parquet(getvariable('actions_log'))
+        from actions_log
     )
 select actions.*, dead_lines.dead_after
 from actions

@@ -2,9 +2,9 @@
 
 insert into log.deletes by name
 select *, log_position(log_day, log_line) as log_position
-from read_parquet(getvariable('deletes_log'))
+from deletes_log
 order by log_position;
 
 insert into redeleted_pids
 select distinct pid
-from read_parquet(getvariable('deletes_log'));
+from deletes_log;

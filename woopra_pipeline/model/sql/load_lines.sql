@@ -5,7 +5,7 @@ create or replace temp table dead_lines as
 with
     lines as (
         select pid, log_position(log_day, log_line) as log_position
-        from read_parquet(getvariable('visits_log'))
+        from visits_log
         semi join log.deletes using (pid)
     )
 select lines.log_position, deletes.log_position as dead_after
@@ -19,7 +19,7 @@ select
     log_position(log_day, log_line) as log_position,
     min(occurred_at) as earliest_at,
     max(occurred_at) as latest_at
-from read_parquet(getvariable('actions_log'))
+from actions_log
 where occurred_at > to_timestamp(0)
 group by all;
 
@@ -30,7 +30,7 @@ with
             *,
             log_position(log_day, log_line) as log_position,
             case when type = 'visit' and started_at > to_timestamp(0) then started_at end as own_at
-        from read_parquet(getvariable('visits_log'))
+        from visits_log
     )
 select
     lines.* exclude (own_at),
@@ -48,9 +48,9 @@ from dead_lines;
 -- Of a day that has merely grown, only the new lines are read here.
 insert into added_days
 select log_day, min(log_line)
-from read_parquet(getvariable('visits_log'))
+from visits_log
 group by log_day;
 
 insert into grown_pids
 select distinct pid
-from read_parquet(getvariable('visits_log'));
+from visits_log;

@@ -2,4 +2,4 @@
 
 insert into log.properties
 select log_position(log_day, log_line), key, value
-from read_parquet(getvariable('properties_log'));
+from properties_log;

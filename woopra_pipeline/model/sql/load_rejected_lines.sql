@@ -2,4 +2,4 @@
 
 insert into log.rejected_lines by name
 select *, log_position(log_day, log_line) as log_position
-from read_parquet(getvariable('rejected_lines_log'));
+from rejected_lines_log;

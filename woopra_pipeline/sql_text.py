@@ -1,0 +1,33 @@
+"""Texts, names and files written as SQL: the only place that puts what comes from outside into it.
+
+DuckDB reads more into a path than a path says: `*`, `?` and `[` are a pattern, and `key=value` is a
+column of every row. A file that this package names is that file, and its columns are its own.
+"""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def literal(text: str) -> str:
+    """A text as SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def quoted(name: str) -> str:
+    """The name of a column, a table, a schema or a database as SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def exact_pattern(path: Path) -> str:
+    """The pattern that matches the file at `path` alone, for DuckDB's readers of files.
+
+    There is none for a path with both a backslash and one of `*`, `?` and `[` in it.
+    """
+    return re.sub(r"[*?\[]", r"[\g<0>]", str(path))
+
+
+def read_parquet(paths: Iterable[Path]) -> str:
+    """The table function that reads these Parquet files, and nothing but what is in them."""
+    patterns = ", ".join(literal(exact_pattern(path)) for path in paths)
+    return f"read_parquet([{patterns}], hive_partitioning = false)"
