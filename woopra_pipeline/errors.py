@@ -12,6 +12,7 @@
     ├── ArchiveError               an archived day is missing or damaged
     ├── ParsedDayError             a parsed day is missing or damaged
     ├── ModelError                 the model is missing, held by another process or damaged
+    ├── ReadingError               SQL that is to read would do more than that
     ├── AlertError                 an alert could not be delivered
     ├── SourceError                an import source is missing or cannot be run
     └── LedgerError                the import ledger is held by another process or damaged
@@ -66,6 +67,10 @@ class ParsedDayError(PipelineError):
 
 class ModelError(PipelineError):
     """The model is missing, held by another process, or damaged."""
+
+
+class ReadingError(PipelineError):
+    """SQL that is to read would do more than that."""
 
 
 class AlertError(PipelineError):

@@ -9,27 +9,20 @@ from itertools import islice
 import click
 import duckdb
 import orjson
-from duckdb import DuckDBPyRelation, StatementType
+from duckdb import DuckDBPyRelation
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from woopra_pipeline.cli.terminal import print_table, say
 from woopra_pipeline.data_directory import DataDirectory
+from woopra_pipeline.errors import ReadingError
 from woopra_pipeline.imports.publication import connect_with_imports
+from woopra_pipeline.reading_sql import HARMLESS_SETTINGS, lock, require_reading, split
 
 ROWS_AT_ONCE = 10_000
 LARGEST_TABLE = 1_000
 NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "U", "DECIMAL", "DOUBLE", "FLOAT")
-WRITING = {
-    StatementType.ATTACH,
-    StatementType.COPY,
-    StatementType.EXECUTE,
-    StatementType.EXPORT,
-    StatementType.LOAD,
-    StatementType.PREPARE,
-}
-"""Statements that could write although the database they run in is read-only."""
 
 
 @click.command("query", context_settings={"ignore_unknown_options": True})
@@ -45,10 +38,11 @@ WRITING = {
 def command(sql: str, output_format: str) -> None:
     """Run SQL on the published model and imports, read-only, and print what it returns.
 
-    Times are shown in UTC.
+    It reads these two and no other file, and writes none. Times are shown in UTC.
     """
     with connect_with_imports(DataDirectory.from_environment()) as connection:
         connection.execute("set TimeZone = 'UTC'")
+        lock(connection)
         try:
             relation = _run(connection, sql)
             if relation is not None:
@@ -59,16 +53,19 @@ def command(sql: str, output_format: str) -> None:
 
 def _run(connection: duckdb.DuckDBPyConnection, sql: str) -> DuckDBPyRelation | None:
     """What the last statement of `sql` returns, or None if it returns no rows."""
-    statements = connection.extract_statements(sql)
+    relation = None
+    statements = split(connection, sql)
     if not statements:
         raise click.UsageError('The SQL is empty: try "select * from profiles limit 10"')
     for statement in statements:
-        if statement.type in WRITING:
+        try:
+            require_reading(connection, statement)
+        except ReadingError as error:
             raise click.ClickException(
-                f"query only reads: {statement.type.name} statements are not run; "
-                "use --format csv or json to write rows to a file"
-            )
-    return connection.sql(sql)
+                f"query only reads: {error}; use --format csv or json to write rows to a file"
+            ) from None
+        relation = connection.sql(statement)
+    return relation
 
 
 def _rows(relation: DuckDBPyRelation, expressions: Iterable[str]) -> Iterator[tuple[str, ...]]:
@@ -135,8 +132,10 @@ def _distinct(names: Iterable[str]) -> Iterator[str]:
 def _sentence(error: duckdb.Error) -> str:
     """What DuckDB says, in one line, without the excerpt of the statement."""
     text = str(error).split("\nLINE ")[0]
-    if "attached in read-only mode" in text:
-        return "query only reads: the published model cannot be changed"
+    if "the configuration has been locked" in text:
+        return f"query only reads: of the settings it changes {' and '.join(HARMLESS_SETTINGS)}"
+    if "operations are disabled by configuration" in text:
+        return "query only reads the model and the imports: it opens no other file"
     return " ".join(text.split())
 
 

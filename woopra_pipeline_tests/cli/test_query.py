@@ -126,6 +126,31 @@ def test_memory_stays_bounded_however_many_rows_there_are(demo_line):
         pytest.param("copy (select 1) to '/tmp/x.csv'", "query only reads: COPY", id="copy"),
         pytest.param("attach '/tmp/other.duckdb'", "query only reads: ATTACH", id="attach"),
         pytest.param("export database '/tmp/x'", "query only reads: EXPORT", id="export"),
+        pytest.param(
+            "explain analyze copy (select 1) to '/tmp/x.csv'",
+            "query only reads: COPY",
+            id="explain",
+        ),
+        pytest.param(
+            "pragma profiling_output = '/tmp/x'", "it changes TimeZone and Calendar", id="pragma"
+        ),
+        pytest.param(
+            "set log_query_path = '/tmp/x'", "it changes TimeZone and Calendar", id="setting"
+        ),
+        pytest.param(
+            "call enable_logging(storage_path = '/tmp/x')", "query only reads: CALL", id="call"
+        ),
+        pytest.param(
+            "select 1; from enable_logging(storage_path = '/tmp/x')",
+            "query only reads: the function enable_logging",
+            id="function",
+        ),
+        pytest.param(
+            "create persistent secret s (type s3)", "query only reads: CREATE", id="secret"
+        ),
+        pytest.param("from read_text('/etc/passwd')", "it opens no other file", id="another file"),
+        pytest.param("from '/etc/x.csv'", "it opens no other file", id="a file as a table"),
+        pytest.param("from glob('/*')", "it opens no other file", id="a folder"),
         pytest.param("selec 1", 'syntax error at or near "selec"', id="syntax error"),
         pytest.param("from nowhere", "nowhere does not exist", id="unknown table"),
         pytest.param("select 1/'x'", "Could not convert string 'x'", id="while it runs"),
@@ -148,7 +173,14 @@ def test_what_cannot_be_done_is_one_line(demo_line, sql, sentence):
         pytest.param("show tables", id="show"),
         pytest.param("describe profiles", id="describe"),
         pytest.param("explain select 1", id="explain"),
+        pytest.param("explain analyze select count(*) from visits", id="explain analyze"),
+        pytest.param("summarize log_days", id="summarize"),
+        pytest.param("pragma table_info('visits')", id="pragma"),
+        pytest.param("from duckdb_columns()", id="DuckDB's own tables"),
+        pytest.param("from visits_as_of('2026-01-10')", id="as of"),
+        pytest.param("from imports", id="imports"),
         pytest.param("set timezone = 'America/Los_Angeles'; select now()", id="setting first"),
+        pytest.param("set variable x = 1; select getvariable('x'); select 2;", id="several"),
         pytest.param("pivot actions on name using count(*) group by log_day", id="pivot"),
     ],
 )
