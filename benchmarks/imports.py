@@ -35,6 +35,7 @@ from woopra_pipeline.imports.ledger import Ledger
 from woopra_pipeline.imports.planning import Plan, plan_day
 from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.imports.sources import get_source, read_source, sources_folder
+from woopra_pipeline.sql_text import literal, read_parquet
 
 DAY = date(2026, 3, 5)
 
@@ -118,7 +119,7 @@ def main() -> None:
 def measure(root: Path, name: str, lines: int, rounds: int) -> dict[str, float]:
     with duckdb.connect() as connection:
         rows = f"with rows as ({ROWS.format(lines=lines)}) {SOURCES[name]}"
-        connection.execute(f"copy ({rows}) to '{root}/rows.parquet'")
+        connection.execute(f"copy ({rows}) to {literal(f'{root}/rows.parquet')}")
     measured = [measure_once(root, name, lines, number) for number in range(rounds)]
     figures = {key: statistics.median(each[key] for each in measured) for key in measured[0]}
     return figures | {"peak MB": measured[0]["peak MB"]}
@@ -128,7 +129,8 @@ def measure_once(root: Path, name: str, lines: int, number: int) -> dict[str, fl
     directory = DataDirectory(root / str(number))
     folder = sources_folder(directory)
     folder.mkdir(parents=True)
-    (folder / f"{name}.sql").write_text(f"from read_parquet('{root}/rows.parquet')")
+    rows = read_parquet([directory.root.parent / "rows.parquet"])
+    (folder / f"{name}.sql").write_text(f"from {rows}")
     start = time.perf_counter()
     plan = make_lines(directory, name)
     seconds = time.perf_counter() - start
@@ -152,13 +154,17 @@ def measure_once(root: Path, name: str, lines: int, number: int) -> dict[str, fl
     }
 
 
+def settings(directory: DataDirectory) -> ImportSettings:
+    return ImportSettings(read_folders=(str(directory.root.parent),))
+
+
 def make_lines(directory: DataDirectory, name: str) -> Plan:
     with Ledger(directory, system_clock) as ledger, ledger.holding(name):
         return plan_day(
             ledger,
             get_source(directory, name),
             DAY,
-            settings=ImportSettings(),
+            settings=settings(directory),
             clock=system_clock,
             dry_run=False,
         )
@@ -166,7 +172,7 @@ def make_lines(directory: DataDirectory, name: str) -> Plan:
 
 def query_seconds(directory: DataDirectory, name: str) -> float:
     start = time.perf_counter()
-    with read_source(directory, get_source(directory, name), DAY, ImportSettings()) as rows:
+    with read_source(directory, get_source(directory, name), DAY, settings(directory)) as rows:
         for _ in rows.chunks:
             pass
     return time.perf_counter() - start

@@ -27,6 +27,7 @@ from benchmarks.peers import Peer, run_peer
 from benchmarks.worlds import DAY, World, archive_file, clean_lines, make_world
 from woopra_pipeline.archive.days import Archive
 from woopra_pipeline.parse.parse_day import parse_log_day
+from woopra_pipeline.sql_text import exact_files
 from woopra_pipeline.tables import ACTION_FIELDS, VISIT_FIELDS, Column, ColumnType
 
 DISTINCT_LINES = 10_000
@@ -167,9 +168,8 @@ def read_json(plain: Path) -> None:
     with duckdb.connect() as connection:
         connection.execute("set enable_progress_bar = false")
         connection.execute(
-            "create table lines as from read_json(?, format = 'newline_delimited', columns = "
-            f"{columns_of_lines()})",
-            [str(plain)],
+            f"create table lines as from read_json({exact_files([plain])}, "
+            f"format = 'newline_delimited', columns = {columns_of_lines()})"
         )
 
 

@@ -11,6 +11,7 @@ import duckdb
 
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.parse.parsed_days import ParsedDay, write_manifest
+from woopra_pipeline.sql_text import literal
 from woopra_pipeline.tables import (
     ACTIONS_LOG,
     DELETES_LOG,
@@ -149,7 +150,7 @@ def _write(
         path = folder / f"{table.name}-00000.parquet"
         ((counts[table],),) = connection.execute(
             f"copy (select {_columns(table, log_day)} from {SOURCES[table]} order by log_line) "
-            f"to '{path}' (codec zstd)"
+            f"to {literal(str(path))} (codec zstd)"
         ).fetchall()
         files[path.name] = path.stat().st_size
     parsed_day = ParsedDay(

@@ -27,7 +27,12 @@ def exact_pattern(path: Path) -> str:
     return re.sub(r"[*?\[]", r"[\g<0>]", str(path))
 
 
+def exact_files(paths: Iterable[Path]) -> str:
+    """The arguments by which a reader of files reads these, and nothing but what is in them."""
+    patterns = ", ".join(literal(exact_pattern(path)) for path in paths)
+    return f"[{patterns}], hive_partitioning = false"
+
+
 def read_parquet(paths: Iterable[Path]) -> str:
     """The table function that reads these Parquet files, and nothing but what is in them."""
-    patterns = ", ".join(literal(exact_pattern(path)) for path in paths)
-    return f"read_parquet([{patterns}], hive_partitioning = false)"
+    return f"read_parquet({exact_files(paths)})"

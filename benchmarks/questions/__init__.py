@@ -16,6 +16,7 @@ from benchmarks.days import Project
 from benchmarks.measuring import Costs, measured
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.model.database import connect_published
+from woopra_pipeline.sql_text import exact_files
 
 FOLDER = Path(__file__).parent
 QUESTIONS = {
@@ -115,7 +116,8 @@ def load_naive(path: Path, files: list[str]) -> None:
 def numbered(files: list[str]) -> str:
     """The lines of the files in the order of the log; what cannot be read is left out."""
     return (
-        f"select row_number() over () as position, * from read_json({files}, columns = {COLUMNS}, "
+        "select row_number() over () as position, * "
+        f"from read_json({exact_files(map(Path, files))}, columns = {COLUMNS}, "
         "format = 'newline_delimited', ignore_errors = true)"
     )
 

@@ -181,6 +181,11 @@ class ImportsResource(ConfigurableResource[ImportSettings]):
         default=ImportSettings.memory_limit,
         description="Memory for a source's query before it spills.",
     )
+    read_folders: list[str] = Field(
+        default=list(ImportSettings.read_folders),
+        description="Folders, besides the data directory, below which sources may read files; "
+        "absolute paths.",
+    )
     largest_rejected_share: float = Field(
         default=0.05,
         description="Share of a day's lines that may be rejected before a check warns.",
@@ -192,7 +197,8 @@ class ImportsResource(ConfigurableResource[ImportSettings]):
         values: dict[str, Any] = {
             field.name: getattr(self, field.name) for field in fields(ImportSettings)
         }
-        return ImportSettings(**{**values, "identifiers": tuple(self.identifiers)})
+        lists = {name: tuple(values[name]) for name in ("identifiers", "read_folders")}
+        return ImportSettings(**{**values, **lists})
 
 
 def woopra() -> WoopraResource:

@@ -1,6 +1,7 @@
 """How imports are made: everything about them that a project may want otherwise."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from woopra_pipeline.errors import ConfigurationError
@@ -36,7 +37,15 @@ class ImportSettings:
     memory_limit: str = "500MB"
     """What DuckDB may use for a source's query before it spills to disk."""
 
+    read_folders: tuple[str, ...] = ()
+    """Folders, besides the data directory, below which sources may read files; absolute paths."""
+
     def __post_init__(self) -> None:
+        for folder in self.read_folders:
+            if not Path(folder).is_absolute():
+                raise ConfigurationError(
+                    f"read_folders must be absolute paths, unlike {folder!r}: write the whole path"
+                )
         if self.identical_rows not in get_args(IdenticalRows):
             raise ConfigurationError(
                 f"identical_rows must be distinct or counted, not {self.identical_rows}"

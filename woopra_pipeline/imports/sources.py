@@ -1,17 +1,18 @@
 """Import sources: SQL files whose result says what to import, and their rows as JSON.
 
-A source runs read-only on the published model, or without one on files alone; its relative paths
-start at the folder of the sources, or else at the data directory. What columns it returns decides
-its shape. Each row is read as one JSON text that DuckDB makes of its columns; of a plain row, that
-is the line already.
+A source runs read-only on the published model, or without one on files alone: those below the data
+directory, and below the folders that the settings name. Its relative paths start at the folder of
+the sources, or else at the data directory. What columns it returns decides its shape. Each row is
+read as one JSON text that DuckDB makes of its columns; of a plain row, that is the line already.
 """
 
 import os
 import re
+import threading
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import chdir, closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -22,7 +23,7 @@ import duckdb
 import pyarrow as pa
 
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.errors import SourceError
+from woopra_pipeline.errors import ReadingError, SourceError
 from woopra_pipeline.files import remove, replacing
 from woopra_pipeline.imports.plain_rows import (
     Columns,
@@ -33,12 +34,16 @@ from woopra_pipeline.imports.plain_rows import (
     plain_visits,
 )
 from woopra_pipeline.imports.settings import ImportSettings
+from woopra_pipeline.reading_sql import lock, require_reading
 from woopra_pipeline.sql_text import literal, quoted
 from woopra_pipeline.woopra.log_days import end_of_log_day, start_of_log_day
 
 ROWS_AT_ONCE = 8_192
 CHUNKS_IN_ADVANCE = 2
 """Made while those before are worked on."""
+
+_working_directory = threading.RLock()
+"""The process has only one."""
 
 
 class Shape(StrEnum):
@@ -137,6 +142,10 @@ def read_source(
 ) -> Iterator[Rows]:
     """Run a source for one day, and read its rows as they come; the source must be held.
 
+    Meanwhile the working directory is the folder of the sources. So the path of the data directory
+    is no part of the relative paths that DuckDB reads, and it takes no pattern and no hive
+    partition out of it. Only one thread of a process is in the block at a time.
+
     Raises `SourceError`, also while rows are read, if it is not one query, cannot be run, or
     returns columns that have no meaning together.
     """
@@ -144,8 +153,8 @@ def read_source(
         with _naming(source, directory):
             statement = _the_query(connection, source)
             query = _without_semicolon(statement.query)
-            _require_files_of_its_own(query, directory, source)
             parameters = _parameters(log_day, statement.named_parameters, source)
+            _require_reading(connection, query, parameters, source)
             connection.execute(f"select * from (\n{query}\n) limit 0", parameters)
             columns = {name: kind for name, kind, *_ in connection.description or ()}
             # In brackets, columns of the same name have been renamed.
@@ -181,6 +190,11 @@ def _naming(source: Source, directory: DataDirectory) -> Iterator[None]:
         sentence = " ".join(str(error).partition("\nLINE ")[0].split())
         # What stands before the host in an address may be a password.
         sentence = re.sub(r"://[^/\s]*@", "://…@", sentence)
+        if "operations are disabled by configuration" in sentence:
+            sentence += (
+                f"; sources read files below {directory.root}, and below the folders in the "
+                "setting read_folders"
+            )
         if "Table with name" in sentence and not directory.published_model.exists():
             sentence += (
                 "; there is no model yet: make one with `woopra-pipeline backfill FROM TO`, or "
@@ -195,7 +209,10 @@ def _connection(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     model = directory.published_model
     has_model = model.exists()
+    root, folder = directory.root.resolve(), sources_folder(directory).resolve()
     with (
+        _working_directory,
+        chdir(folder),
         spilling(directory, source, "rows") as spill,
         duckdb.connect(model if has_model else ":memory:", read_only=has_model) as connection,
     ):
@@ -203,8 +220,9 @@ def _connection(
         connection.execute("set enable_progress_bar = false")
         connection.execute("set memory_limit = ?", [settings.memory_limit])
         connection.execute("set temp_directory = ?", [str(spill)])
-        folders = f"{sources_folder(directory)},{directory.root}"
-        connection.execute("set file_search_path = ?", [folders])
+        # A pattern is not looked for in the working directory unless it is named.
+        connection.execute("set file_search_path = ?", [f".,{os.path.relpath(root, folder)}"])
+        lock(connection, [root, folder, *map(Path, settings.read_folders)])
         yield connection
 
 
@@ -248,19 +266,16 @@ def _without_semicolon(query: str) -> str:
     return text.decode()
 
 
-def _require_files_of_its_own(query: str, directory: DataDirectory, source: Source) -> None:
-    """Raise `SourceError` if a path leads to the working directory, which DuckDB tries first."""
-    here = Path.cwd()
-    if here in {sources_folder(directory), directory.root}:
-        return
-    for text in re.findall("'([^'\n]+)'", query):
-        # Unlike Path.is_file, this takes any text.
-        if not Path(text).is_absolute() and os.path.isfile(here / text):  # noqa: PTH113
-            raise SourceError(
-                f"The import source {source.path} would read {here / text}: relative paths are "
-                "meant to start at the folder of the sources or at the data directory; "
-                "run it from another folder, or write the whole path"
-            )
+def _require_reading(
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    parameters: dict[str, object],
+    source: Source,
+) -> None:
+    try:
+        require_reading(connection, query, parameters)
+    except ReadingError as error:
+        raise SourceError(f"The import source {source.path} only reads: {error}") from None
 
 
 def _parameters(log_day: date, used: set[str], source: Source) -> dict[str, object]:

@@ -1,12 +1,11 @@
 """A data directory, an import server, and what imports from the one into the other."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from woopra_pipeline.data_directory import DataDirectory
@@ -99,16 +98,3 @@ def imports(
 ) -> Iterator[Imports]:
     with ExitStack() as clients:
         yield Imports(directory, import_server, frozen_time, clients)
-
-
-@pytest.fixture
-def write_parquet(tmp_path: Path) -> Callable[[str, str], Path]:
-    """Writes what a query returns to a Parquet file."""
-
-    def write(name: str, sql: str) -> Path:
-        path = tmp_path / name
-        with duckdb.connect() as connection:
-            connection.execute(f"copy ({sql}) to '{path}'")
-        return path
-
-    return write

@@ -1,11 +1,13 @@
 """Which SQL files are sources, what they are given, and what their columns mean."""
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import duckdb
 import pytest
 
-from woopra_pipeline.errors import SourceError
+from woopra_pipeline.data_directory import DataDirectory
+from woopra_pipeline.errors import ConfigurationError, SourceError
 from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.imports.sources import (
     Shape,
@@ -16,16 +18,17 @@ from woopra_pipeline.imports.sources import (
     read_source,
     sources_folder,
 )
+from woopra_pipeline.sql_text import literal
 from woopra_pipeline_tests.imports.conftest import DAY, write_source
 
 SETTINGS = ImportSettings(memory_limit="200MB")
 
 
-def read(directory, sql, log_day=DAY):
+def read(directory, sql, log_day=DAY, settings=SETTINGS):
     """The shape of a source, and its rows as texts."""
     write_source(directory, "it", sql)
     source = get_source(directory, "it")
-    with read_source(directory, source, log_day, SETTINGS) as rows:
+    with read_source(directory, source, log_day, settings) as rows:
         return rows.shape, [row for chunk in rows.chunks for row in chunk.column("row").to_pylist()]
 
 
@@ -199,14 +202,80 @@ def test_a_file_of_the_working_directory_is_never_read_in_its_place(
 ):
     write_source(directory, "other", "")
     (sources_folder(directory) / "a.csv").write_text("email\nbeside\n")
-    (tmp_path / "a.csv").write_text("email\nelsewhere\n")
-    sql = "select {'email': email} as visitor from read_csv('a.csv')"
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("email\nelsewhere\n")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SourceError, match=r"it\.sql would read .*a\.csv: relative paths"):
+    sql = "select {{'email': email}} as visitor from read_csv('{}.csv')"
+    assert read(directory, sql.format("a"))[1] == ['{"visitor":{"email":"beside"}}']
+    with pytest.raises(SourceError, match=r"No files found that match the pattern"):
+        read(directory, sql.format("b"))
+    assert Path.cwd() == tmp_path
+
+
+@pytest.mark.parametrize(
+    "name", ["env=prod/email=x", "[x]*, {y}", "it's", "a\\b", "käse\n"], ids=ascii
+)
+def test_the_path_of_the_data_directory_is_no_part_of_the_rows(tmp_path, name):
+    directory = DataDirectory(tmp_path / name)
+    write_source(directory, "other", "")
+    orders = directory.root / "orders" / "plan=pro"
+    orders.mkdir(parents=True)
+    for folder in (sources_folder(directory), orders):
+        (folder / "a.csv").write_text("email\nbeside\n")
+        (folder / "b.csv").write_text("email\nbehind\n")
+    sql = "select rows as visitor from read_csv('{}') as rows order by all"
+    assert read(directory, sql.format("*.csv"))[1] == [
+        '{"visitor":{"email":"behind"}}',
+        '{"visitor":{"email":"beside"}}',
+    ]
+    # Below the data directory DuckDB sees partitions, as always.
+    assert read(directory, sql.format("orders/**/a.csv"))[1] == [
+        '{"visitor":{"email":"beside","plan":"pro"}}'
+    ]
+
+
+def test_files_are_read_below_the_data_directory_and_the_folders_that_are_named(
+    directory, tmp_path
+):
+    shop, other = tmp_path / "it's, the shop", tmp_path / "other"
+    for folder in (shop, other):
+        folder.mkdir()
+        (folder / "a.csv").write_text("email\nada\n")
+    sql = "select {{'email': email}} as visitor from read_csv({})"
+    assert ImportSettings().read_folders == ()
+    named = ImportSettings(read_folders=(str(shop),))
+    rows = read(directory, sql.format(literal(f"{shop}/a.csv")), settings=named)[1]
+    assert rows == ['{"visitor":{"email":"ada"}}']
+    for path in (other / "a.csv", shop / ".." / "other" / "a.csv"):
+        with pytest.raises(SourceError, match="below the folders in the setting read_folders"):
+            read(directory, sql.format(literal(str(path))), settings=named)
+    with pytest.raises(ConfigurationError, match="read_folders must be absolute paths"):
+        ImportSettings(read_folders=("shop",))
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        ("enable_logging(storage_path = '{}/log')", "only reads: the function enable_logging"),
+        ("enable_profiling(save_location = '{}/x')", "only reads: the function enable_profiling"),
+        ("query('from enable_logging()')", "only reads: the function enable_logging"),
+        ("read_text('/etc/passwd')", "setting read_folders"),
+        ("'/etc/x.csv'", "setting read_folders"),
+        ("glob('/*')", "setting read_folders"),
+        ("read_csv('https://example.com/x.csv')", "httpfs"),
+        ("sqlite_scan('{}/imports/ledger.sqlite', 'sources')", "sqlite_scan"),
+        ("directory", "Table with name directory does not exist"),
+    ],
+)
+def test_a_source_writes_nothing_and_reads_no_file_of_others(directory, table, problem):
+    write_source(directory, "other", "")
+    sql = f"select {{'id': 1}} as visitor from {table.format(directory.root)}"
+    with pytest.raises(SourceError, match=rf"it\.sql.*{problem}"):
         read(directory, sql)
-    for folder in (sources_folder(directory), directory.root):
-        monkeypatch.chdir(folder)
-        assert read(directory, sql)[1] == ['{"visitor":{"email":"beside"}}']
+    assert sorted(path.name for path in directory.root.rglob("*") if path.is_file()) == [
+        "it.sql",
+        "other.sql",
+    ]
 
 
 def test_a_source_reads_the_model_and_cannot_change_it(directory):
