@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import click
 
-from woopra_pipeline.cli.terminal import say_error
+from woopra_pipeline.cli.terminal import say, say_error
 from woopra_pipeline.errors import PipelineError
 
 COMMANDS = ("demo", "sandbox", "backfill", "import", "query", "explain", "status", "ui")
@@ -43,8 +43,7 @@ class Commands(click.Group):
 @click.version_option(package_name="woopra-pipeline")
 def group(debug: bool) -> None:
     """Woopra's log as a DuckDB model: every person one profile, every action counted once."""
-    if not debug:
-        sys.excepthook = _say_in_one_line
+    sys.excepthook = _say_where if debug else _say_in_one_line
 
 
 def main() -> NoReturn:
@@ -56,7 +55,7 @@ def main() -> NoReturn:
         sys.exit(group.main(arguments, standalone_mode=False) or 0)
     except click.ClickException as error:
         if "--debug" in arguments:
-            traceback.print_exc()
+            say(traceback.format_exc())
         say_error(error.format_message())
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
@@ -75,6 +74,12 @@ def _say_in_one_line(
         say_error(f"{error.filename} cannot be used: {error.strerror}")
     else:
         say_error(f"{kind.__name__}: {error} (run it again with --debug to see where)")
+
+
+def _say_where(
+    kind: type[BaseException], error: BaseException, where: TracebackType | None
+) -> None:
+    say("".join(traceback.format_exception(kind, error, where)).rstrip())
 
 
 def _leave(status: int) -> NoReturn:

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import click
 
-from woopra_pipeline.cli.terminal import count, say, spans
+from woopra_pipeline.cli.terminal import count, say, show, spans
 from woopra_pipeline.clock import Clock, system_clock
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import ConfigurationError
@@ -42,7 +42,7 @@ def command(first: str, last: str) -> None:
         profiles, visits, actions = connection.execute(
             "select count(*), sum(visit_count)::bigint, sum(action_count)::bigint from profiles"
         ).fetchall()[0]
-    click.echo(
+    show(
         f"{count(days, 'log day')} in the model, which now holds {count(profiles, 'profile')}, "
         f"{count(visits or 0, 'visit')} and {count(actions or 0, 'action')}"
     )

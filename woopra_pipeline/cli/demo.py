@@ -8,12 +8,10 @@ from typing import Any
 import click
 import duckdb
 import orjson
-from rich import box
-from rich.table import Table
 
 from woopra_pipeline.cli.backfill import START_DATE_VARIABLE, backfill
 from woopra_pipeline.cli.demo_import import import_orders, print_proof
-from woopra_pipeline.cli.terminal import count, print_table, spans
+from woopra_pipeline.cli.terminal import TextTable, count, print_table, show, spans
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import ConfigurationError, ModelError
 from woopra_pipeline.model.database import connect_published
@@ -49,9 +47,7 @@ def command() -> None:
         _print_counts(connection)
         _print_verdict(connection, sandbox)
         print_proof(directory)
-        click.echo(
-            f"All of it on one page, to look at in a browser: {write_report(directory).path}"
-        )
+        show(f"All of it on one page, to look at in a browser: {write_report(directory).path}")
         _print_what_next(connection)
 
 
@@ -69,7 +65,7 @@ def _print_counts(connection: duckdb.DuckDBPyConnection) -> None:
         "select (from profiles select count(*)), (from visits select count(*)), "
         "(from actions select count(*))",
     )
-    table = Table(box=box.SIMPLE_HEAD, title=f"{count(days, 'log day')} of the sandbox")
+    table = TextTable(f"{count(days, 'log day')} of the sandbox")
     table.add_column("")
     table.add_column("counting what was logged", justify="right")
     table.add_column("the model", justify="right", style="bold")
@@ -88,12 +84,12 @@ def _print_verdict(connection: duckdb.DuckDBPyConnection, sandbox: Sandbox) -> N
     ]
     whole = list(log_days_between(sandbox.settings.first_day, log_days[-1]))
     if log_days != whole:
-        click.echo("The model has gaps, so it is not compared with what really happened.")
+        show("The model has gaps, so it is not compared with what really happened.")
         return
     wrong = list(differences(connection, sandbox.truth(log_days[-1])))
     if wrong:
         raise ModelError(f"The model differs from what really happened: {', '.join(wrong)}")
-    click.echo(
+    show(
         "Compared with what really happened in the sandbox, row by row: every profile with its\n"
         "properties, every visit, every action and every merge is as it should be."
     )
@@ -140,7 +136,7 @@ def _print_what_next(connection: duckdb.DuckDBPyConnection) -> None:
         "select pid from pid_aliases where canonical_pid is not null "
         "order by hops desc, pid limit 1",
     )
-    click.echo(
+    show(
         f"""
 Try next:
   woopra-pipeline query "select name, count(*) from actions group by all order by 2 desc"

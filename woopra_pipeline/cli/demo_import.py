@@ -2,9 +2,7 @@
 
 from datetime import date, timedelta
 
-import click
-
-from woopra_pipeline.cli.terminal import count
+from woopra_pipeline.cli.terminal import count, show
 from woopra_pipeline.clock import system_clock
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.files import replacing
@@ -52,7 +50,7 @@ def print_proof(directory: DataDirectory) -> None:
         batches = [batch.batch_id for batch in ledger.batches(NAME, State.ACCEPTED)]
     for verdict in prove_imports(directory, batches, settings=ImportSettings()):
         lines = count(verdict.batch.line_count, "line")
-        click.echo(
+        show(
             f"Before the last day ended, {lines} of {NAME} were imported; what the log then\n"
             f"shows of it: {verdict.reason}."
         )

@@ -4,10 +4,8 @@ from collections.abc import Sequence
 
 import click
 import orjson
-from rich import box
-from rich.table import Table
 
-from woopra_pipeline.cli.terminal import count, print_table
+from woopra_pipeline.cli.terminal import TextTable, ValueOutput, count, print_table, show
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.model.explain import LivingProfile, Merge, PidHistory, explain_pid
@@ -33,11 +31,11 @@ def command(pid: str, output_format: str) -> None:
         connection.execute("set TimeZone = 'UTC'")
         history = explain_pid(connection, pid)
     if output_format == "json":
-        click.echo(orjson.dumps(history, option=orjson.OPT_INDENT_2))
+        ValueOutput().write(f"{orjson.dumps(history, option=orjson.OPT_INDENT_2).decode()}\n")
         return
-    click.echo(_outcome(history))
+    show(_outcome(history))
     if history.profile:
-        click.echo(_described(history.profile))
+        show(_described(history.profile))
     if history.own_deletes != history.path[:1]:
         _print_merges("Deletes of it", history.own_deletes)
     _print_merges("The way from its last delete", history.path)
@@ -82,7 +80,8 @@ def _described(profile: LivingProfile) -> str:
 def _print_merges(title: str, merges: Sequence[Merge]) -> None:
     if not merges:
         return
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    table = TextTable(title)
+    table.title_justify = "left"
     for heading in ("log day", "line", "from", "to"):
         table.add_column(heading, justify="right" if heading == "line" else "left", no_wrap=True)
     for heading in ("visits\nvoided", "actions\nvoided", "logged\nagain"):

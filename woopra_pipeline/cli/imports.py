@@ -4,12 +4,9 @@ import importlib
 from collections.abc import Sequence
 
 import click
-from rich import box
-from rich.table import Table
-from rich.text import Text
 
 from woopra_pipeline.cli.backfill import import_with_partitions_from, require_closed
-from woopra_pipeline.cli.terminal import count, print_table, say
+from woopra_pipeline.cli.terminal import TextTable, count, print_table, say, show
 from woopra_pipeline.clock import system_clock
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.imports.ledger import Ledger, State, has_ledger
@@ -75,17 +72,17 @@ def command(
         _list(directory)
     elif example is not None:
         path = copy_example(directory, example)
-        click.echo(f"Copied to {path}: read it, change it, and try it with --dry-run")
+        show(f"Copied to {path}: read it, change it, and try it with --dry-run")
     elif settle is not None:
         if state is None:
             raise click.UsageError("Say what became of it: --as accepted, planned or rejected")
         batch = settle_by_hand(directory, settle, State(state))
-        click.echo(f"Import batch {batch.batch_id} is {batch.state}")
+        show(f"Import batch {batch.batch_id} is {batch.state}")
     else:
         runs = importlib.import_module(RUNS)
         if again:
             for batch in runs.send_again(directory, again):
-                click.echo(f"Import batch {batch.batch_id} is {batch.state}")
+                show(f"Import batch {batch.batch_id} is {batch.state}")
         else:
             _print_verdicts(runs.verify(directory) if verify else runs.prove(directory, prove))
 
@@ -105,7 +102,7 @@ def _import(directory: DataDirectory, source: str | None, day: str, dry_run: boo
     if problem is not None:
         raise click.ClickException(problem)
     if dry_run:
-        click.echo(
+        show(
             "Nothing was sent. What would be: "
             'woopra-pipeline query "select source, line from import_lines where is_dry_run"'
         )
@@ -113,20 +110,20 @@ def _import(directory: DataDirectory, source: str | None, day: str, dry_run: boo
     with Ledger(directory, system_clock) as ledger:
         names = [source] if source else [found.name for found in find_sources(directory)]
         for name in names:
-            click.echo(f"{name}: {states(ledger.line_counts(name, log_day))} for {log_day}")
+            show(f"{name}: {states(ledger.line_counts(name, log_day))} for {log_day}")
 
 
 def _list(directory: DataDirectory) -> None:
-    table = Table(box=box.SIMPLE_HEAD)
+    table = TextTable()
     for heading in ("source", "lines so far", "what it is"):
         table.add_column(heading, overflow="fold")
     with Ledger(directory, system_clock) as ledger:
         for source in find_sources(directory):
-            row = (source.name, states(ledger.line_counts(source.name)), source.description)
-            table.add_row(*map(Text, row))
+            states_so_far = states(ledger.line_counts(source.name))
+            table.add_row(source.name, states_so_far, source.description)
     print_table(table)
-    click.echo(f"Sources are the .sql files in {sources_folder(directory)}.")
-    click.echo(f"Examples to start from with --example: {', '.join(example_names())}.")
+    show(f"Sources are the .sql files in {sources_folder(directory)}.")
+    show(f"Examples to start from with --example: {', '.join(example_names())}.")
 
 
 def import_states(directory: DataDirectory) -> dict[str, int]:
@@ -148,12 +145,12 @@ def _print_verdicts(verdicts: Sequence[Verdict]) -> None:
     in_part = [verdict for verdict in verdicts if verdict.finding == "partly"]
     for verdict in verdicts:
         batch = verdict.batch
-        click.echo(f"{batch.batch_id} ({batch.source}): {verdict.finding}, {verdict.reason}")
+        show(f"{batch.batch_id} ({batch.source}): {verdict.finding}, {verdict.reason}")
         if verdict.finding == "partly":
             for line in verdict.missing_lines[:LINES_SHOWN]:
                 say(f"  missing: {line}")
     if not verdicts:
-        click.echo("No import waits for an answer")
+        show("No import waits for an answer")
     if in_part:
         raise click.ClickException(
             f"Of {count(len(in_part), 'import')} a part is missing: look into it, then settle it "

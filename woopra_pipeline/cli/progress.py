@@ -15,6 +15,7 @@ from rich.progress import (
 )
 
 from woopra_pipeline.cli.terminal import count, say
+from woopra_pipeline.control_characters import visible
 from woopra_pipeline.defs.backfill import Progress as Happening
 
 DOING = {"raw_export": "fetching", "parsed_days": "parsing", "model": "updating the model"}
@@ -93,6 +94,8 @@ class BackfillProgress:
 
     def _line(self, text: str) -> None:
         if self._on_terminal:
-            self._bars.console.print(text, highlight=False, markup=False, soft_wrap=True)
+            self._bars.console.print(
+                visible(text, keep_lines=True), highlight=False, markup=False, soft_wrap=True
+            )
         else:
             say(text)

@@ -1,7 +1,6 @@
 """`woopra-pipeline query`: SQL on the published model and imports, read-only."""
 
 import csv
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -10,11 +9,9 @@ import click
 import duckdb
 import orjson
 from duckdb import DuckDBPyRelation
-from rich import box
-from rich.table import Table
 from rich.text import Text
 
-from woopra_pipeline.cli.terminal import print_table, say
+from woopra_pipeline.cli.terminal import TextTable, ValueOutput, plain, print_table, say
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import ReadingError
 from woopra_pipeline.imports.publication import connect_with_imports
@@ -80,19 +77,19 @@ def _texts(relation: DuckDBPyRelation) -> Iterator[tuple[str | None, ...]]:
 
 
 def _print_csv(relation: DuckDBPyRelation) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer = csv.writer(ValueOutput(), lineterminator="\n")
     writer.writerow(relation.columns)
     writer.writerows(_texts(relation))
 
 
 def _print_table(relation: DuckDBPyRelation) -> None:
     rows = list(islice(_texts(relation), LARGEST_TABLE + 1))
-    table = Table(box=box.SIMPLE_HEAD)
+    table = TextTable()
     for name, kind in zip(relation.columns, relation.types, strict=True):
         numeric = str(kind).startswith(NUMERIC)
-        table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
+        table.add_column(plain(name), justify="right" if numeric else "left", overflow="fold")
     for row in rows[:LARGEST_TABLE]:
-        table.add_row(*(Text("NULL", "dim") if text is None else Text(text) for text in row))
+        table.add_row(*(Text("NULL", "dim") if text is None else text for text in row))
     print_table(table)
     if len(rows) > LARGEST_TABLE:
         say(f"These are the first {LARGEST_TABLE:,} rows; --format csv or json prints all of them")
@@ -104,12 +101,13 @@ def _print_json(relation: DuckDBPyRelation) -> None:
     expressions = [
         _json_expression(f"#{place}", str(kind)) for place, kind in enumerate(relation.types, 1)
     ]
+    output = ValueOutput()
     separator = "[\n"
     for row in _rows(relation, expressions):
         fields = ",".join(f"{key}:{value or 'null'}" for key, value in zip(keys, row, strict=True))
-        sys.stdout.write(f"{separator}{{{fields}}}")
+        output.write(f"{separator}{{{fields}}}")
         separator = ",\n"
-    sys.stdout.write("[]\n" if separator == "[\n" else "\n]\n")
+    output.write("[]\n" if separator == "[\n" else "\n]\n")
 
 
 def _json_expression(column: str, kind: str) -> str:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import click
 
-from woopra_pipeline.cli.terminal import say
+from woopra_pipeline.cli.terminal import say, show
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.sandbox import (
     Limits,
@@ -79,7 +79,7 @@ def command(
 def _announce(running: RunningSandbox) -> None:
     settings = running.settings
     say("The sandbox answers until you press Ctrl-C. To use it, type in another terminal:")
-    click.echo(
+    show(
         f"export WOOPRA_BASE_URL={running.base_url} WOOPRA_PROJECT={settings.project} "
         f"WOOPRA_APP_ID={settings.app_id} WOOPRA_SECRET_KEY={settings.secret_key}"
     )

@@ -8,7 +8,7 @@ import orjson
 
 from woopra_pipeline.archive import Archive
 from woopra_pipeline.cli.imports import import_states, states
-from woopra_pipeline.cli.terminal import count, spans
+from woopra_pipeline.cli.terminal import ValueOutput, count, show, spans
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.parse.parsed_days import find_parsed_days
@@ -54,10 +54,10 @@ def command(output_format: str) -> None:
     """Say which log days are archived, parsed and in the model, and what is missing."""
     status = read_status(DataDirectory.from_environment())
     if output_format == "json":
-        click.echo(orjson.dumps(status, option=orjson.OPT_INDENT_2))
+        ValueOutput().write(f"{orjson.dumps(status, option=orjson.OPT_INDENT_2).decode()}\n")
         return
     for name, value in _lines(status):
-        click.echo(f"{name:<16}{value}")
+        show(f"{name:<16}{value}")
 
 
 def read_status(directory: DataDirectory) -> Status:

@@ -1,23 +1,71 @@
-"""Where output goes: results to stdout, everything else to stderr, in plain lines."""
+"""Where output goes: results to stdout, everything else to stderr, in plain lines.
 
+Nothing else in the commands prints. What a visitor wrote may be in any of it, so control characters
+are shown as escapes, and keep their place only in values that go to a file or another program.
+"""
+
+import sys
 from collections.abc import Iterable
 from datetime import date, timedelta
 
 import click
-from rich.console import Console
+from rich import box
+from rich.console import Console, RenderableType
+from rich.style import StyleType
 from rich.table import Table
+from rich.text import Text
+
+from woopra_pipeline.control_characters import visible
 
 WIDEST = 100_000
 
 
 def say(text: str) -> None:
     """Tell what is going on, on stderr."""
-    click.echo(text, err=True)
+    click.echo(visible(text, keep_lines=True), err=True)
 
 
 def say_error(text: str) -> None:
     """Say what went wrong, as one line on stderr."""
-    click.secho(f"Error: {' '.join(text.split())}", err=True, fg="red")
+    click.secho(f"Error: {visible(' '.join(text.split()))}", err=True, fg="red")
+
+
+def show(text: str) -> None:
+    """Print a result for people to read, on stdout."""
+    click.echo(visible(text, keep_lines=True))
+
+
+class ValueOutput:
+    """Stdout for values, which are exact, unless a terminal shows them."""
+
+    def __init__(self) -> None:
+        self._shows = sys.stdout.isatty()
+
+    def write(self, text: str) -> None:
+        """Write a text as it is, or as it can be shown."""
+        sys.stdout.write(visible(text, keep_lines=True) if self._shows else text)
+
+
+class TextTable(Table):
+    """A table of texts: a cell is its text and never markup, with control characters visible."""
+
+    def __init__(self, title: str | None = None) -> None:
+        super().__init__(title=title, box=box.SIMPLE_HEAD)
+
+    def add_row(
+        self,
+        *renderables: RenderableType | None,
+        style: StyleType | None = None,
+        end_section: bool = False,
+    ) -> None:
+        """Add the cells of a row: texts, or what is styled and ours."""
+        cells = (plain(cell) if isinstance(cell, str) else cell for cell in renderables)
+        super().add_row(*cells, style=style, end_section=end_section)
+
+
+def plain(text: str) -> Text:
+    """A text as a cell or a heading of a table."""
+    return Text(visible(text, keep_lines=True))
 
 
 def spans(log_days: Iterable[date]) -> str:
