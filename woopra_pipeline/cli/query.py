@@ -1,6 +1,7 @@
 """`woopra-pipeline query`: SQL on the published model and imports, read-only."""
 
 import csv
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -37,8 +38,12 @@ def command(sql: str, output_format: str) -> None:
 
     It reads these two and no other file, and writes none. Times are shown in UTC.
     """
-    with connect_with_imports(DataDirectory.from_environment()) as connection:
+    directory = DataDirectory.from_environment()
+    with connect_with_imports(directory) as connection:
         connection.execute("set TimeZone = 'UTC'")
+        # Two processes that spill into one folder crash. DuckDB makes and removes it as needed.
+        spill = directory.root / f"query-{os.getpid()}.tmp"
+        connection.execute("set temp_directory = ?", [str(spill)])
         lock(connection)
         try:
             relation = _run(connection, sql)

@@ -186,3 +186,11 @@ def test_what_cannot_be_done_is_one_line(demo_line, sql, sentence):
 )
 def test_whatever_returns_rows_is_printed(demo_line, sql):
     assert output(demo_line, sql).strip()
+
+
+def test_every_query_has_a_folder_of_its_own_to_spill_to(demo_line):
+    """DuckDB crashes where two processes share one."""
+    sql = "select current_setting('temp_directory')"
+    first, second = (output(demo_line, sql, "--format", "csv") for _ in range(2))
+    assert first != second
+    assert not list(demo_line.folder.glob("*.tmp"))
