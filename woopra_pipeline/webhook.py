@@ -11,6 +11,8 @@ from contextlib import contextmanager
 import httpx
 
 from woopra_pipeline.errors import AlertError, ConfigurationError
+from woopra_pipeline.http_environment import UNUSABLE_ENVIRONMENT, unusable_environment
+from woopra_pipeline.woopra.outside_text import OutsideText, clean_http_logs
 
 TIMEOUT_SECONDS = 10.0
 CONNECTION_RETRIES = 2
@@ -24,17 +26,30 @@ def post_text(url: str, text: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
     """
     try:
         target = httpx.URL(url)
-    except httpx.InvalidURL:
+        target.host.encode("idna")
+    except (httpx.InvalidURL, UnicodeError):
         target = httpx.URL()
     if target.scheme not in {"http", "https"} or not target.host:
         raise ConfigurationError(
             "WOOPRA_ALERT_WEBHOOK_URL is no web address: set it to one that begins with https://"
         )
-    transport = httpx.HTTPTransport(retries=CONNECTION_RETRIES)
     try:
-        with _unmentioned(target), httpx.Client(transport=transport, timeout=timeout) as client:
-            status = client.post(target, json={"text": text}).status_code
-    except httpx.TransportError as error:
+        client = httpx.Client(
+            transport=httpx.HTTPTransport(retries=CONNECTION_RETRIES), timeout=timeout
+        )
+    except UNUSABLE_ENVIRONMENT:
+        raise unusable_environment() from None
+    outside_text = OutsideText("", target.raw_path.decode("ascii"))
+    try:
+        with (
+            _unmentioned(target),
+            clean_http_logs(outside_text),
+            client,
+            client.stream("POST", target, json={"text": text}) as response,
+        ):
+            # Its body, which may be endless, says nothing that matters.
+            status = response.status_code
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise AlertError(
             f"The alert could not be delivered ({type(error).__name__}): see that the address in "
             "WOOPRA_ALERT_WEBHOOK_URL can be reached from here"

@@ -2,12 +2,13 @@
 
 import json
 import logging
+import traceback
 
 import pytest
 
 from woopra_pipeline.errors import AlertError, ConfigurationError
 from woopra_pipeline.webhook import post_text
-from woopra_pipeline_tests.scripted_server import ScriptedServer, silence, whole
+from woopra_pipeline_tests.scripted_server import ScriptedServer, raw, silence, whole
 
 SECRET = "T0K3N-0F-TH3-CH4NN3L"
 
@@ -34,6 +35,15 @@ def test_the_text_is_posted_as_json(server):
             whole(b"", 302, {"Location": "http://127.0.0.1:9/"}), "status 302", id="elsewhere"
         ),
         pytest.param(silence(), "ReadTimeout", id="silent"),
+        pytest.param(
+            raw(f"HTP /rest/3.7/services/{SECRET}\r\n\r\n".encode()),
+            "RemoteProtocolError",
+            id="status line that repeats it",
+        ),
+        pytest.param(
+            whole(b"", 404, {"X-Path": f"/services/{SECRET}"}), "status 404", id="header with it"
+        ),
+        pytest.param(whole(b"no gzip", 404, {"Content-Encoding": "gzip"}), "404", id="no gzip"),
     ],
 )
 def test_what_is_not_taken_is_an_error_without_the_address(server, caplog, answer, sentence):
@@ -41,7 +51,7 @@ def test_what_is_not_taken_is_an_error_without_the_address(server, caplog, answe
     caplog.set_level(logging.DEBUG)
     with pytest.raises(AlertError, match=sentence) as caught:
         post_text(address(server), "text", timeout=0.2)
-    told = f"{caught.value!r} {caught.value.__cause__} {caplog.text}"
+    told = "".join([*traceback.format_exception(caught.value), caplog.text])
     assert SECRET not in told
     assert len(server.requests) == 1
 
@@ -76,3 +86,9 @@ def test_what_is_no_address_is_said_without_saying_it(url):
     with pytest.raises(ConfigurationError, match="WOOPRA_ALERT_WEBHOOK_URL") as caught:
         post_text(url, "text")
     assert SECRET not in str(caught.value)
+
+
+def test_certificates_that_are_not_there_are_no_traceback(monkeypatch, tmp_path):
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+    with pytest.raises(ConfigurationError, match="SSL_CERT_FILE"):
+        post_text("https://hooks.example.com/x", "text")

@@ -32,12 +32,8 @@ from woopra_pipeline.imports.batch_files import BatchFile, read_lines
 from woopra_pipeline.imports.ledger import Batch, Ledger, State
 from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.imports.sources import Shape
-from woopra_pipeline.woopra.client import (
-    ImportAttempt,
-    ImportOutcome,
-    WoopraClient,
-    retry_after_seconds,
-)
+from woopra_pipeline.woopra.client import ImportAttempt, ImportOutcome, WoopraClient
+from woopra_pipeline.woopra.headers import retry_after_seconds
 
 REJECTING = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
 CREDENTIALS = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
@@ -97,7 +93,7 @@ class Poster:
             self._split(batch, lines, None, f"batches above {limit:,} bytes were too large")
             return
         attempt = self._send(batch, body)
-        status, answer = attempt.status, self._client.settings.without_credentials(attempt.body)
+        status, answer = attempt.status, attempt.body
         if status is not None and 200 <= status < 300:
             self._ledger.settle(batch, State.ACCEPTED, status=status, answer=answer)
         elif status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
@@ -191,12 +187,13 @@ class Poster:
             State.PLANNED,
             status=attempt.status,
             reason="nothing of it was taken",
-            answer=self._client.settings.without_credentials(attempt.body),
+            answer=attempt.body,
         )
 
     def _halve(self, batch: Batch, lines: Sequence[bytes], status: int, answer: str) -> None:
         """Reject a batch of one line; cut a larger one in two, unless that was done too often."""
-        shown = f"status {status}: {answer[:LONGEST_REASON] or 'no reason given'}"
+        why = " ".join(answer.split())[:LONGEST_REASON]
+        shown = f"status {status}: {why or 'no reason given'}"
         spent = self._ledger.rejections(batch)
         if len(lines) == 1:
             reason = shown

@@ -9,9 +9,9 @@ import logging
 import time
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import date, datetime, timedelta
 from enum import Enum
 from http import HTTPStatus
 from itertools import chain
@@ -38,8 +38,11 @@ from woopra_pipeline.errors import (
     RequestRejectedError,
     ServiceUnavailableError,
 )
+from woopra_pipeline.http_environment import UNUSABLE_ENVIRONMENT, unusable_environment
 from woopra_pipeline.woopra.gzip_stream import BrokenGzipError, gunzipped
+from woopra_pipeline.woopra.headers import content_encodings, retry_after_seconds, whole_number
 from woopra_pipeline.woopra.log_days import end_of_log_day
+from woopra_pipeline.woopra.outside_text import clean_http_logs
 from woopra_pipeline.woopra.rate_budget import RateBudget
 from woopra_pipeline.woopra.settings import WoopraSettings
 
@@ -119,11 +122,16 @@ class WoopraClient:
         notify: Callable[[str], None] = _log.warning,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Raise `ConfigurationError` if the rate budget is on and has no usable file."""
+        """Raise `ConfigurationError` if the rate budget is on and has no usable file.
+
+        Raised too if the environment names a proxy or certificates that cannot be used.
+        """
         self.settings = settings
         self._clock = clock
         self._notify = notify
         self._sleep = sleep
+        self._outside_text = settings.outside_text
+        self._http = _http_client(settings, transport)
         self._budget: RateBudget | None = None
         if settings.rate_budget:
             if rate_budget_path is None:
@@ -134,16 +142,8 @@ class WoopraClient:
         self._backoff = wait_exponential(
             multiplier=settings.first_backoff, max=settings.longest_backoff
         ) + wait_random(0, settings.first_backoff)
-        self._http = httpx.Client(
-            auth=httpx.BasicAuth(settings.app_id, settings.secret_key),
-            headers={"User-Agent": "woopra-pipeline", "Accept-Encoding": "gzip"},
-            timeout=httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout),
-            # A kept connection may have died unseen, and a request lost on it may have arrived.
-            limits=httpx.Limits(max_keepalive_connections=0),
-            follow_redirects=False,
-            trust_env=settings.host not in LOOPBACK_HOSTS,
-            transport=transport,
-        )
+        self._closing = ExitStack()
+        self._closing.enter_context(clean_http_logs(self._outside_text))
 
     def __enter__(self) -> Self:
         return self
@@ -161,6 +161,7 @@ class WoopraClient:
         self._http.close()
         if self._budget is not None:
             self._budget.close()
+        self._closing.close()
 
     def download_log_day(self, log_day: date, consume: Callable[[ExportResponse], T]) -> T:
         """Download the file of a closed log day; return what `consume` made of it.
@@ -216,8 +217,10 @@ class WoopraClient:
                 return ImportAttempt(
                     ImportOutcome.ANSWERED,
                     response.status_code,
-                    dict(response.headers),
-                    _text_at_hand(response, LARGEST_KEPT_BODY),
+                    self._outside_text.headers(response.headers),
+                    self._outside_text.lines(
+                        _text_at_hand(response, LARGEST_KEPT_BODY), LARGEST_KEPT_BODY
+                    ),
                 )
         except NEVER_SENT as error:
             return ImportAttempt(ImportOutcome.NOT_SENT, problem=self._reason(error))
@@ -243,7 +246,7 @@ class WoopraClient:
             raise ServiceUnavailableError(
                 f"Woopra ({settings.host}) did not deliver log day {log_day} in {attempts}, "
                 f"in the last one {error}: try again later"
-            ) from error
+            ) from None
         return result
 
     def _wait_seconds(self, state: RetryCallState) -> float:
@@ -270,32 +273,33 @@ class WoopraClient:
                 "GET", settings.url(settings.export_path), params=query
             ) as response:
                 self._raise_for_status(log_day, response)
-                position = response.headers.get(settings.position_header, "")
                 return consume(
                     ExportResponse(
                         response.status_code,
-                        dict(response.headers),
-                        int(position) if position.isdecimal() else None,
+                        self._outside_text.headers(response.headers),
+                        whole_number(response.headers.get(settings.position_header, "")),
                         _no_web_page(self._body(response)),
                     )
                 )
         except httpx.TransportError as error:
-            raise AttemptFailedError(self._reason(error)) from error
+            # Without its cause, whose text is the library's and may quote the credentials.
+            raise AttemptFailedError(self._reason(error)) from None
 
     def _body(self, response: httpx.Response) -> Iterator[bytes]:
         """The body, decoded; httpx itself sees to it that Content-Length and chunks are kept."""
-        encoding = response.headers.get("content-encoding", "identity").strip().lower()
+        encodings = content_encodings(response.headers.get("content-encoding", ""))
         chunks: Iterable[bytes] = response.iter_raw()
-        if encoding in {"gzip", "x-gzip"}:
+        if encodings == ["gzip"]:
             chunks = gunzipped(chunks)
-        elif encoding != "identity":
-            raise AttemptFailedError(f"the body came as {encoding}, which was not asked for")
+        elif encodings:
+            shown = self._outside_text.sentence(", ".join(encodings))
+            raise AttemptFailedError(f"the body came as {shown}, which was not asked for")
         try:
             yield from chunks
         except BrokenGzipError as error:
-            raise AttemptFailedError(str(error)) from error
+            raise AttemptFailedError(self._outside_text.sentence(error)) from None
         except httpx.TransportError as error:
-            raise AttemptFailedError(self._reason(error)) from error
+            raise AttemptFailedError(self._reason(error)) from None
 
     def _raise_for_status(self, log_day: date, response: httpx.Response) -> None:
         status = response.status_code
@@ -313,7 +317,8 @@ class WoopraClient:
                 " it is not there yet or has expired, or WOOPRA_PROJECT names no project"
             )
         if response.is_redirect:
-            target = response.next_request.url.host if response.next_request else "elsewhere"
+            target = response.next_request.url.host if response.next_request else ""
+            target = self._outside_text.sentence(target) or "elsewhere"
             raise RequestRejectedError(
                 f"Woopra ({self.settings.host}) redirects to {target} (status {status}), and "
                 "credentials are sent to no address but the one set: check WOOPRA_BASE_URL"
@@ -342,38 +347,40 @@ class WoopraClient:
 
     def _excerpt(self, response: httpx.Response) -> str:
         # What is cut off must not leave a part of the secret, so it is cut off last.
-        text = self.settings.without_credentials(_text_at_hand(response, LARGEST_KEPT_BODY))
-        return " ".join(text.split())[:LARGEST_EXCERPT] or "it did not say why"
+        text = _text_at_hand(response, LARGEST_KEPT_BODY)
+        return self._outside_text.sentence(text, LARGEST_EXCERPT) or "it did not say why"
 
     def _reason(self, error: httpx.TransportError) -> str:
         match error:
             case httpx.ConnectTimeout():
                 return f"no connection came about in {self.settings.connect_timeout:g} s"
             case httpx.ConnectError() | httpx.ProxyError():
-                return f"no connection came about ({error})"
+                return f"no connection came about ({self._outside_text.sentence(error)})"
             case httpx.ReadTimeout():
                 return f"it was silent for {self.settings.read_timeout:g} s"
             case _:
-                return f"the connection broke ({str(error) or type(error).__name__})"
+                said = self._outside_text.sentence(error) or type(error).__name__
+                return f"the connection broke ({said})"
 
     def _take_from_budget(self) -> None:
         if self._budget is not None:
             self._budget.take()
 
 
-def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
-    """The seconds, at least 0, that an answer asks to wait; None if it does not, or illegibly.
-
-    `headers` are by lower-case name.
-    """
-    text = headers.get("retry-after", "").strip()
-    if text.isdecimal():
-        return float(text)
+def _http_client(settings: WoopraSettings, transport: httpx.BaseTransport | None) -> httpx.Client:
     try:
-        until = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return max((until.replace(tzinfo=until.tzinfo or UTC) - now).total_seconds(), 0.0)
+        return httpx.Client(
+            auth=httpx.BasicAuth(settings.app_id, settings.secret_key),
+            headers={"User-Agent": "woopra-pipeline", "Accept-Encoding": "gzip"},
+            timeout=httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout),
+            # A kept connection may have died unseen, and a request lost on it may have arrived.
+            limits=httpx.Limits(max_keepalive_connections=0),
+            follow_redirects=False,
+            trust_env=settings.host not in LOOPBACK_HOSTS,
+            transport=transport,
+        )
+    except UNUSABLE_ENVIRONMENT:
+        raise unusable_environment() from None
 
 
 def _failure(state: RetryCallState) -> AttemptFailedError:

@@ -4,12 +4,28 @@ The endpoint details have the values the service documents today. Older generati
 differ in some of them, and its documentation leaves others open: so all of them are settings.
 """
 
-from base64 import b64encode
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import httpx
 
+from woopra_pipeline.control_characters import visible
 from woopra_pipeline.errors import ConfigurationError
+from woopra_pipeline.woopra.outside_text import OutsideText
+
+IN_ENVIRONMENT = ("project", "app_id", "secret_key", "base_url")
+SENT = (
+    *IN_ENVIRONMENT,
+    "export_path",
+    "import_path",
+    "import_method",
+    "import_content_type",
+    "project_parameter",
+    "file_parameter",
+    "position_parameter",
+    "position_header",
+)
+"""Texts that become part of a request."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,9 +78,16 @@ class WoopraSettings:
                 raise ConfigurationError(
                     f"The setting {name} is empty: set WOOPRA_{name.upper()} to use the service"
                 )
+        for name in SENT:
+            if not _can_be_sent(getattr(self, name)):
+                variable = f"WOOPRA_{name.upper()}" if name in IN_ENVIRONMENT else name
+                raise ConfigurationError(
+                    f"{variable} holds a control character or is no UTF-8: set it again"
+                )
         try:
             url = httpx.URL(self.base_url)
-        except httpx.InvalidURL:
+            url.host.encode("idna")
+        except (httpx.InvalidURL, UnicodeError):
             url = httpx.URL()
         if url.userinfo:
             raise ConfigurationError(
@@ -84,14 +107,19 @@ class WoopraSettings:
         """The host of the service, for messages."""
         return httpx.URL(self.base_url).host
 
-    def without_credentials(self, text: str) -> str:
-        """`text` with … for the secret key, also as it stands in an Authorization header.
-
-        For what the service says: an answer may repeat the request.
-        """
-        basic = b64encode(f"{self.app_id}:{self.secret_key}".encode()).decode()
-        return text.replace(basic, "…").replace(self.secret_key, "…")
+    @cached_property
+    def outside_text(self) -> OutsideText:
+        """What cleans texts from outside of these credentials: an answer may repeat the request."""
+        return OutsideText(self.app_id, self.secret_key)
 
     def url(self, path: str) -> str:
         """The address of the endpoint at `path`, without its parameters."""
         return f"{self.base_url.rstrip('/')}/{path.strip('/')}"
+
+
+def _can_be_sent(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return visible(text) == text

@@ -1,6 +1,7 @@
 import base64
 import gzip
 import socket
+import traceback
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -8,6 +9,7 @@ import httpx
 import pytest
 
 from woopra_pipeline.errors import (
+    ConfigurationError,
     CredentialsRejectedError,
     LogDayNotClosedError,
     LogDayNotFoundError,
@@ -194,6 +196,9 @@ def test_a_service_that_is_not_there_is_named(make_client):
         pytest.param("Tue, 10 Mar 2026 11:00:00 GMT", 0, id="date that has passed"),
         pytest.param("soon", 0, id="illegible"),
         pytest.param("-5", 0, id="negative"),
+        pytest.param("+99999999999999", 0, id="with a sign"),
+        pytest.param("Tue, 10 Mar 2026 12:05:00 +9999", 0, id="zone that is none"),
+        pytest.param("Mon, 01 Jan 0001 00:00:00 +2300", 0, id="before all calendars"),
         pytest.param("900", 900, id="the longest there is"),
     ],
 )
@@ -319,3 +324,25 @@ def test_another_transport_can_carry_the_requests(server, make_client):
         assert client.download_log_day(date(2020, 1, 1), read) == (
             b"https://woopra.example/rest/3.7/logs/export?website=shop.example&file=2020-01-01"
         )
+
+
+def test_a_proxy_that_cannot_be_used_is_a_sentence(make_client, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "ftp://user:hush@proxy.example")
+    with pytest.raises(ConfigurationError, match="check HTTP_PROXY") as raised:
+        make_client(base_url="https://woopra.example/rest")
+    assert "hush" not in "".join(traceback.format_exception(raised.value))
+
+
+@pytest.mark.parametrize(
+    ("position", "known"),
+    [
+        pytest.param("17", 17, id="a number"),
+        pytest.param("9" * 5_000, None, id="5,000 digits"),
+        pytest.param("+5", None, id="with a sign"),
+        pytest.param("soon", None, id="no number"),
+    ],
+)
+def test_a_position_is_a_number_or_not_known(server, make_client, position, known):
+    server.answers(whole(BODY, headers={"X-Woopra-Pos": position}))
+    client = make_client()
+    assert client.read_log_day_from(DAY, 0, lambda response: response.next_position) == known
