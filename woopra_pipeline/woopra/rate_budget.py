@@ -2,14 +2,21 @@
 
 The service counts over all endpoints of a project together, so everything that talks to it counts
 in one SQLite file, whatever process or thread it runs in and however often it is restarted.
+
+The count is a help, not a record: nothing that may happen to it stops the pipeline. A file that is
+damaged or another program's is put aside, and the count begins anew. Requests that are counted at
+a time still to come are forgotten: the clock was wrong then, or was set back since, and they would
+block all others until it has caught up.
 """
 
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from filelock import FileLock
 from pyrate_limiter import Rate, RateItem, SQLiteBucket
 
 from woopra_pipeline.clock import Clock
@@ -18,6 +25,28 @@ from woopra_pipeline.woopra.settings import WoopraSettings
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 """In milliseconds."""
+
+LARGEST_SKEW = MINUTE
+"""How far ahead, in milliseconds, a request may be counted and stays.
+
+Two machines that share the file differ by less, and so does a clock that is corrected a little: to
+forget those requests would allow more than the service does. They delay others by no more than
+this, which is the shortest window.
+"""
+
+TABLE = "requests"
+COLUMNS = {"name", "item_timestamp"}
+NO_DAMAGE = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
+}
+"""Errors that say nothing of what is in the file."""
 
 
 class RateBudget:
@@ -50,15 +79,40 @@ class RateBudget:
         }
         if min(limits.values()) < 1:
             raise ConfigurationError("The rate limits must be at least 1 request each")
+        self._path = path
+        self._rates = _binding_rates(limits)
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._bucket = self._open()
+
+    def _open(self) -> SQLiteBucket:
         try:
-            self._bucket = SQLiteBucket.init_from_file(
-                _binding_rates(limits), table="requests", db_path=str(path), use_file_lock=True
+            self._put_aside_what_is_no_budget()
+            return SQLiteBucket.init_from_file(
+                self._rates, table=TABLE, db_path=str(self._path), use_file_lock=True
             )
         except sqlite3.DatabaseError as error:
-            raise ConfigurationError(
-                f"The rate budget {path} cannot be used ({error}): remove it and try again"
-            ) from error
+            raise self._unusable(error) from error
+
+    def _put_aside_what_is_no_budget(self) -> None:
+        # The lock that the bucket holds as well: of two processes only one puts the file aside.
+        with FileLock(f"{self._path}.lock"):
+            problem = _problem_of(self._path)
+            if problem is None:
+                return
+            aside = self._path.with_name(f"{self._path.name}.damaged")
+            for suffix in ("", "-wal", "-shm"):
+                with suppress(FileNotFoundError):
+                    Path(f"{self._path}{suffix}").replace(f"{aside}{suffix}")
+        self._notify(
+            f"The rate budget {self._path} could not be read ({problem}) and was put aside as "
+            f"{aside.name}: requests of the last day are counted anew"
+        )
+
+    def _unusable(self, error: sqlite3.DatabaseError) -> ConfigurationError:
+        return ConfigurationError(
+            f"The rate budget {self._path} cannot be used ({error}): see that it and its folder "
+            "can be written and have room, or remove it, and try again"
+        )
 
     def take(self) -> None:
         """Take the place of one request, waiting for it if need be.
@@ -90,21 +144,82 @@ class RateBudget:
     def _try_to_take(self) -> datetime | None:
         """Take a place and return None, or else return when there is room under every limit."""
         with self._thread_lock:
-            now = self._clock()
-            milliseconds = int(now.timestamp() * 1000)
-            self._bucket.leak(milliseconds)
-            if self._bucket.put(RateItem("request", milliseconds)):
-                return None
-            waits = [
-                oldest.timestamp + rate.interval + 1 - milliseconds
-                for rate in self._bucket.rates
-                if (oldest := self._bucket.peek(rate.limit - 1)) is not None
-            ]
-            return now + timedelta(milliseconds=max(waits, default=1))
+            try:
+                return self._take_or_wait()
+            except sqlite3.DatabaseError as error:
+                if not _is_damage(error):
+                    with suppress(sqlite3.Error):
+                        self._bucket.conn.rollback()
+                    raise self._unusable(error) from error
+            self.close()
+            self._bucket = self._open()
+            try:
+                return self._take_or_wait()
+            except sqlite3.DatabaseError as error:
+                raise self._unusable(error) from error
+
+    def _take_or_wait(self) -> datetime | None:
+        now = self._clock()
+        milliseconds = int(now.timestamp() * 1000)
+        self._forget_what_is_to_come(milliseconds)
+        self._bucket.leak(milliseconds)
+        if self._bucket.put(RateItem("request", milliseconds)):
+            return None
+        waits = [
+            oldest.timestamp + rate.interval + 1 - milliseconds
+            for rate in self._bucket.rates
+            if (oldest := self._bucket.peek(rate.limit - 1)) is not None
+        ]
+        return now + timedelta(milliseconds=max(waits, default=1))
+
+    def _forget_what_is_to_come(self, milliseconds: int) -> None:
+        with self._bucket.lock:
+            cursor = self._bucket.conn.execute(
+                f"delete from {TABLE} "
+                "where typeof(item_timestamp) <> 'integer' or item_timestamp > ?",
+                [milliseconds + LARGEST_SKEW],
+            )
+            self._bucket.conn.commit()
+        if cursor.rowcount:
+            self._announced_until = datetime.min.replace(tzinfo=UTC)
+            self._notify(
+                f"{cursor.rowcount:,} requests to Woopra are counted at a time still to come, so "
+                "the clock of this machine was set back: they are no longer counted"
+            )
 
     def close(self) -> None:
         """Close the file; places taken stay taken."""
         self._bucket.close()  # type: ignore[no-untyped-call]
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    """Whether what is in the file is at fault; the low byte of SQLite's codes says the kind."""
+    return error.sqlite_errorcode & 0xFF not in NO_DAMAGE
+
+
+def _problem_of(path: Path) -> str | None:
+    """Why the file at `path` cannot be a budget; None if it can, or is not there.
+
+    Raises `sqlite3.DatabaseError` if that cannot be seen.
+    """
+    if not path.exists():
+        return None
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            ((verdict,),) = connection.execute("pragma quick_check(1)").fetchall()
+            if verdict != "ok":
+                return str(verdict)
+            kinds = connection.execute(
+                "select type from sqlite_master where name = ?", [TABLE]
+            ).fetchall()
+            columns = {name for _, name, *_ in connection.execute(f"pragma table_info({TABLE})")}
+    except sqlite3.DatabaseError as error:
+        if _is_damage(error):
+            return str(error)
+        raise
+    if kinds and (kinds != [("table",)] or columns != COLUMNS):
+        return "it holds something else"
+    return None
 
 
 def _binding_rates(limits: dict[int, int]) -> list[Rate]:

@@ -1,6 +1,7 @@
 import multiprocessing
 import signal
-from contextlib import suppress
+import sqlite3
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
@@ -134,11 +135,147 @@ def test_limits_below_one_are_refused(open_budget):
         open_budget(minute=0)
 
 
-def test_a_file_that_is_no_budget_is_named(open_budget, tmp_path):
-    path = tmp_path / "budget.sqlite"
+@pytest.mark.parametrize("hours", [2, 24 * 400], ids=["two hours", "a year"])
+def test_after_a_clock_was_set_back_requests_go_on(open_budget, frozen_time, hours):
+    frozen_time.now = NOON + timedelta(hours=hours)
+    ahead = open_budget(minute=2, hour=3, longest_wait=7_200)
+    for _ in range(3):
+        ahead.take()
+    frozen_time.now = NOON
+    frozen_time.slept.clear()
+    frozen_time.notices.clear()
+    budget = open_budget(minute=2, hour=3, longest_wait=0)
+    budget.take()
+    assert frozen_time.slept == []
+    [notice] = frozen_time.notices
+    assert notice.startswith("3 requests to Woopra are counted at a time still to come")
+    assert "set back" in notice
+    budget.take()
+    with pytest.raises(RateBudgetSpentError, match="until 2026-03-10 12:01:00 UTC"):
+        budget.take()
+    assert len(frozen_time.notices) == 1
+
+
+def test_a_clock_set_back_while_it_waits_is_noticed(open_budget, frozen_time):
+    budget = open_budget(minute=1, hour=100)
+    budget.take()
+
+    def set_back(seconds):
+        frozen_time.slept.append(seconds)
+        frozen_time.now = NOON - timedelta(days=3)
+
+    budget._sleep = set_back
+    budget.take()
+    assert len(frozen_time.slept) == 1
+
+
+@pytest.mark.parametrize("seconds", [0.001, 5, 60])
+def test_a_small_skew_forgets_nothing(open_budget, frozen_time, seconds):
+    frozen_time.now = NOON + timedelta(seconds=seconds)
+    open_budget(minute=1).take()
+    frozen_time.now = NOON
+    with pytest.raises(RateBudgetSpentError):
+        open_budget(minute=1, longest_wait=0).take()
+    open_budget(minute=1, longest_wait=2 * 60 + 1).take()
+    assert sum(frozen_time.slept) == pytest.approx(seconds + 60, abs=0.01)
+    assert not any("still to come" in notice for notice in frozen_time.notices)
+
+
+def _random_bytes(path):
     path.write_bytes(b"no database" * 1_000)
-    with pytest.raises(ConfigurationError, match=r"budget\.sqlite cannot be used.*remove it"):
+
+
+def _foreign_table(path):
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("create table requests (url text)")
+        connection.commit()
+
+
+def _foreign_view(path):
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("create view requests as select 1 as name, 2 as item_timestamp")
+        connection.commit()
+
+
+def _damaged_pages(path):
+    _fill(path)
+    content = bytearray(path.read_bytes())
+    content[4_096:] = b"\xa5" * (len(content) - 4_096)
+    path.write_bytes(content)
+
+
+def _cut_off(path):
+    _fill(path)
+    path.write_bytes(path.read_bytes()[:5_000])
+
+
+def _fill(path):
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("create table requests (name varchar, item_timestamp integer)")
+        connection.executemany("insert into requests values (?, ?)", [("x" * 50, 1)] * 500)
+        connection.commit()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [_random_bytes, _foreign_table, _foreign_view, _damaged_pages, _cut_off],
+    ids=lambda spoil: spoil.__name__.strip("_"),
+)
+def test_a_file_that_is_no_budget_is_put_aside_and_made_anew(
+    *, open_budget, frozen_time, tmp_path, spoil
+):
+    path = tmp_path / "budget.sqlite"
+    spoil(path)
+    content = path.read_bytes()
+    budget = open_budget(minute=1, longest_wait=0)
+    [notice] = frozen_time.notices
+    assert "budget.sqlite could not be read" in notice
+    assert "put aside as budget.sqlite.damaged" in notice
+    assert (tmp_path / "budget.sqlite.damaged").read_bytes() == content
+    budget.take()
+    with pytest.raises(RateBudgetSpentError):
+        open_budget(minute=1, longest_wait=0).take()
+    assert len(frozen_time.notices) == 1
+
+
+def test_a_file_damaged_while_it_is_used_is_made_anew(open_budget, frozen_time, tmp_path):
+    budget = open_budget(minute=100)
+    budget.take()
+    for path in tmp_path.glob("budget.sqlite*"):
+        if path.suffix != ".lock":
+            with path.open("r+b") as file:
+                file.write(b"no database" * 3_000)
+    budget.take()
+    assert "put aside" in frozen_time.notices[0]
+    budget.take()
+    assert len(frozen_time.notices) == 1
+
+
+def test_rows_without_a_time_count_for_nothing(open_budget, frozen_time, tmp_path):
+    open_budget(minute=1)
+    with closing(sqlite3.connect(tmp_path / "budget.sqlite")) as connection:
+        connection.executemany(
+            "insert into requests values ('x', ?)", [("soon",), (None,), (1.5e300,), (b"",)]
+        )
+        connection.commit()
+    open_budget(minute=1, longest_wait=0).take()
+    assert len(frozen_time.notices) == 1
+
+
+def test_a_file_that_cannot_be_opened_is_named(open_budget, tmp_path):
+    (tmp_path / "budget.sqlite").mkdir()
+    with pytest.raises(ConfigurationError, match=r"budget\.sqlite cannot be used.*can be written"):
         open_budget()
+
+
+def test_a_file_that_another_program_holds_is_named(open_budget, tmp_path):
+    budget = open_budget()
+    budget._bucket.conn.execute("pragma busy_timeout = 1")
+    with closing(sqlite3.connect(tmp_path / "budget.sqlite")) as connection:
+        connection.execute("begin immediate")
+        with pytest.raises(ConfigurationError, match="database is locked"):
+            budget.take()
+    budget.take()
 
 
 def test_a_budget_needs_a_file():
