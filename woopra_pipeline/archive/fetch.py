@@ -55,7 +55,8 @@ def fetch_log_day(
     be written or its manifest of the day cannot be read.
     """
     try:
-        with StagedFile(archive.day_folder(log_day)) as staged:
+        folder, least_free_bytes = archive.day_folder(log_day), client.settings.least_free_bytes
+        with StagedFile(folder, least_free_bytes=least_free_bytes) as staged:
             response = client.download_log_day(log_day, _Recorder(staged))
             fetched = ArchivedDay(
                 log_day=log_day,

@@ -18,6 +18,7 @@ import orjson
 import pyarrow as pa
 
 from woopra_pipeline.files import TEMPORARY_PREFIX, sync
+from woopra_pipeline.room import Room
 
 LARGEST_LAST_LINE = 64 << 20
 
@@ -37,7 +38,8 @@ def locked_folder(folder: Path) -> Iterator[None]:
 class StagedFile:
     """A temporary zstd file in `folder`; a context manager that leaves nothing behind.
 
-    Nothing is created before the first `write`. Afterwards it says what was written.
+    Nothing is created before the first `write`. Afterwards it says what was written. At least
+    `least_free_bytes` stay free on the disk: rather than take them, a write raises `OSError`.
     """
 
     path: Path
@@ -48,8 +50,9 @@ class StagedFile:
     ends_within_line: bool
     """Whether the file ends without a newline in something that is no JSON."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, least_free_bytes: int = 0) -> None:
         self._folder = folder
+        self._least_free_bytes = least_free_bytes
         self._descriptor: int | None = None
 
     def __enter__(self) -> "StagedFile":
@@ -67,11 +70,13 @@ class StagedFile:
         digest = hashlib.sha256()
         content = _LineCount()
         byte_count = 0
+        room = Room(self._folder, self._least_free_bytes)
         with (
             pa.OSFile(str(self.path), "wb") as file,
             pa.CompressedOutputStream(file, "zstd") as compressed,
         ):
             for chunk in chunks:
+                room.take(len(chunk))
                 compressed.write(chunk)
                 digest.update(chunk)
                 content.add(chunk)

@@ -85,6 +85,27 @@ class WoopraResource(ConfigurableResource["WoopraResource"]):
     read_timeout: float = Field(
         WoopraSettings.read_timeout, description="Seconds the service may stay silent."
     )
+    lowest_rate: float = Field(
+        WoopraSettings.lowest_rate,
+        description="Bytes a second a download must bring, over each window; 0: no such bound.",
+    )
+    rate_window: float = Field(
+        WoopraSettings.rate_window,
+        description="Seconds of waiting over which the lowest rate is reckoned.",
+    )
+    answer_deadline: float = Field(
+        WoopraSettings.answer_deadline,
+        description="Seconds until the head of a download or the whole answer to an import must be "
+        "there; an import gets as many more as its body takes at the lowest rate.",
+    )
+    largest_growth: int = Field(
+        WoopraSettings.largest_growth,
+        description="How many times its size a compressed download above 64 MiB may unpack to.",
+    )
+    least_free_bytes: int = Field(
+        WoopraSettings.least_free_bytes,
+        description="Bytes that must stay free on the disk, or a download is given up.",
+    )
     first_backoff: float = Field(
         WoopraSettings.first_backoff, description="Seconds between the first two attempts."
     )

@@ -29,6 +29,7 @@ from woopra_pipeline.following.open_day import (
     start_open_day,
 )
 from woopra_pipeline.parse.parsed_days import ParsedDay
+from woopra_pipeline.room import Room
 from woopra_pipeline.tables import ACTIONS_LOG
 from woopra_pipeline.woopra.client import AttemptFailedError, ExportResponse, WoopraClient
 from woopra_pipeline.woopra.log_days import log_day_at
@@ -102,7 +103,8 @@ def _grown(client: WoopraClient, known: ParsedDay, now: datetime) -> ParsedDay |
     last_line = _last_line(known)
     start = known.raw_bytes - len(last_line)
     try:
-        size = client.read_log_day_from(known.log_day, start, _Answer(known, last_line))
+        room = Room(known.folder, client.settings.least_free_bytes)
+        size = client.read_log_day_from(known.log_day, start, _Answer(known, last_line, room))
     except RequestRejectedError:
         if start == 0:
             raise
@@ -125,9 +127,10 @@ def _last_line(day: ParsedDay) -> bytes:
 class _Answer:
     """Writes an answer's lines to the day's file; sees that one that does not fit comes twice."""
 
-    def __init__(self, day: ParsedDay, last_line: bytes) -> None:
+    def __init__(self, day: ParsedDay, last_line: bytes, room: Room) -> None:
         self._day = day
         self._last_line = last_line
+        self._room = room
         self._unfit: set[bytes] = set()
 
     def __call__(self, response: ExportResponse) -> int | None:
@@ -148,6 +151,7 @@ class _Answer:
         with path.open("r+b") as log:
             log.seek(size - len(self._last_line))
             for chunk in chain([beginning], response.chunks):
+                self._room.take(len(chunk))
                 last_newline = chunk.rfind(b"\n")
                 if last_newline >= 0:
                     size = log.tell() + last_newline + 1

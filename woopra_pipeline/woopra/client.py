@@ -39,10 +39,12 @@ from woopra_pipeline.errors import (
     ServiceUnavailableError,
 )
 from woopra_pipeline.http_environment import UNUSABLE_ENVIRONMENT, unusable_environment
+from woopra_pipeline.woopra.deadline import Deadline
 from woopra_pipeline.woopra.gzip_stream import BrokenGzipError, gunzipped
 from woopra_pipeline.woopra.headers import content_encodings, retry_after_seconds, whole_number
 from woopra_pipeline.woopra.log_days import end_of_log_day
 from woopra_pipeline.woopra.outside_text import clean_http_logs
+from woopra_pipeline.woopra.pace import TooSlowError, kept_up
 from woopra_pipeline.woopra.rate_budget import RateBudget
 from woopra_pipeline.woopra.settings import WoopraSettings
 
@@ -108,8 +110,9 @@ class WoopraClient:
     """A connection to one Woopra project, to be used as a context manager; thread-safe.
 
     Every attempt, repeated ones included, takes its place in the rate budget kept in the file
-    `rate_budget_path`. Waits are announced through `notify` and slept with `sleep`. What the
-    methods raise never carries the secret key.
+    `rate_budget_path`. Waits are announced through `notify` and slept with `sleep`; `stopwatch`
+    counts the seconds that downloads are waited for. What the methods raise never carries the
+    secret key.
     """
 
     def __init__(
@@ -121,6 +124,7 @@ class WoopraClient:
         transport: httpx.BaseTransport | None = None,
         notify: Callable[[str], None] = _log.warning,
         sleep: Callable[[float], None] = time.sleep,
+        stopwatch: Callable[[], float] = time.monotonic,
     ) -> None:
         """Raise `ConfigurationError` if the rate budget is on and has no usable file.
 
@@ -132,6 +136,7 @@ class WoopraClient:
         self._sleep = sleep
         self._outside_text = settings.outside_text
         self._http = _http_client(settings, transport)
+        self._stopwatch = stopwatch
         self._budget: RateBudget | None = None
         if settings.rate_budget:
             if rate_budget_path is None:
@@ -206,14 +211,20 @@ class WoopraClient:
             body = gzip.compress(body, mtime=0)
         self._take_from_budget()
         before_sending()
+        upload_seconds = len(body) / settings.lowest_rate if settings.lowest_rate > 0 else 0.0
+        deadline = Deadline(settings.answer_deadline + upload_seconds)
         try:
-            with self._http.stream(
-                settings.import_method,
-                settings.url(settings.import_path),
-                params={settings.project_parameter: settings.project},
-                headers=headers,
-                content=body,
-            ) as response:
+            with (
+                deadline,
+                self._http.stream(
+                    settings.import_method,
+                    settings.url(settings.import_path),
+                    params={settings.project_parameter: settings.project},
+                    headers=headers,
+                    content=body,
+                    extensions={"trace": deadline.trace},
+                ) as response,
+            ):
                 return ImportAttempt(
                     ImportOutcome.ANSWERED,
                     response.status_code,
@@ -225,7 +236,7 @@ class WoopraClient:
         except NEVER_SENT as error:
             return ImportAttempt(ImportOutcome.NOT_SENT, problem=self._reason(error))
         except httpx.TransportError as error:
-            return ImportAttempt(ImportOutcome.UNKNOWN, problem=self._reason(error))
+            return ImportAttempt(ImportOutcome.UNKNOWN, problem=self._reason(error, deadline))
 
     def _retrying(
         self, log_day: date, parameters: dict[str, str], consume: Callable[[ExportResponse], T]
@@ -268,11 +279,19 @@ class WoopraClient:
             **parameters,
         }
         self._take_from_budget()
+        deadline = Deadline(settings.answer_deadline)
         try:
-            with self._http.stream(
-                "GET", settings.url(settings.export_path), params=query
-            ) as response:
+            with (
+                deadline,
+                self._http.stream(
+                    "GET",
+                    settings.url(settings.export_path),
+                    params=query,
+                    extensions={"trace": deadline.trace},
+                ) as response,
+            ):
                 self._raise_for_status(log_day, response)
+                deadline.lift()
                 return consume(
                     ExportResponse(
                         response.status_code,
@@ -283,20 +302,25 @@ class WoopraClient:
                 )
         except httpx.TransportError as error:
             # Without its cause, whose text is the library's and may quote the credentials.
-            raise AttemptFailedError(self._reason(error)) from None
+            raise AttemptFailedError(self._reason(error, deadline)) from None
 
     def _body(self, response: httpx.Response) -> Iterator[bytes]:
         """The body, decoded; httpx itself sees to it that Content-Length and chunks are kept."""
         encodings = content_encodings(response.headers.get("content-encoding", ""))
-        chunks: Iterable[bytes] = response.iter_raw()
+        chunks: Iterable[bytes] = kept_up(
+            response.iter_raw(),
+            lowest_rate=self.settings.lowest_rate,
+            window=self.settings.rate_window,
+            stopwatch=self._stopwatch,
+        )
         if encodings == ["gzip"]:
-            chunks = gunzipped(chunks)
+            chunks = gunzipped(chunks, largest_growth=self.settings.largest_growth)
         elif encodings:
             shown = self._outside_text.sentence(", ".join(encodings))
             raise AttemptFailedError(f"the body came as {shown}, which was not asked for")
         try:
             yield from chunks
-        except BrokenGzipError as error:
+        except (BrokenGzipError, TooSlowError) as error:
             raise AttemptFailedError(self._outside_text.sentence(error)) from None
         except httpx.TransportError as error:
             raise AttemptFailedError(self._reason(error)) from None
@@ -350,7 +374,9 @@ class WoopraClient:
         text = _text_at_hand(response, LARGEST_KEPT_BODY)
         return self._outside_text.sentence(text, LARGEST_EXCERPT) or "it did not say why"
 
-    def _reason(self, error: httpx.TransportError) -> str:
+    def _reason(self, error: httpx.TransportError, deadline: Deadline | None = None) -> str:
+        if deadline is not None and deadline.has_passed:
+            return f"no whole answer came in {deadline.seconds:g} s"
         match error:
             case httpx.ConnectTimeout():
                 return f"no connection came about in {self.settings.connect_timeout:g} s"

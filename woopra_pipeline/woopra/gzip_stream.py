@@ -8,26 +8,37 @@ from collections.abc import Iterable, Iterator
 
 GZIP_WINDOW_BITS = 16 + zlib.MAX_WBITS
 LARGEST_PIECE = 1 << 20
+ALWAYS_ALLOWED = 64 << 20
+"""So many bytes a stream may unpack to, however few it has."""
 
 
 class BrokenGzipError(Exception):
-    """The stream is not gzip, is damaged, or ends before its last member does."""
+    """The stream is not gzip, is damaged, ends before its last member does, or grows too much."""
 
 
-def gunzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
+def gunzipped(chunks: Iterable[bytes], *, largest_growth: int = 1_000) -> Iterator[bytes]:
     """The decoded bytes of a gzip stream of any number of members, in pieces of at most 1 MiB.
 
-    Nothing at all decodes to nothing. Raises `BrokenGzipError`.
+    Nothing at all decodes to nothing. Above `ALWAYS_ALLOWED` the stream may decode to
+    `largest_growth` times the bytes that came of it. Raises `BrokenGzipError`.
     """
     member = None
+    came = unpacked = 0
     for chunk in chunks:
         rest = chunk
+        came += len(chunk)
         while rest:
             member = member or zlib.decompressobj(GZIP_WINDOW_BITS)
             try:
-                yield member.decompress(rest, LARGEST_PIECE)
+                piece = member.decompress(rest, LARGEST_PIECE)
             except zlib.error as error:
                 raise BrokenGzipError(f"the gzip stream is damaged: {error}") from error
+            unpacked += len(piece)
+            if unpacked > max(ALWAYS_ALLOWED, came * largest_growth):
+                raise BrokenGzipError(
+                    f"the gzip stream unpacks to more than {largest_growth:,} times its size"
+                )
+            yield piece
             if member.eof:
                 rest, member = member.unused_data, None
             else:

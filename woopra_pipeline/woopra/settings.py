@@ -57,6 +57,17 @@ class WoopraSettings:
     """Seconds until a connection must stand."""
     read_timeout: float = 180.0
     """Seconds the service may stay silent before or within an answer."""
+    lowest_rate: float = 1_000.0
+    """Bytes a second a download must bring, over each window; 0 for no such bound."""
+    rate_window: float = 60.0
+    """Seconds of waiting over which that rate is reckoned."""
+    answer_deadline: float = 600.0
+    """Seconds until the head of a download or the whole answer to an import must be there. An
+    import gets as many more as its body takes at the lowest rate."""
+    largest_growth: int = 1_000
+    """How many times its size a compressed download may unpack to; the first 64 MiB are free."""
+    least_free_bytes: int = 256 << 20
+    """Bytes that must stay free on the disk, or a download is given up."""
     first_backoff: float = 1.0
     """Seconds between the first two attempts; doubled for each one after."""
     longest_backoff: float = 60.0
@@ -101,6 +112,9 @@ class WoopraSettings:
             )
         if self.attempts < 1:
             raise ConfigurationError(f"attempts must be at least 1, not {self.attempts}")
+        for name in ("rate_window", "answer_deadline", "largest_growth"):
+            if getattr(self, name) <= 0:
+                raise ConfigurationError(f"{name} must be above 0, not {getattr(self, name)}")
 
     @property
     def host(self) -> str:

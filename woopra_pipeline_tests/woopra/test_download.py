@@ -30,6 +30,7 @@ from woopra_pipeline_tests.scripted_server import (
 DAY = date(2026, 3, 5)
 BODY = b'{"type":"visit","pid":"aaaaBBBB1111"}\n' * 5_000
 COMPRESSED = gzip.compress(BODY)
+BOMB = whole(gzip.compress(bytes(8 << 20)) * 10, headers={"Content-Encoding": "gzip"})
 
 
 def read(response):
@@ -110,6 +111,7 @@ BROKEN_ANSWERS = [
         "the gzip stream is damaged",
         id="gzip that is none",
     ),
+    pytest.param(BOMB, "unpacks to more than 1,000 times its size", id="gzip bomb"),
     pytest.param(
         whole(BODY, headers={"Content-Encoding": "br"}), "came as br", id="unknown encoding"
     ),

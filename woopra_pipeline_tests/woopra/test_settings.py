@@ -25,6 +25,9 @@ SETTINGS = WoopraSettings(project="shop.example", app_id="APP17", secret_key="s3
         pytest.param({"app_id": "APP17\n"}, "WOOPRA_APP_ID holds", id="line break"),
         pytest.param({"position_header": "X\r\nY"}, "position_header holds", id="two headers"),
         pytest.param({"attempts": 0}, "at least 1", id="no attempts"),
+        pytest.param({"rate_window": 0.0}, "rate_window must be above 0", id="no window"),
+        pytest.param({"answer_deadline": -1.0}, "answer_deadline must be", id="no deadline"),
+        pytest.param({"largest_growth": 0}, "largest_growth must be above 0", id="no growth"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(changes, message):
