@@ -26,6 +26,12 @@ class Mood(StrEnum):
     """The connection breaks in the middle of the file."""
     TRUNCATED = "truncated"
     """The file ends in the middle of a line, without notice."""
+    CUT_AT_LINE = "cut-at-line"
+    """The file ends early, at a line's end, as its length says; only its position is right."""
+    ERROR_BODY = "error-body"
+    """200, and an error in the place of the file."""
+    WEB_PAGE = "web-page"
+    """The file goes over into a web page in the middle of a line."""
     WRONG_LENGTH = "wrong-length"
     """More bytes are announced than come."""
     BUSY = "busy"
@@ -40,7 +46,15 @@ class Mood(StrEnum):
 
 _EVERYWHERE = (Mood.SLOW, Mood.SERVER_ERROR, Mood.UNAUTHORIZED, Mood.MIDNIGHT, Mood.BUSY)
 MOODS_OF: dict[Endpoint, tuple[Mood, ...]] = {
-    "export": (*_EVERYWHERE, Mood.RESET, Mood.TRUNCATED, Mood.WRONG_LENGTH),
+    "export": (
+        *_EVERYWHERE,
+        Mood.RESET,
+        Mood.TRUNCATED,
+        Mood.CUT_AT_LINE,
+        Mood.ERROR_BODY,
+        Mood.WEB_PAGE,
+        Mood.WRONG_LENGTH,
+    ),
     "import": (*_EVERYWHERE, Mood.BUSY_AFTERWARDS, Mood.ANSWER_LOST, Mood.TOO_LARGE),
 }
 

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from io import BytesIO
+from itertools import chain
 from math import ceil
 from pathlib import Path
 
@@ -42,6 +43,7 @@ from woopra_pipeline.woopra.settings import WoopraSettings
 LOOPBACK = "127.0.0.1"
 API_ROOT = "/rest/3.7"
 BYTES_AT_ONCE = 1 << 20
+WEB_PAGE = b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n</html>\r\n"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,12 +194,11 @@ class _Endpoints:
         if drawn.mood is Mood.TRUNCATED:
             stop = file.within_a_line(start, drawn.luck)
         headers = {self._settings.position_header: str(stop)}
-        if drawn.mood is Mood.RESET:
-            headers["Content-Length"] = str(stop - start)
-            return _Broken(file.pieces(start, (start + stop) // 2), headers, _reset)
-        if drawn.mood is Mood.WRONG_LENGTH:
-            headers["Content-Length"] = str(stop - start + 1 + int(drawn.luck * 1_000))
-            return _Broken(file.pieces(start, stop), headers, _hang_up)
+        if drawn.mood is Mood.CUT_AT_LINE:
+            stop = file.after_a_line(start, drawn.luck)
+        answer = _spoilt(drawn, file, start, stop, headers)
+        if answer is not None:
+            return answer
         pieces = file.pieces(start, stop)
         if self._service.compresses and "gzip" in request.headers.get("Accept-Encoding", ""):
             headers["Content-Encoding"] = "gzip"
@@ -302,12 +303,25 @@ class _File:
     def within_a_line(self, start: int, luck: float) -> int:
         """A position after `start` in the middle of a line; the end if there is none."""
         position = start + int((self.size - start) * luck)
-        for begin, end in ((position, self.size), (start, position)):
-            for number, piece in enumerate(self.pieces(begin, end)):
-                found = re.search(rb"\S(?=\S)", piece)
-                if found:
-                    return begin + number * BYTES_AT_ONCE + found.end()
-        return self.size
+        within = rb"\S(?=\S)"
+        return (
+            self._find(within, position, self.size)
+            or self._find(within, start, position)
+            or self.size
+        )
+
+    def after_a_line(self, start: int, luck: float) -> int:
+        """A position after `start` where a line has ended; the end if there is none."""
+        position = start + int((self.size - start) * luck)
+        return self._find(rb"\n", position, self.size) or self.size
+
+    def _find(self, pattern: bytes, start: int, stop: int) -> int | None:
+        """Where, from `start` to `stop`, the first match of `pattern` ends."""
+        for number, piece in enumerate(self.pieces(start, stop)):
+            found = re.search(pattern, piece)
+            if found:
+                return start + number * BYTES_AT_ONCE + found.end()
+        return None
 
 
 class _Rate:
@@ -355,6 +369,26 @@ class _Broken(Response):
         self._end(scope["state"]["transport_of"](scope["client"]))
         while (await receive())["type"] != "http.disconnect":
             pass
+
+
+def _spoilt(
+    drawn: Drawn, file: _File, start: int, stop: int, headers: dict[str, str]
+) -> Response | None:
+    """What is answered in the place of a file from `start` to `stop` in moods that spoil it."""
+    match drawn.mood:
+        case Mood.ERROR_BODY:
+            return _json({"error": "internal"})
+        case Mood.WEB_PAGE:
+            pieces = file.pieces(start, file.within_a_line(start, drawn.luck))
+            return StreamingResponse(chain(pieces, [WEB_PAGE]), headers=headers)
+        case Mood.RESET:
+            headers |= {"Content-Length": str(stop - start)}
+            return _Broken(file.pieces(start, (start + stop) // 2), headers, _reset)
+        case Mood.WRONG_LENGTH:
+            headers |= {"Content-Length": str(stop - start + 1 + int(drawn.luck * 1_000))}
+            return _Broken(file.pieces(start, stop), headers, _hang_up)
+        case _:
+            return None
 
 
 def _reset(transport: asyncio.Transport) -> None:

@@ -88,6 +88,32 @@ def test_a_file_cut_without_notice(running: RunningSandbox) -> None:
         assert whole[len(cut) : len(cut) + 1] != b"\n"
 
 
+def test_a_file_cut_where_a_line_ends(running: RunningSandbox) -> None:
+    running.moods.upcoming.extend([Mood.CUT_AT_LINE, None])
+    cut, whole = (Caller(running).export(DAY) for _ in range(2))
+    assert whole.content.startswith(cut.content)
+    assert len(cut.content) < len(whole.content)
+    assert cut.content.endswith(b"\n")
+    assert cut.headers["X-Woopra-Pos"] == whole.headers["X-Woopra-Pos"] == str(len(whole.content))
+    assert cut.headers["Content-Length"] == str(len(cut.content))
+
+
+def test_an_error_in_the_place_of_a_file(running: RunningSandbox) -> None:
+    running.moods.upcoming.append(Mood.ERROR_BODY)
+    answer = Caller(running).export(DAY)
+    assert (answer.status_code, answer.json()) == (200, {"error": "internal"})
+
+
+def test_a_file_that_goes_over_into_a_web_page(running: RunningSandbox) -> None:
+    running.moods.upcoming.extend([Mood.WEB_PAGE, None])
+    spoilt, whole = (Caller(running).export(DAY) for _ in range(2))
+    file, _, page = spoilt.content.partition(b"<html>")
+    assert spoilt.status_code == 200
+    assert whole.content.startswith(file)
+    assert 0 < len(file) < len(whole.content)
+    assert page.endswith(b"</html>\r\n")
+
+
 def test_a_file_without_a_line_to_cut_stays_whole(tmp_path: Path) -> None:
     path = tmp_path / "file"
     for content in (b"", b"\n \n", b"a\n"):
@@ -95,6 +121,9 @@ def test_a_file_without_a_line_to_cut_stays_whole(tmp_path: Path) -> None:
         assert {_File(path).within_a_line(0, luck) for luck in (0.0, 0.5, 0.99)} == {len(content)}
     path.write_bytes(b'\n{"a":1}\n')
     assert {_File(path).within_a_line(0, luck) for luck in (0.0, 0.99)} == {2}
+    assert [_File(path).after_a_line(0, luck) for luck in (0.0, 0.5)] == [1, 9]
+    path.write_bytes(b"a")
+    assert _File(path).after_a_line(0, 0.5) == 1
 
 
 def test_busy_after_the_import(running: RunningSandbox) -> None:
