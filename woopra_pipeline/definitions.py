@@ -3,6 +3,7 @@
 from dagster import Definitions, in_process_executor
 
 from woopra_pipeline.defs.alerts import alert_on_failure
+from woopra_pipeline.defs.archive_checks import no_file_held_back
 from woopra_pipeline.defs.assets.current_day import current_day
 from woopra_pipeline.defs.assets.export import raw_export
 from woopra_pipeline.defs.assets.imports import import_batches, import_verification
@@ -32,6 +33,7 @@ definitions = Definitions(
         import_verification,
     ],
     asset_checks=[
+        no_file_held_back,
         every_line_accounted,
         model_checks,
         nothing_unknown_for_long,

@@ -6,6 +6,7 @@
     │   ├── CredentialsRejectedError   401 or 403
     │   ├── LogDayNotFoundError        404: not there yet, expired, or an unknown project
     │   ├── LogDayNotClosedError       the day has not ended in Pacific time
+    │   ├── LinesLostError             a day came again with fewer lines than it had
     │   ├── RequestRejectedError       any other 4xx: the request itself is at fault
     │   ├── RateBudgetSpentError       our own budget of requests is used up
     │   └── ServiceUnavailableError    unreachable, 5xx, 429 or a broken body, after all retries
@@ -43,6 +44,10 @@ class LogDayNotFoundError(ServiceError):
 
 class LogDayNotClosedError(ServiceError):
     """The log day has not ended in Pacific time, so its file is still growing."""
+
+
+class LinesLostError(ServiceError):
+    """A log day came again with fewer readable lines than its archived file has."""
 
 
 class RequestRejectedError(ServiceError):

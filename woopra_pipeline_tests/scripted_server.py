@@ -135,10 +135,11 @@ def whole(body: bytes, status: int = 200, headers: Mapping[str, str] | None = No
     return raw(head(status, {"Content-Length": str(len(body)), **(headers or {})}), body)
 
 
-def gzipped(body: bytes, *, missing: int = 0) -> Answer:
+def gzipped(body: bytes, *, missing: int = 0, headers: Mapping[str, str] | None = None) -> Answer:
     """A gzip body, of the announced length, that lacks its last `missing` bytes."""
     compressed = gzip.compress(body)
-    return whole(compressed[: len(compressed) - missing], headers={"Content-Encoding": "gzip"})
+    headers = {"Content-Encoding": "gzip", **(headers or {})}
+    return whole(compressed[: len(compressed) - missing], headers=headers)
 
 
 def chunked(body: bytes, *, end: bytes = b"0\r\n\r\n", reset: bool = False) -> Answer:

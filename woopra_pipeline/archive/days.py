@@ -3,14 +3,15 @@
     raw/YYYY-MM-DD/manifest.json
     raw/YYYY-MM-DD/<first 16 digits of the SHA-256>.jsonl.zst
 
-A day fetched again with other content keeps its earlier files; the manifest lists them.
+A day fetched again with other content keeps its earlier files; the manifest lists them. A file that
+came later and holds fewer readable lines than the current one is there too, held back.
 """
 
 import hashlib
 import io
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -47,7 +48,10 @@ class ArchivedDay:
     headers: Mapping[str, str] = field(hash=False)
     notes: tuple[str, ...] = ()
     earlier: tuple["ArchivedDay", ...] = ()
-    """Versions this one took the place of, the latest last; they have none themselves."""
+    """Versions this one took the place of, the latest last; they have none themselves. Among them
+    are those that were held back once and that the service took back since."""
+    held_back: tuple["ArchivedDay", ...] = ()
+    """Versions that came after this one and lose lines, as long as that is not settled."""
 
 
 class _Version(msgspec.Struct):
@@ -62,10 +66,11 @@ class _Version(msgspec.Struct):
     notes: tuple[str, ...]
 
 
-class _Manifest(msgspec.Struct):
+class _Manifest(msgspec.Struct, omit_defaults=True):
     log_day: date
     current: _Version
     earlier: list[_Version]
+    held_back: list[_Version] = []
 
 
 class Archive:
@@ -95,8 +100,11 @@ class Archive:
             raise ArchiveError(
                 f"The manifest {path} cannot be read ({error}): remove it and {_fetch(log_day)}"
             ) from error
-        earlier = tuple(self._from_manifest(log_day, version) for version in manifest.earlier)
-        return self._from_manifest(log_day, manifest.current, earlier)
+        return replace(
+            self._from_manifest(log_day, manifest.current),
+            earlier=tuple(self._from_manifest(log_day, each) for each in manifest.earlier),
+            held_back=tuple(self._from_manifest(log_day, each) for each in manifest.held_back),
+        )
 
     def get(self, log_day: date) -> ArchivedDay:
         """The current version of `log_day`; `ArchiveError` if there is none."""
@@ -139,13 +147,12 @@ class Archive:
             archived.log_day,
             _to_manifest(archived),
             [_to_manifest(version) for version in archived.earlier],
+            [_to_manifest(version) for version in archived.held_back],
         )
         path = self.day_folder(archived.log_day) / MANIFEST_NAME
         replace_json(path, msgspec.to_builtins(manifest))
 
-    def _from_manifest(
-        self, log_day: date, version: _Version, earlier: tuple[ArchivedDay, ...] = ()
-    ) -> ArchivedDay:
+    def _from_manifest(self, log_day: date, version: _Version) -> ArchivedDay:
         return ArchivedDay(
             log_day=log_day,
             path=self.day_folder(log_day) / version.file,
@@ -157,8 +164,16 @@ class Archive:
             status=version.status,
             headers=version.headers,
             notes=version.notes,
-            earlier=earlier,
         )
+
+
+def find_held_back(archive: Archive) -> list[ArchivedDay]:
+    """The archived days beside which a file is held back, in order; damaged ones are left out."""
+    days = []
+    for log_day in archive.log_days():
+        with suppress(ArchiveError):
+            days.append(archive.get(log_day))
+    return [day for day in days if day.held_back]
 
 
 def _to_manifest(archived: ArchivedDay) -> _Version:

@@ -1,5 +1,11 @@
-"""From the service into the archive: a day arrives whole, and what was there is never lost."""
+"""From the service into the archive: a day arrives whole, and what was there is never lost.
 
+A 200 alone makes no day. A body without a single readable line is a failed attempt; one that gives
+reason to doubt that it is whole must come twice. And a whole body does not by itself take the place
+of a file with more lines: it is held back until somebody accepts it.
+"""
+
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
@@ -7,9 +13,18 @@ from typing import Literal
 from woopra_pipeline.archive.days import Archive, ArchivedDay
 from woopra_pipeline.archive.staging import StagedFile, locked_folder
 from woopra_pipeline.clock import Clock, system_clock
-from woopra_pipeline.errors import ArchiveError
+from woopra_pipeline.control_characters import visible
+from woopra_pipeline.errors import (
+    ArchiveError,
+    LinesLostError,
+    LogDayNotFoundError,
+    RequestRejectedError,
+    ServiceUnavailableError,
+)
 from woopra_pipeline.files import sync
+from woopra_pipeline.parse.readable import LineCounts, count_lines
 from woopra_pipeline.woopra.client import AttemptFailedError, ExportResponse, WoopraClient
+from woopra_pipeline.woopra.settings import WoopraSettings
 
 KEPT_HEADERS = (
     "content-encoding",
@@ -21,6 +36,9 @@ KEPT_HEADERS = (
     "server",
 )
 ENDS_WITHIN_LINE = "ends without a newline in a line that is no JSON, and came so twice"
+BLANK = "holds white space only, and came so twice"
+END_NOT_ANNOUNCED = "ended with the connection, without any announcement, and came so twice"
+LONGEST_EXCERPT = 100
 
 
 @dataclass(frozen=True)
@@ -43,13 +61,21 @@ class FetchedDay:
 
 
 def fetch_log_day(
-    client: WoopraClient, archive: Archive, log_day: date, *, clock: Clock = system_clock
+    client: WoopraClient,
+    archive: Archive,
+    log_day: date,
+    *,
+    accept_shorter: bool = False,
+    clock: Clock = system_clock,
 ) -> FetchedDay:
     """Download the closed `log_day` and make its file the current one in `archive`.
 
     The same bytes change nothing there, `fetched_at` included, unless the archived file turns out
     damaged: then it is replaced. Other bytes become current and the earlier file is kept aside.
-    Any error leaves the archive as it was.
+    Other bytes that lose lines, because fewer of them are readable or most are rejected where that
+    was not so, become current only if the caller says `accept_shorter`; otherwise they are held
+    back beside the current file, and that is a `LinesLostError`.
+    Any other error leaves the archive as it was.
 
     Raises what `WoopraClient.download_log_day` raises, and `ArchiveError` if the archive cannot
     be written or its manifest of the day cannot be read.
@@ -57,7 +83,8 @@ def fetch_log_day(
     try:
         folder, least_free_bytes = archive.day_folder(log_day), client.settings.least_free_bytes
         with StagedFile(folder, least_free_bytes=least_free_bytes) as staged:
-            response = client.download_log_day(log_day, _Recorder(staged))
+            response, notes = client.download_log_day(log_day, _Recorder(staged, client.settings))
+            _require_no_more(client, log_day, staged, response.next_position or 0)
             fetched = ArchivedDay(
                 log_day=log_day,
                 path=archive.file_path(log_day, staged.sha256),
@@ -72,10 +99,10 @@ def fetch_log_day(
                     for name in KEPT_HEADERS
                     if name in response.headers
                 },
-                notes=(ENDS_WITHIN_LINE,) if staged.ends_within_line else (),
+                notes=notes,
             )
             with locked_folder(archive.day_folder(log_day)):
-                return _take_in(archive, staged, fetched)
+                return _take_in(archive, staged, fetched, accept_shorter=accept_shorter)
     except OSError as error:
         raise ArchiveError(
             f"Log day {log_day} could not be written to the archive ({error}): "
@@ -84,21 +111,89 @@ def fetch_log_day(
 
 
 class _Recorder:
-    """Writes a download to the staged file; sees that a body cut within a line comes twice."""
+    """Writes a download to the staged file; sees that it is a log, and comes twice if in doubt."""
 
-    def __init__(self, staged: StagedFile) -> None:
+    def __init__(self, staged: StagedFile, settings: WoopraSettings) -> None:
         self._staged = staged
-        self._cut: set[str] = set()
+        self._settings = settings
+        self._doubted: set[tuple[str, tuple[str, ...]]] = set()
 
-    def __call__(self, response: ExportResponse) -> ExportResponse:
-        self._staged.write(response.chunks)
-        if self._staged.ends_within_line and self._staged.sha256 not in self._cut:
-            self._cut.add(self._staged.sha256)
-            raise AttemptFailedError("the body ended within a line")
-        return response
+    def __call__(self, response: ExportResponse) -> tuple[ExportResponse, tuple[str, ...]]:
+        """Returns the response, and notes for the manifest on what was in doubt."""
+        staged = self._staged
+        staged.write(response.chunks)
+        if not staged.has_readable_line and not staged.is_blank:
+            raise AttemptFailedError(
+                "it answered with a body in which no line is a readable visit, identify or delete: "
+                f"{self._excerpt()}"
+            )
+        doubts = self._doubts(response)
+        notes = tuple(doubts.values())
+        if doubts and (staged.sha256, notes) not in self._doubted:
+            self._doubted.add((staged.sha256, notes))
+            raise AttemptFailedError(" and ".join(doubts))
+        return response, notes
+
+    def _doubts(self, response: ExportResponse) -> dict[str, str]:
+        """Why the body may not be whole, each with the note for the case that it comes again.
+
+        The position to continue from is the size of a file that was asked for as a whole. But that
+        is hardly documented; so a service that always says another must be believed in the end.
+        """
+        staged = self._staged
+        position = response.next_position
+        doubts = {}
+        if staged.ends_within_line:
+            doubts["the body ended within a line"] = ENDS_WITHIN_LINE
+        if staged.is_blank and staged.byte_count:
+            doubts["the body held white space only"] = BLANK
+        if position is None and not response.has_announced_end:
+            doubts["nothing said where the body ends"] = END_NOT_ANNOUNCED
+        if position is not None and position != staged.byte_count:
+            difference = (
+                f"{staged.byte_count:,} bytes where {self._settings.position_header} said "
+                f"{position:,}"
+            )
+            doubts[f"there came {difference}"] = f"has {difference}, and came so twice"
+        return doubts
+
+    def _excerpt(self) -> str:
+        # What is cut off must not leave a part of the secret, so it is cut off last.
+        text = self._settings.without_credentials(self._staged.beginning.decode("utf-8", "replace"))
+        return visible(" ".join(text.split())[:LONGEST_EXCERPT])
 
 
-def _take_in(archive: Archive, staged: StagedFile, fetched: ArchivedDay) -> FetchedDay:
+def _require_no_more(
+    client: WoopraClient, log_day: date, staged: StagedFile, position: int
+) -> None:
+    """If `position` says that the file is longer than it came, ask for what stands behind it.
+
+    Raises `ServiceUnavailableError` if there is anything. A service that answers with the file
+    from its start knows no positions, and what it says of them means nothing.
+    """
+    missing = position - staged.byte_count
+    if missing <= 0:
+        return
+
+    def read_on(response: ExportResponse) -> None:
+        beginning, length = b"", 0
+        for chunk in response.chunks:
+            beginning += chunk[: len(staged.beginning) - len(beginning)]
+            length += len(chunk)
+        if length and (length == missing or beginning != staged.beginning):
+            raise ServiceUnavailableError(
+                f"Woopra ({client.settings.host}) did not deliver the whole of log day {log_day}: "
+                f"each time the body ended after {staged.byte_count:,} bytes, and there is more "
+                "behind them: try again later"
+            )
+
+    with suppress(LogDayNotFoundError, RequestRejectedError):
+        client.read_log_day_from(log_day, staged.byte_count, read_on)
+
+
+def _take_in(
+    archive: Archive, staged: StagedFile, fetched: ArchivedDay, *, accept_shorter: bool
+) -> FetchedDay:
     """Make the staged file current, in the locked folder of its day."""
     current = archive.find(fetched.log_day)
     if current is not None and current.sha256 == fetched.sha256:
@@ -107,16 +202,75 @@ def _take_in(archive: Archive, staged: StagedFile, fetched: ArchivedDay) -> Fetc
         except ArchiveError:
             repaired = replace(current, compressed_byte_count=fetched.compressed_byte_count)
             _publish(archive, staged, repaired)
+        if current.held_back:
+            earlier = _without(fetched, *current.earlier, *current.held_back)
+            archive.write_manifest(replace(current, earlier=earlier, held_back=()))
         return FetchedDay(archive.get(fetched.log_day), "unchanged", current)
-    versions = () if current is None else (*current.earlier, replace(current, earlier=()))
-    earlier = tuple(version for version in versions if version.sha256 != fetched.sha256)
-    archived = replace(fetched, earlier=earlier)
+    if current is not None and not accept_shorter:
+        _require_all_lines(archive, staged, fetched, current)
+    versions = () if current is None else (*current.earlier, *current.held_back, _alone(current))
+    archived = replace(fetched, earlier=_without(fetched, *versions))
     _publish(archive, staged, archived)
     return FetchedDay(archived, "new" if current is None else "changed", current)
 
 
+def _require_all_lines(
+    archive: Archive, staged: StagedFile, fetched: ArchivedDay, current: ArchivedDay
+) -> None:
+    """Hold the staged file back and raise `LinesLostError` if it loses lines of the current one.
+
+    Lines are counted here alone, where other bytes would replace a day: neither a new day nor one
+    that is the same costs anything.
+    """
+    try:
+        before = _count_lines(archive, current)
+    except ArchiveError:
+        # What is damaged has lost all its lines already.
+        return
+    now = _count_lines(archive, replace(fetched, path=staged.path))
+    if now.readable >= before.readable and (not now.mostly_rejected or before.mostly_rejected):
+        return
+    counts = (
+        f"{now.readable:,} readable and {now.rejected:,} rejected lines, where the archived file "
+        f"has {before.readable:,} and {before.rejected:,}"
+    )
+    held_back = replace(fetched, notes=(*fetched.notes, f"held back: it has {counts}"))
+    _put_in_place(archive, staged, held_back)
+    archive.write_manifest(
+        replace(
+            current,
+            earlier=_without(fetched, *current.earlier),
+            held_back=(*_without(fetched, *current.held_back), held_back),
+        )
+    )
+    log_day = fetched.log_day
+    raise LinesLostError(
+        f"Log day {log_day} came with {counts}: the archived file stays current, and what came is "
+        f"held back as {held_back.path}. Fetch the day again later, or if it is right as it came, "
+        f"take it with `woopra-pipeline backfill {log_day} {log_day} --accept-shorter`"
+    )
+
+
+def _count_lines(archive: Archive, version: ArchivedDay) -> LineCounts:
+    with archive.open(version) as stream:
+        return count_lines(stream)
+
+
+def _without(other: ArchivedDay, *versions: ArchivedDay) -> tuple[ArchivedDay, ...]:
+    """The versions whose content is another."""
+    return tuple(version for version in versions if version.sha256 != other.sha256)
+
+
+def _alone(archived: ArchivedDay) -> ArchivedDay:
+    return replace(archived, earlier=(), held_back=())
+
+
 def _publish(archive: Archive, staged: StagedFile, archived: ArchivedDay) -> None:
-    archive.verify(replace(archived, path=staged.path))
-    staged.path.replace(archived.path)
-    sync(archived.path.parent)
+    _put_in_place(archive, staged, archived)
     archive.write_manifest(archived)
+
+
+def _put_in_place(archive: Archive, staged: StagedFile, version: ArchivedDay) -> None:
+    archive.verify(replace(version, path=staged.path))
+    staged.path.replace(version.path)
+    sync(version.path.parent)

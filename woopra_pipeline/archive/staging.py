@@ -18,9 +18,11 @@ import orjson
 import pyarrow as pa
 
 from woopra_pipeline.files import TEMPORARY_PREFIX, sync
+from woopra_pipeline.parse.readable import FirstReadableLine
 from woopra_pipeline.room import Room
 
 LARGEST_LAST_LINE = 64 << 20
+LONGEST_BEGINNING = 4_096
 
 
 @contextmanager
@@ -49,6 +51,12 @@ class StagedFile:
     compressed_byte_count: int
     ends_within_line: bool
     """Whether the file ends without a newline in something that is no JSON."""
+    is_blank: bool
+    """Whether the file holds nothing but white space, if anything."""
+    has_readable_line: bool
+    """Whether at least one line would not be rejected (R8)."""
+    beginning: bytes
+    """The file's first bytes, `LONGEST_BEGINNING` at most."""
 
     def __init__(self, folder: Path, *, least_free_bytes: int = 0) -> None:
         self._folder = folder
@@ -69,6 +77,8 @@ class StagedFile:
             self._create()
         digest = hashlib.sha256()
         content = _LineCount()
+        first_readable = FirstReadableLine()
+        beginning = b""
         byte_count = 0
         room = Room(self._folder, self._least_free_bytes)
         with (
@@ -80,6 +90,9 @@ class StagedFile:
                 compressed.write(chunk)
                 digest.update(chunk)
                 content.add(chunk)
+                first_readable.add(chunk)
+                if byte_count < LONGEST_BEGINNING:
+                    beginning += chunk[: LONGEST_BEGINNING - byte_count]
                 byte_count += len(chunk)
         sync(self.path)
         self.sha256 = digest.hexdigest()
@@ -87,6 +100,9 @@ class StagedFile:
         self.line_count = content.line_count
         self.compressed_byte_count = self.path.stat().st_size
         self.ends_within_line = content.ends_within_line
+        self.has_readable_line = first_readable.found()
+        self.is_blank = first_readable.is_blank
+        self.beginning = beginning
 
     def _create(self) -> None:
         with locked_folder(self._folder):

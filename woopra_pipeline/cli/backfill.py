@@ -21,17 +21,23 @@ EARLIEST = date(2000, 1, 1)
 @click.command("backfill")
 @click.argument("first", metavar="FROM")
 @click.argument("last", metavar="TO")
-def command(first: str, last: str) -> None:
+@click.option(
+    "--accept-shorter",
+    is_flag=True,
+    help="Let a file with fewer readable lines than the archived one become current too.",
+)
+def command(*, first: str, last: str, accept_shorter: bool) -> None:
     """Fetch, parse and model every log day from FROM to TO, both included.
 
     Log days are written YYYY-MM-DD and end at midnight in Los Angeles. A day is always fetched
-    anew: the same bytes change nothing, other bytes become current. It is an error if any day
+    anew: the same bytes change nothing, other bytes become current. A file with fewer readable
+    lines than the archived one is held back, and its day fails. It is an error if any day
     does not make it to the model; all others still do. A TO that is not over is refused.
     """
     first_day, last_day = parse_log_day(first), parse_log_day(last)
     require_closed(first_day, last_day, system_clock)
     directory = DataDirectory.from_environment()
-    bad = backfill(directory, first_day, last_day)
+    bad = backfill(directory, first_day, last_day, accept_shorter=accept_shorter)
     days = (last_day - first_day).days + 1
     if bad:
         raise click.ClickException(
@@ -65,13 +71,15 @@ def require_closed(first: date, last: date, clock: Clock) -> None:
         )
 
 
-def backfill(directory: DataDirectory, first: date, last: date) -> dict[date, str]:
+def backfill(
+    directory: DataDirectory, first: date, last: date, *, accept_shorter: bool = False
+) -> dict[date, str]:
     """Take log days to the model; returns why each one that did not get there did not.
 
     Raises `ConfigurationError` if the partitions are set to begin after `first`.
     """
     runs = import_with_partitions_from(first, "woopra_pipeline.cli.runs")
-    bad: dict[date, str] = runs.take_to_model(directory, first, last)
+    bad: dict[date, str] = runs.take_to_model(directory, first, last, accept_shorter=accept_shorter)
     return bad
 
 

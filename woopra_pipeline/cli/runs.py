@@ -19,7 +19,9 @@ __all__ = ["START_DATE", "take_to_model"]
 MANY_DAYS = 60
 
 
-def take_to_model(directory: DataDirectory, first: date, last: date) -> dict[date, str]:
+def take_to_model(
+    directory: DataDirectory, first: date, last: date, *, accept_shorter: bool = False
+) -> dict[date, str]:
     """Fetch, parse and model the log days from `first` to `last`, showing progress.
 
     Returns why each day that did not get there did not. Raises `ConfigurationError`, before
@@ -30,4 +32,7 @@ def take_to_model(directory: DataDirectory, first: date, last: date) -> dict[dat
     if days >= MANY_DAYS:
         say(f"Dagster records what is planned for {count(days, 'log day')}, which takes a moment")
     with open_instance(directory) as instance, BackfillProgress() as progress:
-        return Backfill(definitions, instance, directory, progress).run(first, last)
+        backfill = Backfill(
+            definitions, instance, directory, progress, accept_shorter=accept_shorter
+        )
+        return backfill.run(first, last)

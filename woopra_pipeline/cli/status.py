@@ -22,6 +22,8 @@ class Status:
     data_directory: str
     archived: list[date]
     archived_bytes: int
+    held_back: list[date]
+    """Archived days that came again with fewer readable lines; that file is held back."""
     gaps: list[date]
     """Days between the first and the last archived one that are not archived."""
     parsed: list[date]
@@ -86,6 +88,7 @@ def read_status(directory: DataDirectory) -> Status:
         data_directory=str(directory.root),
         archived=list(archived),
         archived_bytes=sum(day.byte_count for day in archived.values()),
+        held_back=[log_day for log_day, day in archived.items() if day.held_back],
         gaps=_gaps(list(archived)),
         parsed=list(parsed),
         to_parse=[
@@ -120,6 +123,7 @@ def _lines(status: Status) -> list[tuple[str, str]]:
     lines = [
         ("Data directory", status.data_directory),
         ("Archived", f"{_days(status.archived)}; {count(status.archived_bytes, 'byte')}"),
+        *_held_back(status.held_back),
         ("Gaps", spans(status.gaps) or "none"),
         ("Parsed", _days(status.parsed)),
         *_followed(status.followed),
@@ -141,6 +145,18 @@ def _lines(status: Status) -> list[tuple[str, str]]:
             ("", "Start with `woopra-pipeline demo` or `woopra-pipeline backfill FROM TO`")
         )
     return lines
+
+
+def _held_back(log_days: list[date]) -> list[tuple[str, str]]:
+    if not log_days:
+        return []
+    return [
+        (
+            "Held back",
+            f"{spans(log_days)}: came again with fewer lines than archived; fetch again, or take "
+            "with `woopra-pipeline backfill FROM TO --accept-shorter`",
+        )
+    ]
 
 
 def _followed(log_days: list[date]) -> list[tuple[str, str]]:

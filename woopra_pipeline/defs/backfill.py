@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from dagster import (
     AssetsDefinition,
@@ -57,12 +57,16 @@ Notify: TypeAlias = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class Backfill:
-    """Runs in this process, recorded in `instance`; `notify` hears what happens in them."""
+    """Runs in this process, recorded in `instance`; `notify` hears what happens in them.
+
+    With `accept_shorter`, files that lose lines become current too.
+    """
 
     definitions: Definitions
     instance: DagsterInstance
     directory: DataDirectory
     notify: Notify
+    accept_shorter: bool = False
 
     def run(self, first: date, last: date) -> dict[date, str]:
         """Take every log day from `first` to `last` from fetch to model.
@@ -94,7 +98,7 @@ class Backfill:
         with alive(self.instance, self.directory, run_id):
             try:
                 job.execute_in_process(
-                    run_config=QUIET,
+                    run_config=QUIET | (self._fetch_config if raw_export in assets else {}),
                     instance=self.instance,
                     asset_selection=[key for asset in assets for key in asset.keys],
                     run_id=run_id,
@@ -113,6 +117,11 @@ class Backfill:
                     for log_day, sentence in failure.metadata.items()
                 }
         return None, {}
+
+    @property
+    def _fetch_config(self) -> dict[str, Any]:
+        config = {"accept_shorter": self.accept_shorter}
+        return {"ops": {raw_export.op.name: {"config": config}}}
 
 
 class _Listener:

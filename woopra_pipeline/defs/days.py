@@ -42,12 +42,14 @@ def work_through_days(
     work: Callable[[date], Worked],
     describe: Callable[[Worked], tuple[str, AssetMetadata]],
     *,
+    record_failure: Callable[[], None] = lambda: None,
     threads: int = 1,
 ) -> None:
     """Call `work` for every log day of the run, `threads` at a time, and record what came of it.
 
     One at a time, they are worked through in order. `describe` turns a day's result into one
-    sentence for the log and the metadata of the day's materializations. Each day logs exactly one
+    sentence for the log and the metadata of the day's materializations; `record_failure` is called
+    if there are bad days, before the step fails. Each day logs exactly one
     line at level INFO or, if it failed, ERROR. Raises `Failure`, with a sentence for each bad day
     in its metadata, after all days were tried; only an error that all days would meet ends it
     early.
@@ -72,6 +74,7 @@ def work_through_days(
                 context.log.info(f"{log_day}: {sentence}")
     if bad:
         _record(context, good)
+        record_failure()
         raise _failure(log_days, bad)
     for log_day, of_assets in good.items():
         for name, metadata in of_assets.items():

@@ -23,8 +23,8 @@ from pathlib import Path
 from woopra_pipeline.archive.staging import locked_folder
 from woopra_pipeline.errors import ConfigurationError, ParsedDayError
 from woopra_pipeline.files import remove, sync
-from woopra_pipeline.parse.lines import BYTE_ORDER_MARK
-from woopra_pipeline.parse.parse_day import CHUNK_BYTES, PARSER_VERSION, whole_lines
+from woopra_pipeline.parse.lines import BYTE_ORDER_MARK, whole_lines
+from woopra_pipeline.parse.parse_day import CHUNK_BYTES, PARSER_VERSION
 from woopra_pipeline.parse.parsed_days import (
     MANIFEST_NAME,
     ParsedDay,

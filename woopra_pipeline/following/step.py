@@ -29,6 +29,7 @@ from woopra_pipeline.following.open_day import (
     start_open_day,
 )
 from woopra_pipeline.parse.parsed_days import ParsedDay
+from woopra_pipeline.parse.readable import FirstReadableLine
 from woopra_pipeline.room import Room
 from woopra_pipeline.tables import ACTIONS_LOG
 from woopra_pipeline.woopra.client import AttemptFailedError, ExportResponse, WoopraClient
@@ -150,12 +151,17 @@ class _Answer:
         size = self._day.raw_bytes
         with path.open("r+b") as log:
             log.seek(size - len(self._last_line))
+            first_readable = FirstReadableLine()
             for chunk in chain([beginning], response.chunks):
                 self._room.take(len(chunk))
+                first_readable.add(chunk)
                 last_newline = chunk.rfind(b"\n")
                 if last_newline >= 0:
                     size = log.tell() + last_newline + 1
                 log.write(chunk)
+            if not self._last_line and not first_readable.found():
+                # With no line known, what cannot be read may be an error in the place of a file.
+                size = self._day.raw_bytes
             log.truncate(size)
         sync(path)
         return size

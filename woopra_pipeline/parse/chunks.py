@@ -3,7 +3,7 @@
 Ordinary lines are read by structs and turned into columns; every other line goes to `parse_line`.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from datetime import date
@@ -89,6 +89,19 @@ def parse_chunk(chunk: bytes, log_day: date, first_line: int) -> ParsedChunk:
     )
 
 
+def count_readable_lines(chunk: bytes) -> tuple[int, int]:
+    """How many of these whole lines `parse_chunk` would read, and how many it would reject."""
+    readable = rejected = 0
+    with paused_garbage_collection():
+        shapes = line_shapes(chunk)
+        for batch in _batches(chunk):
+            _, records, others = _records(batch, 1, shapes)
+            lines = Counter(type(parse_line(line)) for line in others.values())
+            readable += len(records) + lines[VisitLine] + lines[DeleteLine]
+            rejected += lines[RejectedLine]
+    return readable, rejected
+
+
 def _batches(chunk: bytes) -> Iterator[bytes]:
     """The lines of a chunk, some `BATCH_BYTES` at a time."""
     start = 0
@@ -112,21 +125,26 @@ def _is_utf8(text: bytes) -> bool:
 
 
 def _parse_batch(batch: bytes, log_day: date, first_line: int, shapes: LineShapes) -> ParsedChunk:
-    line_count = len(_newlines(batch)) + (not batch.endswith(b"\n"))
-    is_utf8 = _is_utf8(batch)
-    others: dict[int, bytes] = {}
-    records = _decode_batch(batch, shapes) if is_utf8 else []
-    if len(records) == line_count:
-        log_lines = np.arange(first_line, first_line + line_count, dtype=np.int32)
-    else:
-        lines = dict(enumerate(split_chunk(batch), first_line))
-        log_lines, records, others = _decode_each(lines, shapes, is_utf8)
+    log_lines, records, others = _records(batch, first_line, shapes)
+    line_count = len(records) + len(others)
     ordinary = _ordinary_tables(records, shapes, log_day, log_lines)
     if not others:
         return ParsedChunk(ordinary, line_count, blank_count=0)
     parsed = _parse_lines(others, log_day)
     tables = {name: _in_log_order(ordinary[name], parsed.tables[name]) for name in ordinary}
     return ParsedChunk(tables, line_count, parsed.blank_count)
+
+
+def _records(
+    batch: bytes, first_line: int, shapes: LineShapes
+) -> tuple[Integers, list[Any], dict[int, bytes]]:
+    """The numbers and the structs of the lines that have one; by number, the lines without."""
+    line_count = len(_newlines(batch)) + (not batch.endswith(b"\n"))
+    is_utf8 = _is_utf8(batch)
+    records = _decode_batch(batch, shapes) if is_utf8 else []
+    if len(records) == line_count:
+        return np.arange(first_line, first_line + line_count, dtype=np.int32), records, {}
+    return _decode_each(dict(enumerate(split_chunk(batch), first_line)), shapes, is_utf8)
 
 
 def _decode_batch(batch: bytes, shapes: LineShapes) -> list[Any]:

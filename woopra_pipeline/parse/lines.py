@@ -6,11 +6,11 @@ whatever no column asks for stands in `extra`, so that nothing a line said is lo
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Literal, TypeAlias
+from typing import BinaryIO, Literal, TypeAlias
 
 from woopra_pipeline.parse.json_text import (
     NotStrictJSONError,
@@ -129,6 +129,19 @@ def split_chunk(chunk: bytes) -> list[bytes]:
     if not lines[-1]:
         lines.pop()
     return lines
+
+
+def whole_lines(stream: BinaryIO, size: int) -> Iterator[bytes]:
+    """The rest of `stream` in pieces of some `size` bytes, or more, that end where a line ends."""
+    pieces: list[bytes] = []
+    while block := stream.read(size):
+        end = block.rfind(b"\n") + 1
+        if end:
+            yield b"".join([*pieces, memoryview(block)[:end]])
+            pieces.clear()
+        pieces.append(block[end:])
+    if rest := b"".join(pieces):
+        yield rest
 
 
 def parse_line(line: bytes) -> Line:

@@ -12,7 +12,7 @@ from woopra_pipeline.archive.days import Archive, ArchivedDay
 from woopra_pipeline.archive.staging import locked_folder
 from woopra_pipeline.errors import ArchiveError, ParsedDayError
 from woopra_pipeline.files import remove, sync
-from woopra_pipeline.parse.lines import BYTE_ORDER_MARK
+from woopra_pipeline.parse.lines import BYTE_ORDER_MARK, whole_lines
 from woopra_pipeline.parse.parsed_days import (
     MANIFEST_NAME,
     ParsedDay,
@@ -159,19 +159,6 @@ def _chunks(stream: BinaryIO) -> Iterator[bytes]:
     chunks = whole_lines(stream, CHUNK_BYTES)
     yield next(chunks, b"").removeprefix(BYTE_ORDER_MARK)
     yield from chunks
-
-
-def whole_lines(stream: BinaryIO, size: int) -> Iterator[bytes]:
-    """The rest of `stream` in pieces of some `size` bytes, or more, that end where a line ends."""
-    pieces: list[bytes] = []
-    while block := stream.read(size):
-        end = block.rfind(b"\n") + 1
-        if end:
-            yield b"".join([*pieces, memoryview(block)[:end]])
-            pieces.clear()
-        pieces.append(block[end:])
-    if rest := b"".join(pieces):
-        yield rest
 
 
 def _most_processes() -> int:

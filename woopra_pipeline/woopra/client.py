@@ -7,14 +7,12 @@ and the caller told what is known of it, because sending twice means having it t
 import gzip
 import logging
 import time
-from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum
 from http import HTTPStatus
-from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -47,6 +45,7 @@ from woopra_pipeline.woopra.outside_text import clean_http_logs
 from woopra_pipeline.woopra.pace import TooSlowError, kept_up
 from woopra_pipeline.woopra.rate_budget import RateBudget
 from woopra_pipeline.woopra.settings import WoopraSettings
+from woopra_pipeline.woopra.web_pages import WebPageError, without_web_page
 
 T = TypeVar("T")
 
@@ -80,6 +79,17 @@ class ExportResponse:
     """The byte position to continue from, where the service names one."""
     chunks: Iterator[bytes]
     """Bytes of the file in order; raises `AttemptFailedError` if the body does not end whole."""
+
+    @property
+    def has_announced_end(self) -> bool:
+        """Whether a body that is cut can be told from one that is whole: by length or encoding.
+
+        Otherwise the body ends where the connection does, for whatever reason that is.
+        """
+        encodings = " ".join(
+            self.headers.get(name, "") for name in ("transfer-encoding", "content-encoding")
+        ).lower()
+        return "content-length" in self.headers or "chunked" in encodings or "gzip" in encodings
 
 
 class ImportOutcome(Enum):
@@ -417,15 +427,11 @@ def _failure(state: RetryCallState) -> AttemptFailedError:
 
 
 def _no_web_page(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """`chunks`, unless they are HTML or XML: what proxies say of a service that is down."""
-    for chunk in chunks:
-        start = chunk.removeprefix(BOM_UTF8).lstrip()
-        if start.startswith(b"<"):
-            raise AttemptFailedError("it answered with a web page instead of a log file")
-        if start:
-            yield from chain([chunk], chunks)
-            return
-        yield chunk
+    """`chunks`, unless they are a web page or go over into one."""
+    try:
+        yield from without_web_page(chunks)
+    except WebPageError:
+        raise AttemptFailedError("it answered with a web page instead of a log file") from None
 
 
 def _text_at_hand(response: httpx.Response, largest: int) -> str:

@@ -17,7 +17,9 @@ from woopra_pipeline.errors import (
 from woopra_pipeline_tests.scripted_server import chunked, gzipped, short, whole
 
 DAY = date(2026, 3, 5)
-FIRST = b'{"type":"visit","pid":"a"}\n' * 3
+LINE = b'{"type":"visit","pid":"a"}\n'
+VISIT = LINE[:-1]
+FIRST = LINE * 3
 SECOND = b'{"type":"visit","pid":"b"}\n' * 5
 
 
@@ -132,7 +134,7 @@ def test_other_bytes_become_current_and_the_earlier_file_is_kept(fetch, archive)
 
 def test_an_earlier_file_can_become_current_again(fetch, archive):
     fetch(whole(FIRST))
-    second = fetch(whole(SECOND)).archived
+    second = fetch(whole(FIRST.replace(b'"a"', b'"b"'))).archived
     again = fetch(whole(FIRST))
     assert again.outcome == "changed"
     assert [version.sha256 for version in again.archived.earlier] == [second.sha256]
@@ -142,7 +144,7 @@ def test_an_earlier_file_can_become_current_again(fetch, archive):
 
 
 def test_earlier_files_are_listed_in_the_order_they_were_replaced(fetch):
-    bodies = [b"{}\n" * number for number in (1, 2, 3)]
+    bodies = [LINE * number for number in (1, 2, 3)]
     for body in bodies:
         fetched = fetch(whole(body))
     assert [version.line_count for version in fetched.archived.earlier] == [1, 2]
@@ -193,6 +195,7 @@ def test_a_broken_download_leaves_nothing_of_itself_in_the_next(fetch, archive):
 
 CUT = b'{"type":"visit","pid":"a"}\n{"type":"vis'
 LONGER = CUT + b'it","pid":"b"}'
+NOT_UTF8 = b'{"type":"visit","pid":"\xff"}'
 
 
 @pytest.mark.parametrize(
@@ -204,8 +207,8 @@ LONGER = CUT + b'it","pid":"b"}'
         pytest.param([LONGER], LONGER, 1, False, id="last line whole"),
         pytest.param([LONGER + b"\r"], LONGER + b"\r", 1, False, id="carriage return"),
         pytest.param([FIRST + b" \t"], FIRST + b" \t", 1, False, id="blank last line"),
-        pytest.param([b"\xef\xbb\xbf{}"], b"\xef\xbb\xbf{}", 1, False, id="one line with a BOM"),
-        pytest.param([b'{"a":"\xff"}'], b'{"a":"\xff"}', 1, False, id="not UTF-8"),
+        pytest.param([b"\xef\xbb\xbf" + VISIT], b"\xef\xbb\xbf" + VISIT, 1, False, id="with a BOM"),
+        pytest.param([NOT_UTF8], NOT_UTF8, 1, False, id="not UTF-8"),
         pytest.param([CUT + b"\n"], CUT + b"\n", 1, False, id="newline after what is no JSON"),
     ],
 )
@@ -228,15 +231,15 @@ def test_a_body_that_is_cut_elsewhere_each_time_is_not_taken(fetch, archive):
     ("body", "lines"),
     [
         pytest.param(b"", 0, id="nothing"),
-        pytest.param(b"{}\n", 1, id="one"),
-        pytest.param(b"{}\n{}", 2, id="no newline at the end"),
+        pytest.param(LINE, 1, id="one"),
+        pytest.param(LINE + VISIT, 2, id="no newline at the end"),
         pytest.param(b"\n\n", 2, id="blank lines"),
-        pytest.param(b"{}\n ", 2, id="space at the end"),
-        pytest.param(b"{}\r{}\x0b{}\x0c{}\xc2\x85\xe2\x80\xa8\n", 1, id="other separators"),
+        pytest.param(LINE + b" ", 2, id="space at the end"),
+        pytest.param(LINE + b"{}\r{}\x0b{}\x0c{}\xc2\x85\xe2\x80\xa8\n", 2, id="other separators"),
         pytest.param(b"\xef\xbb\xbf", 0, id="only a BOM"),
-        pytest.param(b"\xef\xbb\xbf{}", 1, id="BOM and a line"),
-        pytest.param(b"\n\xef\xbb\xbf", 2, id="BOM elsewhere"),
-        pytest.param(b"{}\n" * 100_000 + b"{}", 100_001, id="many"),
+        pytest.param(b"\xef\xbb\xbf" + VISIT, 1, id="BOM and a line"),
+        pytest.param(LINE + b"\xef\xbb\xbf", 2, id="BOM elsewhere"),
+        pytest.param(LINE * 100_000 + VISIT, 100_001, id="many"),
     ],
 )
 def test_physical_lines_are_counted(fetch, body, lines):
@@ -257,6 +260,15 @@ def test_a_fetch_repairs_a_damaged_file(fetch, archive, damage):
     fetched = fetch(whole(FIRST))
     assert (fetched.outcome, fetched.archived) == ("unchanged", before)
     assert content(archive, archive.get(DAY)) == FIRST
+
+
+def test_a_file_that_would_fill_the_disk_is_given_up(server, make_client, archive):
+    server.answers(whole(SECOND))
+    client = make_client(least_free_bytes=1 << 60)
+    with pytest.raises(ArchiveError, match=r"2026-03-05 could not .* must stay free.* has room"):
+        fetch_log_day(client, archive, DAY)
+    assert len(server.requests) == 1
+    assert on_disk(archive) == {}
 
 
 def test_an_archive_that_cannot_be_written_is_named(fetch, archive):

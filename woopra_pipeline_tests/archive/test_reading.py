@@ -10,7 +10,9 @@ from woopra_pipeline.errors import ArchiveError
 from woopra_pipeline_tests.scripted_server import whole
 
 DAY = date(2026, 3, 5)
-BODY = b"".join(b'{"pid":"%030x"}\n' % random.Random(17).getrandbits(120) for _ in range(60_000))
+BODY = b"".join(
+    b'{"type":"visit","pid":"%030x"}\n' % random.Random(17).getrandbits(120) for _ in range(60_000)
+)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.sandbox import RunningSandbox, Sandbox, SandboxSettings, Service, serve
 from woopra_pipeline_tests.cli.conftest import CommandLine
 from woopra_pipeline_tests.model.published_tables import in_order, published_tables
-from woopra_pipeline_tests.scripted_server import ScriptedServer, calling, raw, silence
+from woopra_pipeline_tests.scripted_server import ScriptedServer, calling, raw, silence, whole
 
 SECRET_KEY = "s3cr3t-k3y"
 
@@ -80,6 +80,26 @@ def test_no_secret_is_printed_or_written(command_line, two_days):
     written = [path for path in command_line.folder.rglob("*") if path.is_file()]
     assert written
     assert not [path for path in written if SECRET_KEY.encode() in path.read_bytes()]
+
+
+def test_a_file_with_fewer_lines_needs_a_word_of_the_user(command_line):
+    day = "2026-01-01"
+    line = b'{"type":"visit","pid":"a"}\n'
+    with ScriptedServer([whole(line * 69)]) as server:
+        variables = environment(server.base_url)
+        assert command_line("backfill", day, day, **variables).returncode == 0
+        server.answers(whole(line * 46))
+        failed = command_line("backfill", day, day, **variables)
+        status = json.loads(command_line("status", "--format", "json").stdout)
+        printed = command_line("status").stdout
+        accepted = command_line("backfill", day, day, "--accept-shorter", **variables)
+    assert failed.returncode == 1
+    assert "46 readable and 0 rejected lines" in failed.stderr
+    assert f"`woopra-pipeline backfill {day} {day} --accept-shorter`" in failed.stderr
+    assert status["held_back"] == [day]
+    assert f"Held back       {day}: came again with fewer lines than archived" in printed
+    assert accepted.returncode == 0
+    assert accepted.stdout.endswith("46 visits and 0 actions\n")
 
 
 def test_days_before_the_built_in_start_are_possible_and_said(command_line, tmp_path_factory):

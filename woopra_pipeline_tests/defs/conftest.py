@@ -15,6 +15,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from woopra_pipeline.data_directory import DataDirectory
+from woopra_pipeline.defs.archive_checks import no_file_held_back
 from woopra_pipeline.defs.assets.export import raw_export
 from woopra_pipeline.defs.assets.model import model
 from woopra_pipeline.defs.assets.parsed import parsed_days
@@ -49,7 +50,7 @@ class Project:
     def definitions(self) -> Definitions:
         return Definitions(
             assets=[raw_export, parsed_days, model, project_report],
-            asset_checks=[every_line_accounted, model_checks],
+            asset_checks=[no_file_held_back, every_line_accounted, model_checks],
             jobs=[daily_log_day],
             sensors=[catch_up],
             resources={
@@ -59,9 +60,15 @@ class Project:
             executor=in_process_executor,
         )
 
-    def backfill(self, first: str, last: str) -> dict[date, str]:
+    def backfill(self, first: str, last: str, *, accept_shorter: bool = False) -> dict[date, str]:
         with open_instance(self.directory) as instance:
-            backfill = Backfill(self.definitions, instance, self.directory, self.happened.append)
+            backfill = Backfill(
+                self.definitions,
+                instance,
+                self.directory,
+                self.happened.append,
+                accept_shorter=accept_shorter,
+            )
             return backfill.run(date.fromisoformat(first), date.fromisoformat(last))
 
     def runs(self) -> list[str]:

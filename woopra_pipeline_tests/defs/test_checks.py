@@ -14,7 +14,7 @@ from woopra_pipeline.model.database import connect
 from woopra_pipeline.parse.parsed_days import find_parsed_day, write_manifest
 
 DAYS = FIRST, SECOND = "2026-01-01", "2026-01-02"
-ALL_CHECKS = {"every_line_accounted", *(check.name for check in MODEL_CHECKS)}
+ALL_CHECKS = {"no_file_held_back", "every_line_accounted", *(check.name for check in MODEL_CHECKS)}
 
 
 def evaluations(project):

@@ -179,6 +179,40 @@ def test_an_answer_without_length_that_ends_early_costs_only_time(tmp_path, foll
     assert is_as_closed(following, tmp_path, FILE)
 
 
+PAGE = b"<html>\r\n<head><title>Down</title></head>\r\n</html>\r\n"
+
+
+@pytest.mark.parametrize("end", [ENDS[4], ENDS[4] + 9], ids=["between lines", "within a line"])
+def test_lines_that_go_over_into_a_web_page_are_asked_for_again(tmp_path, following, end):
+    following.step_to(FILE[: ENDS[1]])
+    assert following.step(whole(FILE[:end] + PAGE), whole(FILE)).new_line_count == len(LINES) - 1
+    assert is_as_closed(following, tmp_path, FILE)
+
+
+@pytest.mark.parametrize("error", [b'{"error":"internal"}\n', b"Unavailable\n", b"\n"])
+def test_a_day_does_not_begin_with_what_cannot_be_read(tmp_path, following, error):
+    assert following.step(whole(error)).day.line_count == 0
+    assert following.notices == []
+    following.step_to(FILE)
+    assert is_as_closed(following, tmp_path, FILE)
+    assert following.notices == []
+
+
+def test_a_day_may_begin_with_lines_that_are_rejected(tmp_path, following):
+    content = b'{"type":"click"}\n' + FILE
+    for end in range(0, len(content), 40):
+        following.step_to(content[:end])
+    following.step_to(content)
+    assert is_as_closed(following, tmp_path, content)
+
+
+def test_a_step_leaves_room_on_the_disk(tmp_path, server, make_client, frozen_time):
+    client = make_client(least_free_bytes=1 << 60)
+    following = Following(tmp_path / "parsed", server, client, frozen_time.clock)
+    with pytest.raises(ParsedDayError, match="must stay free"):
+        following.step_to(FILE)
+
+
 OTHER = b'{"type":"visit","pid":"other"}\n' * 40
 
 

@@ -1,16 +1,28 @@
 """The archive: each log day's file as Woopra delivered it."""
 
-from dagster import AssetExecutionContext, BackfillPolicy, MetadataValue, asset
+from dagster import AssetExecutionContext, BackfillPolicy, Config, MetadataValue, asset
+from pydantic import Field
 
 from woopra_pipeline.archive import Archive
 from woopra_pipeline.archive.fetch import FetchedDay, fetch_log_day
 from woopra_pipeline.archive.project import claim_archive
 from woopra_pipeline.clock import system_clock
+from woopra_pipeline.defs.archive_checks import record_held_back
 from woopra_pipeline.defs.days import AssetMetadata, work_through_days
 from woopra_pipeline.defs.partitions import UP_TO_DATE_BY_NINE, log_days
 from woopra_pipeline.defs.resources import DataDirectoryResource, WoopraResource
 
 DOWNLOADS_AT_ONCE = 4
+
+
+class FetchConfig(Config):
+    """What to do with files that lose lines; nothing need be given."""
+
+    accept_shorter: bool = Field(
+        False,
+        description="Whether a file that has fewer readable lines than the archived one becomes "
+        "current all the same; otherwise it is held back, and its day fails.",
+    )
 
 
 @asset(
@@ -22,13 +34,18 @@ DOWNLOADS_AT_ONCE = 4
     freshness_policy=UP_TO_DATE_BY_NINE,
 )
 def raw_export(
-    context: AssetExecutionContext, woopra: WoopraResource, data_directory: DataDirectoryResource
+    context: AssetExecutionContext,
+    config: FetchConfig,
+    woopra: WoopraResource,
+    data_directory: DataDirectoryResource,
 ) -> None:
     """The log file of a day, byte for byte, beside a manifest that says where it came from.
 
     It is always fetched anew: the same bytes change nothing, other bytes become current and the
-    earlier file is kept aside, and a day the service no longer has stays as it was archived. A day
-    that fails costs no other: if not in the same run, the sensor catch_up takes the good ones on.
+    earlier file is kept aside, and a day the service no longer has stays as it was archived. A file
+    that has fewer readable lines than the archived one is held back, unless it is to be accepted. A
+    day that fails costs no other: if not in the same run, the sensor catch_up takes the good ones
+    on.
     """
     directory = data_directory.directory
     archive = Archive(directory.raw)
@@ -36,8 +53,15 @@ def raw_export(
         claim_archive(archive.folder, client.settings.project)
         work_through_days(
             context,
-            lambda log_day: fetch_log_day(client, archive, log_day, clock=system_clock),
+            lambda log_day: fetch_log_day(
+                client,
+                archive,
+                log_day,
+                accept_shorter=config.accept_shorter,
+                clock=system_clock,
+            ),
             _describe,
+            record_failure=lambda: record_held_back(context, archive),
             threads=DOWNLOADS_AT_ONCE,
         )
 
@@ -54,4 +78,7 @@ def _describe(fetched: FetchedDay) -> tuple[str, AssetMetadata]:
         "path": MetadataValue.path(archived.path),
     }
     sentence = f"{fetched.outcome}, {archived.line_count:,} lines, {archived.byte_count:,} bytes"
+    if archived.notes:
+        metadata["notes"] = list(archived.notes)
+        sentence += f" ({'; '.join(archived.notes)})"
     return sentence, {"raw_export": metadata}
