@@ -1,6 +1,6 @@
 """Sending planned batches: what each answer means, and what is done about it.
 
-2xx                                     accepted
+2xx                                     accepted, unless `answers` doubts it: then unknown
 no connection, 429, 503 with a wait     nothing was taken: tried again after a while
 400, 422                                halved until the bad lines are alone, and rejected
 413                                     halved, and smaller batches from then on
@@ -10,6 +10,7 @@ anything else, or no answer             unknown: it may have been imported
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from http import HTTPStatus
 
@@ -28,6 +29,7 @@ from woopra_pipeline.errors import (
     RequestRejectedError,
     ServiceUnavailableError,
 )
+from woopra_pipeline.imports.answers import Doubt, doubt_about
 from woopra_pipeline.imports.batch_files import BatchFile, read_lines
 from woopra_pipeline.imports.ledger import Batch, Ledger, State
 from woopra_pipeline.imports.settings import ImportSettings
@@ -48,6 +50,13 @@ class _NothingTakenError(Exception):
         self.wait_seconds = wait_seconds
 
 
+@dataclass
+class Streak:
+    """How many batches, one after another, have had no clear answer: of all sources of a run."""
+
+    length: int = 0
+
+
 class Poster:
     """Sends batches of sources that the caller holds."""
 
@@ -57,6 +66,7 @@ class Poster:
         client: WoopraClient,
         *,
         settings: ImportSettings,
+        streak: Streak,
         clock: Clock,
         notify: Callable[[str], None],
         sleep: Callable[[float], None] = time.sleep,
@@ -71,7 +81,7 @@ class Poster:
             multiplier=client.settings.first_backoff, max=client.settings.longest_backoff
         ) + wait_random(0, client.settings.first_backoff)
         self._largest_body: int | None = None
-        self._unknown_in_a_row = 0
+        self._streak = streak
         self._file: BatchFile | None = None
         self._lines: Sequence[bytes] = ()
 
@@ -95,6 +105,10 @@ class Poster:
         attempt = self._send(batch, body)
         status, answer = attempt.status, attempt.body
         if status is not None and 200 <= status < 300:
+            doubt = doubt_about(status, attempt.headers or {}, attempt.body)
+            if doubt is not None:
+                self._unknown(batch, status, doubt, answer)
+                return
             self._ledger.settle(batch, State.ACCEPTED, status=status, answer=answer)
         elif status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             self._largest_body = len(body) // 2
@@ -102,9 +116,10 @@ class Poster:
         elif status in REJECTING:
             self._halve(batch, lines, status, answer)
         else:
-            self._unknown(batch, status, attempt.problem, answer)
+            reason = attempt.problem or f"status {status} after it was sent"
+            self._unknown(batch, status, Doubt(reason), answer)
             return
-        self._unknown_in_a_row = 0
+        self._streak.length = 0
 
     def _lines_of(self, batch: Batch) -> Sequence[bytes]:
         if batch.file != self._file:
@@ -209,8 +224,8 @@ class Poster:
         sizes = [len(line) + 1 for line in lines]
         self._ledger.split(batch, sizes, status=status, reason=f"part of a larger batch ({reason})")
 
-    def _unknown(self, batch: Batch, status: int | None, problem: str | None, answer: str) -> None:
-        reason = problem or f"status {status} after it was sent"
+    def _unknown(self, batch: Batch, status: int | None, doubt: Doubt, answer: str) -> None:
+        reason = doubt.reason
         self._ledger.settle(batch, State.UNKNOWN, status=status, reason=reason, answer=answer)
         what_next = (
             "to have a profile update twice does no harm, so it goes again with the next run"
@@ -220,12 +235,18 @@ class Poster:
         self._notify(
             f"Import batch {batch.batch_id} may have been imported or not: {reason}; {what_next}"
         )
-        self._unknown_in_a_row += 1
-        if self._unknown_in_a_row >= self._settings.unknown_in_a_row:
+        self._streak.length += 1
+        if self._streak.length >= self._settings.unknown_in_a_row:
+            in_a_row, self._streak.length = self._streak.length, 0
+            what_to_do = (
+                "this looks like a proxy or a login page that answers in its place, so check the "
+                "network and WOOPRA_BASE_URL; the rest is still planned, try again then"
+                if doubt.looks_like_a_proxy
+                else "the rest is still planned, try again later"
+            )
             raise ServiceUnavailableError(
                 f"Woopra ({self._client.settings.host}) gave no clear answer to "
-                f"{self._unknown_in_a_row} imports in a row, in the last one {reason}: "
-                "the rest is still planned, try again later"
+                f"{in_a_row} imports in a row, in the last one {reason}: {what_to_do}"
             )
 
 

@@ -14,7 +14,7 @@ from woopra_pipeline.imports.batch_files import read_lines, remove_unnamed
 from woopra_pipeline.imports.ledger import Batch, Ledger, State
 from woopra_pipeline.imports.lines import SetAside
 from woopra_pipeline.imports.planning import Plan, plan_day
-from woopra_pipeline.imports.posting import Poster
+from woopra_pipeline.imports.posting import Poster, Streak
 from woopra_pipeline.imports.publication import publish_imports
 from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.imports.sources import get_source
@@ -52,6 +52,7 @@ class Importer:
     clock: Clock = system_clock
     notify: Callable[[str], None] = lambda message: None
     sleep: Callable[[float], None] = time.sleep
+    _streak: Streak = field(default_factory=Streak, init=False)
 
     def run(self, name: str, log_day: date, *, dry_run: bool = False) -> ImportRun:
         """Plan what the source has for the day and, unless it is a dry run, send it.
@@ -142,6 +143,7 @@ class Importer:
             ledger,
             self._client(),
             settings=self.settings,
+            streak=self._streak,
             clock=self.clock,
             notify=self.notify,
             sleep=self.sleep,
