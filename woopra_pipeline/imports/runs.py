@@ -17,7 +17,7 @@ from woopra_pipeline.imports.planning import Plan, plan_day
 from woopra_pipeline.imports.posting import Poster, Streak
 from woopra_pipeline.imports.publication import publish_imports
 from woopra_pipeline.imports.settings import ImportSettings
-from woopra_pipeline.imports.sources import get_source
+from woopra_pipeline.imports.sources import get_source, remove_abandoned_spills
 from woopra_pipeline.woopra.client import WoopraClient
 
 MOST_SHOWN = 20
@@ -66,6 +66,7 @@ class Importer:
         if not dry_run:
             self._claim_directory()
         with Ledger(self.directory, self.clock) as ledger:
+            remove_abandoned_spills(self.directory, self.clock())
             try:
                 with ledger.holding(name):
                     remove_unnamed(self.directory, name, ledger.named_files(name))

@@ -12,9 +12,9 @@ import threading
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import chdir, closing, contextmanager
+from contextlib import chdir, closing, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from importlib.resources import files as package_files
 from pathlib import Path
@@ -34,6 +34,7 @@ from woopra_pipeline.imports.plain_rows import (
     plain_visits,
 )
 from woopra_pipeline.imports.settings import ImportSettings
+from woopra_pipeline.locks import HeldElsewhereError, held
 from woopra_pipeline.reading_sql import lock, require_reading
 from woopra_pipeline.sql_text import literal, quoted
 from woopra_pipeline.woopra.log_days import end_of_log_day, start_of_log_day
@@ -232,13 +233,35 @@ def spilling(directory: DataDirectory, source: Source, use: str) -> Iterator[Pat
 
     No two processes may share one; who holds the source has this one alone.
     """
-    folder = directory.imports / "spill" / f"{source.name}.{use}"
+    spill = directory.imports / "spill"
+    folder = spill / f"{source.name}.{use}"
     remove(folder)
-    folder.mkdir(parents=True)
+    # Whoever is the last to leave takes away the folder of all, perhaps just when another comes.
+    while not folder.exists():
+        with suppress(FileNotFoundError):
+            folder.mkdir(parents=True)
     try:
         yield folder
     finally:
         remove(folder)
+        with suppress(OSError):
+            spill.rmdir()
+
+
+def remove_abandoned_spills(directory: DataDirectory, now: datetime) -> None:
+    """Remove what killed processes have spilled, of sources that nobody holds."""
+    spill = directory.imports / "spill"
+    for folder in spill.glob("*"):
+        source = folder.name.rpartition(".")[0]
+        with suppress(HeldElsewhereError), held(source_lock(directory, source), now):
+            remove(folder)
+    with suppress(OSError):
+        spill.rmdir()
+
+
+def source_lock(directory: DataDirectory, source: str) -> Path:
+    """The lock file of a source."""
+    return directory.imports / "locks" / f"{source}.lock"
 
 
 def _the_query(connection: duckdb.DuckDBPyConnection, source: Source) -> duckdb.Statement:
