@@ -16,7 +16,8 @@
     ├── ReadingError               SQL that is to read would do more than that
     ├── AlertError                 an alert could not be delivered
     ├── SourceError                an import source is missing or cannot be run
-    └── LedgerError                the import ledger is held by another process or damaged
+    └── LedgerError                the import ledger, or a source in it, is held or misused
+        └── UnusableLedgerError        the import ledger is missing, damaged or not the latest one
 
 Nothing here may carry a secret: messages name the project and the URL without its credentials.
 """
@@ -87,4 +88,8 @@ class SourceError(PipelineError):
 
 
 class LedgerError(PipelineError):
-    """The import ledger, or a source in it, is held by another process, damaged or misused."""
+    """The import ledger, or a source in it, is held by another process or misused."""
+
+
+class UnusableLedgerError(LedgerError):
+    """The import ledger is missing, damaged, or older than what was sent."""

@@ -14,11 +14,12 @@ from woopra_pipeline.defs.instance import open_instance
 from woopra_pipeline.defs.partitions import START_DATE
 from woopra_pipeline.defs.resources import ImportsResource, woopra
 from woopra_pipeline.imports.ledger import Batch
+from woopra_pipeline.imports.rebuilding import Rebuilt, rebuild_ledger
 from woopra_pipeline.imports.runs import Importer
 from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.imports.verification import Verdict, prove_imports, verify_imports
 
-__all__ = ["START_DATE", "prove", "run_day", "send_again", "verify"]
+__all__ = ["START_DATE", "prove", "rebuild", "run_day", "send_again", "verify"]
 
 
 def run_day(
@@ -54,6 +55,11 @@ def verify(directory: DataDirectory) -> list[Verdict]:
 def prove(directory: DataDirectory, batches: Sequence[int]) -> list[Verdict]:
     """Look for batches, and change nothing."""
     return prove_imports(directory, batches, settings=_settings())
+
+
+def rebuild(directory: DataDirectory) -> Rebuilt:
+    """Make a lost ledger anew."""
+    return rebuild_ledger(directory, settings=_settings())
 
 
 def _settings() -> ImportSettings:

@@ -11,6 +11,7 @@ from woopra_pipeline.clock import system_clock
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.imports.ledger import Ledger, State, has_ledger
 from woopra_pipeline.imports.publication import publish_imports
+from woopra_pipeline.imports.rebuilding import Rebuilt
 from woopra_pipeline.imports.runs import settle_by_hand
 from woopra_pipeline.imports.sources import (
     copy_example,
@@ -37,6 +38,12 @@ LINES_SHOWN = 3
 @click.option("--again", metavar="BATCH", type=int, multiple=True, help="Send a batch again.")
 @click.option("--settle", metavar="BATCH", type=int, help="Settle an unknown batch by hand.")
 @click.option(
+    "--rebuild-ledger",
+    "rebuild",
+    is_flag=True,
+    help="Make a lost ledger anew; what was sent is then unknown, see --verify.",
+)
+@click.option(
     "--as",
     "state",
     type=click.Choice(["accepted", "planned", "rejected"]),
@@ -54,17 +61,18 @@ def command(
     again: tuple[int, ...],
     settle: int | None,
     state: str | None,
+    rebuild: bool,
 ) -> None:
     """Import what SOURCE has for a day, or all sources; what was sent before is not sent again.
 
     Sources are SQL files in imports/sources below the data directory.
     """
     directory = DataDirectory.from_environment()
-    asked = [day, lists, example, verify, prove, again, settle]
+    asked = [day, lists, example, verify, prove, again, settle, rebuild]
     if sum(bool(option) for option in asked) != 1:
         raise click.UsageError(
             "Say what to do: --day DAY to import, or one of "
-            "--list, --example, --verify, --prove, --again and --settle"
+            "--list, --example, --verify, --prove, --again, --settle and --rebuild-ledger"
         )
     if day is not None:
         _import(directory, source, day, dry_run)
@@ -80,7 +88,9 @@ def command(
         show(f"Import batch {batch.batch_id} is {batch.state}")
     else:
         runs = importlib.import_module(RUNS)
-        if again:
+        if rebuild:
+            _print_rebuilt(runs.rebuild(directory))
+        elif again:
             for batch in runs.send_again(directory, again):
                 show(f"Import batch {batch.batch_id} is {batch.state}")
         else:
@@ -139,6 +149,18 @@ def import_states(directory: DataDirectory) -> dict[str, int]:
 def states(lines: dict[str, int]) -> str:
     """Lines by state in words."""
     return ", ".join(f"{number:,} {state}" for state, number in lines.items()) or "nothing"
+
+
+def _print_rebuilt(rebuilt: Rebuilt) -> None:
+    if rebuilt.kept_aside is not None:
+        click.echo(f"The ledger as it was is kept as {rebuilt.kept_aside}")
+    click.echo(
+        f"The import ledger was made anew: {count(rebuilt.line_count, 'line')} "
+        f"of {count(rebuilt.request_count, 'request')} may have been imported, and are not sent "
+        "again. "
+        "When the log days since then are in the model, `woopra-pipeline import --verify` finds "
+        "out what became of them."
+    )
 
 
 def _print_verdicts(verdicts: Sequence[Verdict]) -> None:

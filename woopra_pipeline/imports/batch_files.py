@@ -112,13 +112,14 @@ class BatchWriter:
         self._folder.mkdir(parents=True, exist_ok=True)
         while len(self._writing) >= LARGEST_QUEUE:
             self._writing.popleft().result()
-        self._writing.append(self._thread.submit(_write_file, path, self._lines))
+        self._writing.append(self._thread.submit(write_lines, path, self._lines))
         relative = path.relative_to(self._root).as_posix()
         self._files.append(BatchFile(relative, len(self._lines), self._byte_count))
         self._lines, self._byte_count = [], 0
 
 
-def _write_file(path: Path, lines: Sequence[bytes]) -> None:
+def write_lines(path: Path, lines: Sequence[bytes]) -> None:
+    """Write a batch file, durably, in a folder that is there."""
     compressed = pa.Codec("zstd", compression_level=COMPRESSION_LEVEL).compress(
         b"\n".join([*lines, b""]), asbytes=True
     )

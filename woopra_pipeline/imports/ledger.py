@@ -6,6 +6,9 @@
 way. What sends a source holds its lock; a batch found `sending` under a lock that nobody holds is
 one of a process that died, and becomes `unknown`. The ledger is a SQLite file in WAL mode, and
 every commit is flushed to disk.
+
+A ledger that is missing, damaged or not the latest one must never pass for one in which nothing was
+sent: the `journals` beside the batch files tell.
 """
 
 import sqlite3
@@ -15,19 +18,51 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from importlib.resources import files as package_files
+from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+from xxhash import xxh3_128_digest
+
 from woopra_pipeline.clock import Clock
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.errors import LedgerError
+from woopra_pipeline.errors import LedgerError, UnusableLedgerError
+from woopra_pipeline.imports.agreement import (
+    bring_in_line,
+    note_withdrawn,
+    plan_header,
+    unusable,
+)
 from woopra_pipeline.imports.batch_files import BatchFile
-from woopra_pipeline.imports.sources import Shape
+from woopra_pipeline.imports.journals import Request, note, note_format, was_anything_sent
+from woopra_pipeline.imports.published_requests import published_requests
+from woopra_pipeline.imports.sources import Shape, source_lock
 from woopra_pipeline.locks import HeldElsewhereError, held
 
 LEDGER_NAME = "ledger.sqlite"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
+_WITHOUT_JOURNALS = 3
 BUSY_SECONDS = 60
+NEW_TABLES = {"withdrawn"}
+TABLES = {
+    "sources",
+    "files",
+    "batches",
+    "requests",
+    "file_keys",
+    "set_aside",
+    "changes",
+} | NEW_TABLES
+PASSING_ERRORS = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_PERM,
+}
+"""What does not mean that the file is damaged."""
 
 
 class State(StrEnum):
@@ -66,6 +101,8 @@ class Batch:
     settled_at: datetime | None
     is_dry_run: bool
     is_asked_for: bool
+    sent_until: datetime | None
+    """None, or, if the ledger was lost, until when it may have been sent, from `sent_at` on."""
 
     @property
     def lines(self) -> slice:
@@ -76,7 +113,7 @@ class Batch:
 _BATCHES = """
     select batch_id, sources.name, shape, log_day, path, files.line_count, files.byte_count,
         file_id, first_line, batches.line_count, batches.byte_count, state, attempts, reason,
-        sent_at, settled_at, is_dry_run, is_asked_for
+        sent_at, settled_at, is_dry_run, is_asked_for, sent_until
     from batches
     join files using (file_id)
     join sources using (source_id)
@@ -84,9 +121,16 @@ _BATCHES = """
 
 
 def _batch(row: tuple[object, ...]) -> Batch:
-    """A row of `_BATCHES`."""
-    (batch_id, source, shape, log_day, path, file_lines, file_bytes, *rest) = row
-    (file_id, first_line, lines, byte_count, state, attempts, reason, sent, settled, dry, asked) = (
+    """A row of `_BATCHES`; raises `sqlite3.DatabaseError` if it makes no sense."""
+    try:
+        return _batch_of(row)
+    except ValueError as error:
+        raise sqlite3.DatabaseError(f"a batch makes no sense: {error}") from error
+
+
+def _batch_of(row: tuple[object, ...]) -> Batch:
+    (batch_id, source, shape, log_day, path, file_lines, file_bytes, file_id, *rest) = row
+    (first_line, lines, byte_count, state, attempts, reason, sent, settled, dry, asked, until) = (
         rest
     )
     return Batch(
@@ -106,32 +150,60 @@ def _batch(row: tuple[object, ...]) -> Batch:
         None if settled is None else datetime.fromisoformat(str(settled)),
         bool(dry),
         bool(asked),
+        None if until is None else datetime.fromisoformat(str(until)),
     )
 
 
 def has_ledger(directory: DataDirectory) -> bool:
-    """Whether anything was ever imported from a data directory, or was going to be."""
-    return (directory.imports / LEDGER_NAME).exists()
+    """Whether anything was ever imported from a data directory, or was going to be.
+
+    It is true of a ledger that was lost, too: to open it then says so.
+    """
+    return (directory.imports / LEDGER_NAME).exists() or _why_lost(directory) is not None
+
+
+def _why_lost(directory: DataDirectory) -> str | None:
+    """What shows that there was a ledger, where none is; None if nothing does."""
+    if was_anything_sent(directory):
+        return "batches beside it were sent"
+    if published_requests(directory):
+        return f"{directory.published_imports} shows what was sent"
+    side = (directory.imports / LEDGER_NAME).with_name(f"{LEDGER_NAME}-wal")
+    return f"{side} is there" if _size(side) else None
 
 
 class Ledger:
-    """The ledger of a data directory, to be used as a context manager, by one thread."""
+    """The ledger of a data directory, to be used as a context manager, by one thread.
+
+    If SQLite finds it damaged within the block, that is raised as `UnusableLedgerError`.
+    """
 
     def __init__(self, directory: DataDirectory, clock: Clock) -> None:
-        """Open the ledger, creating it if need be; raises `LedgerError` if it is no ledger."""
+        """Open the ledger, creating it if nothing was ever imported.
+
+        Raises `UnusableLedgerError` if it is missing although something was sent, or is no ledger
+        of this version.
+        """
         self.directory = directory
         self._clock = clock
         self.path = directory.imports / LEDGER_NAME
+        self._in_line: set[str] = set()
+        if _size(self.path) == 0:
+            self._require_nothing_sent()
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
-        try:
-            self._prepare()
-        except sqlite3.DatabaseError as error:
-            self.connection.close()
-            raise LedgerError(
-                f"The import ledger {self.path} cannot be used ({error}): "
-                "put it back from a backup, it alone knows what was sent"
-            ) from error
+        with _raising_ledger_errors(self.path):
+            self.connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
+            try:
+                self._prepare()
+            except BaseException:
+                self.connection.close()
+                raise
+
+    def _require_nothing_sent(self) -> None:
+        why = _why_lost(self.directory)
+        if why is not None:
+            state = "empty" if self.path.exists() else "missing"
+            raise unusable(self.path, f"is {state}, although {why}")
 
     def _prepare(self) -> None:
         for pragma in (
@@ -146,16 +218,58 @@ class Ledger:
             self.connection.execute(f"pragma {pragma}")
         with self.transaction():
             ((version,),) = self.connection.execute("pragma user_version").fetchall()
-            if version == 0:
-                script = (package_files(__package__) / "ledger.sql").read_text(encoding="utf-8")
-                for statement in script.split(";\n"):
-                    self.connection.execute(statement)
-                self.connection.execute(f"pragma user_version = {SCHEMA_VERSION}")
-        if version not in {0, SCHEMA_VERSION}:
-            raise LedgerError(
-                f"The import ledger {self.path} is of version {version}, and this program knows "
-                f"version {SCHEMA_VERSION}: use the program that wrote it"
+            tables = table_names(self.connection)
+            if version == 0 and not tables:
+                self._require_nothing_sent()
+                note_format(self.directory)
+                create_tables(self.connection)
+            elif version == _WITHOUT_JOURNALS and tables >= TABLES - NEW_TABLES:
+                self._add_journals()
+            elif version == 0 or (version == SCHEMA_VERSION and not tables >= TABLES):
+                raise unusable(self.path, "is a file of something else")
+            elif version != SCHEMA_VERSION:
+                raise unusable(
+                    self.path,
+                    f"is of version {version}, and this program knows version {SCHEMA_VERSION} "
+                    "(the program that wrote it can go on with it)",
+                )
+
+    def _add_journals(self) -> None:
+        """Make a ledger of the version before one of this version."""
+        connection = self.connection
+        for statement in (
+            "alter table batches add column sent_until text",
+            "alter table file_keys add column checksum blob",
+            "create table withdrawn (source text not null, path text not null, "
+            "first_line integer not null, line_count integer not null)",
+        ):
+            connection.execute(statement)
+        for file_id, *blobs in connection.execute(
+            "select file_id, keys, lines, contents from file_keys"
+        ).fetchall():
+            connection.execute(
+                "update file_keys set checksum = ? where file_id = ?", [checksum(*blobs), file_id]
             )
+        for source in self.source_names():
+            self.require_latest(source)
+        note_format(self.directory)
+        connection.execute(f"pragma user_version = {SCHEMA_VERSION}")
+
+    def require_sound(self) -> None:
+        """Raise `UnusableLedgerError` if SQLite finds the file damaged, looking at all of it."""
+        with _raising_ledger_errors(self.path):
+            ((found,),) = self.connection.execute("pragma quick_check(1)").fetchall()
+        if found != "ok":
+            raise unusable(self.path, f"is damaged ({' '.join(str(found).split())})")
+
+    def require_latest(self, source: str) -> None:
+        """Raise `UnusableLedgerError` if a source, which must be held, sent what is not in it."""
+        bring_in_line(self.connection, self.directory, source, self.path)
+
+    def source_names(self) -> list[str]:
+        """The names of all sources that were ever asked for."""
+        rows = self.connection.execute("select name from sources order by name")
+        return [str(name) for (name,) in rows]
 
     def __enter__(self) -> Self:
         return self
@@ -167,6 +281,9 @@ class Ledger:
         traceback: TracebackType | None,
     ) -> None:
         self.connection.close()
+        if isinstance(exception, sqlite3.DatabaseError):
+            with _raising_ledger_errors(self.path):
+                raise exception
 
     @contextmanager
     def transaction(self, kind: Literal["immediate", "deferred"] = "immediate") -> Iterator[None]:
@@ -186,10 +303,14 @@ class Ledger:
     def holding(self, source: str) -> Iterator[None]:
         """Hold a source alone: only who does may send for it or judge what was being sent.
 
-        Raises `LedgerError`, naming the holder, if another process has it.
+        Raises `LedgerError`, naming the holder, if another process has it, and
+        `UnusableLedgerError` if something of it was sent of which the ledger knows nothing.
         """
         try:
-            with held(self.directory.imports / "locks" / f"{source}.lock", self._clock()):
+            with held(source_lock(self.directory, source), self._clock()):
+                if source not in self._in_line:
+                    self.require_latest(source)
+                    self._in_line.add(source)
                 self._bury_the_dead(source)
                 try:
                     yield
@@ -211,6 +332,8 @@ class Ledger:
             try:
                 with self.holding(source):
                     pass
+            except UnusableLedgerError:
+                raise
             except LedgerError:
                 continue
 
@@ -219,6 +342,10 @@ class Ledger:
             self.settle(
                 batch, State.UNKNOWN, reason="its sending was interrupted before an answer came"
             )
+
+    def note_withdrawn(self, source: str) -> None:
+        """Note beside the batch files of a source, which must be held, what was withdrawn."""
+        note_withdrawn(self.connection, self.directory, source)
 
     def source_id(self, source: str) -> int:
         """The number of a source, given to it when it is first asked for."""
@@ -260,7 +387,10 @@ class Ledger:
         return None
 
     def begin_sending(self, batch: Batch) -> None:
-        """Note, durably, that a planned batch is about to be sent."""
+        """Note, durably, that a planned batch is about to be sent, in the ledger and beside it.
+
+        Raises `LedgerError` if it cannot be noted beside it; then it is still planned.
+        """
         now = self.now().isoformat()
         with self.transaction():
             cursor = self.connection.execute(
@@ -270,12 +400,23 @@ class Ledger:
             )
             changed = self.connection.execute(
                 "update batches set state = 'sending', attempts = attempts + 1, sent_at = ?, "
-                "settled_at = null, last_request = ? where batch_id = ? and state = 'planned'",
+                "sent_until = null, settled_at = null, last_request = ? "
+                "where batch_id = ? and state = 'planned'",
                 [now, cursor.lastrowid, batch.batch_id],
             )
             if changed.rowcount != 1:
                 raise LedgerError(f"Import batch {batch.batch_id} is not planned: try again")
             self.count_change()
+        file = self.directory.root / batch.file.path
+        try:
+            note(
+                file.parent,
+                plan_header(self.connection, batch.file.path),
+                [Request(file.name, batch.first_line, batch.line_count, now)],
+            )
+        except LedgerError:
+            self.settle(batch, State.PLANNED, reason="it could not be noted beside its file")
+            raise
 
     def settle(
         self,
@@ -335,9 +476,9 @@ class Ledger:
             )
             self.connection.execute(
                 "insert into batches (file_id, first_line, line_count, byte_count, state, "
-                "attempts, status, reason, sent_at, last_request, is_asked_for) "
+                "attempts, status, reason, sent_at, last_request, is_asked_for, sent_until) "
                 "select file_id, first_line + ?, ?, ?, 'planned', "
-                "attempts, status, reason, sent_at, last_request, is_asked_for "
+                "attempts, status, reason, sent_at, last_request, is_asked_for, sent_until "
                 "from batches where batch_id = ?",
                 [first, batch.line_count - first, sum(sizes[first:]), batch.batch_id],
             )
@@ -420,3 +561,44 @@ class Ledger:
     def now(self) -> datetime:
         """What the ledger's clock says."""
         return self._clock()
+
+
+def create_tables(connection: sqlite3.Connection) -> None:
+    """Make an empty database an empty ledger of this version, within a transaction."""
+    script = (package_files(__package__) / "ledger.sql").read_text(encoding="utf-8")
+    for statement in script.split(";\n"):
+        connection.execute(statement)
+    connection.execute(f"pragma user_version = {SCHEMA_VERSION}")
+
+
+def checksum(keys: bytes, lines: bytes, contents: bytes | None) -> bytes:
+    """The checksum of a row of `file_keys`."""
+    return xxh3_128_digest(b"".join([keys, lines, contents or b""]))
+
+
+def table_names(connection: sqlite3.Connection) -> set[str]:
+    """The tables of a database, its own ones left out."""
+    rows = connection.execute(
+        "select name from sqlite_master where type = 'table' and name not like 'sqlite_%'"
+    )
+    return {str(name) for (name,) in rows}
+
+
+def _size(path: Path) -> int:
+    """The bytes of a file; 0 if there is none."""
+    return path.stat().st_size if path.is_file() else int(path.exists())
+
+
+@contextmanager
+def _raising_ledger_errors(path: Path) -> Iterator[None]:
+    """Raise what SQLite says as `LedgerError`."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in PASSING_ERRORS:
+            raise LedgerError(
+                f"The import ledger {path} cannot be read or written now ({error}): see that no "
+                "other process keeps it, that it is a file that may be written, and that the disk "
+                "has room, then try again"
+            ) from error
+        raise unusable(path, f"is damaged ({error})") from error

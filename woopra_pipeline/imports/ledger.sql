@@ -20,6 +20,8 @@ create table files (
     planned_at text not null
 );
 
+-- Where `sent_until` is not null the ledger was lost: the batch may have been sent between `sent_at`
+-- and then.
 create table batches (
     batch_id integer primary key autoincrement,
     file_id integer not null references files on delete cascade,
@@ -34,7 +36,8 @@ create table batches (
     sent_at text,
     settled_at text,
     last_request integer,
-    is_asked_for integer not null default 0
+    is_asked_for integer not null default 0,
+    sent_until text
 );
 create index batches_by_file on batches (file_id, first_line);
 create index batches_by_state on batches (state) where state <> 'accepted';
@@ -54,12 +57,21 @@ create index requests_by_file on requests (file_id);
 
 -- What the lines of a file hold, in their order: of each thing its key, 16 bytes, and the number of
 -- its line (0-based, 4 bytes, little-endian); of profile updates the key is the visitor's, and
--- their contents are 16 bytes each. What is planned to be looked at only has none.
+-- their contents are 16 bytes each; and a checksum over all of it, for SQLite has none. What is planned to be looked at only has none.
 create table file_keys (
     file_id integer primary key references files on delete cascade,
     keys blob not null,
     lines blob not null,
-    contents blob
+    contents blob,
+    checksum blob
+);
+
+-- Lines that were sent in vain and then withdrawn, until the journal beside their file says so.
+create table withdrawn (
+    source text not null,
+    path text not null,
+    first_line integer not null,
+    line_count integer not null
 );
 
 -- Rows no line could be made of.

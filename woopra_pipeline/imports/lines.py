@@ -218,6 +218,15 @@ class Reader:
     def _visitor_key(self, row: Object) -> bytes:
         return digest("\0".join(self.identity(row)).encode())
 
+    def update_key(self, line: Object) -> bytes:
+        """The visitor's key of a profile update, of its line."""
+        return self._visitor_key(line)
+
+    def event_keys(self, line: Object) -> list[bytes]:
+        """The keys of the events that were put on the line of a visit."""
+        visitor_key = self._visitor_key(line)
+        return [digest(visitor_key + canonical(action)) for action in line["actions"]]
+
     def identity(self, row: Object) -> tuple[str, str]:
         """Who a row or line is about: an identifier's key, and its value as text."""
         visitor = row.get("visitor")

@@ -25,8 +25,9 @@ from numpy.typing import NDArray
 from woopra_pipeline.clock import Clock
 from woopra_pipeline.errors import ConfigurationError
 from woopra_pipeline.garbage_collection import paused_garbage_collection
+from woopra_pipeline.imports.agreement import unusable
 from woopra_pipeline.imports.batch_files import BatchFile, BatchWriter, read_lines
-from woopra_pipeline.imports.ledger import Batch, Ledger, State
+from woopra_pipeline.imports.ledger import Batch, Ledger, State, checksum
 from woopra_pipeline.imports.lines import (
     EMPTY_VISIT,
     KEY_BYTES,
@@ -56,6 +57,8 @@ SORTED_BYTES = 60_000_000
 TWO_UPDATES = "the result has another update of this visitor: return one row for each visitor"
 
 KEY = pa.binary(KEY_BYTES)
+PRESUMED = "presumed"
+"""The state, here, of what is unknown because the ledger was lost: until verified it was sent."""
 
 
 @dataclass
@@ -229,12 +232,15 @@ class _Planner(ABC):
         is_update = self.shape is Shape.PROFILES
         rows = self._connection.execute(
             "select file_id, first_line, batches.line_count, state, last_request, "
-            "keys, lines, contents "
+            "keys, lines, contents, checksum, sent_until is not null "
             "from batches join files using (file_id) join file_keys using (file_id) "
             "where source_id = ? and (shape = 'profiles') = ?",
             [self._source_id, is_update],
         )
-        for file_id, first, count, state, request, keys, lines, contents in rows:
+        for file_id, first, count, state, request, keys, lines, contents, total, is_late in rows:
+            if checksum(keys, lines, contents) != total:
+                rows.close()
+                raise unusable(self._ledger.path, "is damaged (keys differ from their checksum)")
             if (file_id, first) in self._withdrawn:
                 continue
             start, end = np.searchsorted(np.frombuffer(lines, "<u4"), [first, first + count])
@@ -246,7 +252,9 @@ class _Planner(ABC):
                     "content": _keys_between(contents, start, end)
                     if is_update
                     else pa.nulls(size, KEY),
-                    "state": pa.repeat(state, size),
+                    "state": pa.repeat(
+                        PRESUMED if is_late and state == State.UNKNOWN else str(state), size
+                    ),
                     "request": pa.repeat(pa.scalar(request, pa.int64()), size),
                     "file_id": pa.repeat(file_id, size),
                 },
@@ -336,14 +344,14 @@ class _Planner(ABC):
             )
             if not self._dry_run:
                 lines = things.column("line").to_numpy() - (end - file.line_count)
+                blobs = (
+                    _joined(things.column("key")),
+                    lines.astype("<u4").tobytes(),
+                    _joined(things.column("content")) if self.shape is Shape.PROFILES else None,
+                )
                 self._connection.execute(
-                    "insert into file_keys values (?, ?, ?, ?)",
-                    [
-                        file_id,
-                        _joined(things.column("key")),
-                        lines.astype("<u4").tobytes(),
-                        _joined(things.column("content")) if self.shape is Shape.PROFILES else None,
-                    ],
+                    "insert into file_keys values (?, ?, ?, ?, ?)",
+                    [file_id, *blobs, checksum(*blobs)],
                 )
 
 
@@ -545,7 +553,9 @@ class _Updates(_Planner):
         batches = [
             batch
             for batch in self._ledger.batches(self._source, State.PLANNED, State.UNKNOWN)
-            if batch.shape is Shape.PROFILES and not batch.is_asked_for
+            if batch.shape is Shape.PROFILES
+            and not batch.is_asked_for
+            and not (batch.state is State.UNKNOWN and batch.sent_until)
         ]
         self._unknown = [batch for batch in batches if batch.state is State.UNKNOWN]
         for batch in sorted(batches, key=lambda batch: -batch.file_id):
@@ -587,7 +597,8 @@ _FIRST_UPDATES = """
 """
 
 # Of each visitor the first update counts. It is not sent if it says what the latest one said that
-# is there for sure, if it was rejected, or if it was planned before one that was accepted.
+# is there for sure (or may be there, if the ledger was lost), if it was rejected, or if it was
+# planned before one that was accepted.
 _NEW_UPDATES = """
     with
         settled as (
@@ -597,7 +608,7 @@ _NEW_UPDATES = """
                     filter (state <> 'rejected') as latest,
                 max(file_id) filter (state = 'accepted') as accepted_file
             from known
-            where state in ('accepted', 'rejected', 'unknown')
+            where state in ('accepted', 'rejected', 'unknown', 'presumed')
             group by key
         ),
         rejected as (
@@ -609,7 +620,7 @@ _NEW_UPDATES = """
     from first_updates
     left join settled using (key)
     anti join rejected using (key, content)
-    where (latest.state = 'accepted' and latest.content = content) is not true
+    where (latest.state in ('accepted', 'presumed') and latest.content = content) is not true
         and (planned_in < accepted_file) is not true
 """
 
@@ -660,9 +671,14 @@ class _Withdrawn:
             gone += connection.execute(
                 f"select file_id, batch_id {self._plans}", self._day
             ).fetchall()
+        numbers = [(batch_id,) for _, batch_id in gone]
         connection.executemany(
-            "delete from batches where batch_id = ?", [(batch_id,) for _, batch_id in gone]
+            "insert into withdrawn select name, path, first_line, batches.line_count "
+            "from batches join files using (file_id) join sources using (source_id) "
+            "where batch_id = ? and attempts > 0",
+            numbers,
         )
+        connection.executemany("delete from batches where batch_id = ?", numbers)
         files = {file_id for file_id, _ in gone}
         connection.executemany(
             "delete from files where file_id = ? "

@@ -238,16 +238,17 @@ class Poster:
         self._streak.length += 1
         if self._streak.length >= self._settings.unknown_in_a_row:
             in_a_row, self._streak.length = self._streak.length, 0
-            what_to_do = (
-                "this looks like a proxy or a login page that answers in its place, so check the "
-                "network and WOOPRA_BASE_URL; the rest is still planned, try again then"
-                if doubt.looks_like_a_proxy
-                else "the rest is still planned, try again later"
-            )
-            raise ServiceUnavailableError(
+            said = (
                 f"Woopra ({self._client.settings.host}) gave no clear answer to "
-                f"{in_a_row} imports in a row, in the last one {reason}: {what_to_do}"
+                f"{in_a_row} imports in a row, in the last one {reason}"
             )
+            if doubt.looks_like_a_proxy:
+                raise ServiceUnavailableError(
+                    f"{said}: this looks like a proxy or a login page that answers in its place, "
+                    "so check the network and WOOPRA_BASE_URL; the rest is still planned, "
+                    "try again then"
+                )
+            raise ServiceUnavailableError(f"{said}: the rest is still planned, try again later")
 
 
 def _failure(state: RetryCallState) -> _NothingTakenError:

@@ -4,6 +4,7 @@ Like the model it is written in a private file and put in place whole. The lines
 are read into it once; what became of them is taken from the ledger anew each time.
 """
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files as package_files
@@ -14,8 +15,8 @@ import orjson
 import pyarrow as pa
 
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.errors import LedgerError
-from woopra_pipeline.files import replace_json, replacing
+from woopra_pipeline.errors import LedgerError, UnusableLedgerError
+from woopra_pipeline.files import TEMPORARY_PREFIX, remove, replace_json, replacing
 from woopra_pipeline.imports.batch_files import BatchFile, read_lines
 from woopra_pipeline.imports.ledger import Ledger
 from woopra_pipeline.imports.lines import digests
@@ -54,7 +55,7 @@ def publish_imports(ledger: Ledger) -> bool:
     marker = directory.imports / "published.json"
     try:
         with held(
-            directory.imports / "locks" / "publication",
+            publication_lock(directory),
             ledger.now(),
             patience_seconds=PATIENCE_SECONDS,
         ):
@@ -72,6 +73,30 @@ def publish_imports(ledger: Ledger) -> bool:
             "wait for it or end it, then try again"
         ) from None
     return True
+
+
+def forget_publication(directory: DataDirectory) -> None:
+    """Make everything of `imports.duckdb` anew the next time; its lock must be held."""
+    (directory.imports / "published.json").unlink(missing_ok=True)
+    remove(directory.imports / f"build-{SCHEMA_VERSION}.duckdb")
+
+
+def publication_lock(directory: DataDirectory) -> Path:
+    """What is held while `imports.duckdb` is written."""
+    return directory.imports / "locks" / "publication"
+
+
+@contextmanager
+def published_afterwards(ledger: Ledger) -> Iterator[None]:
+    """Publish what the block did, also if it raises; but not a ledger that says what is not so."""
+    try:
+        yield
+    except (UnusableLedgerError, sqlite3.DatabaseError):
+        raise
+    except BaseException:
+        publish_imports(ledger)
+        raise
+    publish_imports(ledger)
 
 
 @contextmanager
@@ -113,6 +138,8 @@ def _read_json(path: Path) -> object:
 def _build(directory: DataDirectory) -> Path:
     """The private file, with the tables of this version."""
     build = directory.imports / f"build-{SCHEMA_VERSION}.duckdb"
+    for left in build.parent.glob(f"{TEMPORARY_PREFIX}*{build.name}*"):
+        remove(left)
     if not build.exists():
         with replacing(build) as temporary:
             temporary.unlink()
@@ -132,6 +159,8 @@ def _create(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _load(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
+    # A ledger that was made anew, or came from a backup, may give the number of a file to another.
+    connection.execute("create temp table earlier_files as select file_id, path from ledger.files")
     for table, query in (
         ("files", _FILES),
         ("batches", _BATCHES),
@@ -140,8 +169,10 @@ def _load(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
         connection.execute(f"truncate ledger.{table}")
         _insert(connection, table, ledger.connection.execute(query).fetchall())
     connection.execute(
-        "delete from ledger.lines where file_id not in (from ledger.files select file_id)"
+        "delete from ledger.lines where file_id not in "
+        "(select file_id from ledger.files join earlier_files using (file_id, path))"
     )
+    connection.execute("drop table earlier_files")
     loaded = {
         file_id
         for (file_id,) in connection.execute("select distinct file_id from ledger.lines").fetchall()

@@ -15,7 +15,7 @@ from woopra_pipeline.imports.ledger import Batch, Ledger, State
 from woopra_pipeline.imports.lines import SetAside
 from woopra_pipeline.imports.planning import Plan, plan_day
 from woopra_pipeline.imports.posting import Poster, Streak
-from woopra_pipeline.imports.publication import publish_imports
+from woopra_pipeline.imports.publication import publish_imports, published_afterwards
 from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.imports.sources import get_source, remove_abandoned_spills
 from woopra_pipeline.woopra.client import WoopraClient
@@ -66,24 +66,26 @@ class Importer:
         if not dry_run:
             self._claim_directory()
         with Ledger(self.directory, self.clock) as ledger:
+            ledger.require_sound()
             remove_abandoned_spills(self.directory, self.clock())
-            try:
-                with ledger.holding(name):
-                    remove_unnamed(self.directory, name, ledger.named_files(name))
-                    plan = plan_day(
-                        ledger,
-                        source,
-                        log_day,
-                        settings=self.settings,
-                        clock=self.clock,
-                        dry_run=dry_run,
-                    )
-                    if not dry_run:
-                        self._poster(ledger).post_planned(name, log_day)
-                    lines = ledger.line_counts(name, log_day)
-                    rejected = list(islice(_rejected_lines(ledger, name, log_day), MOST_SHOWN))
-            finally:
-                publish_imports(ledger)
+            with published_afterwards(ledger), ledger.holding(name):
+                remove_unnamed(self.directory, name, ledger.named_files(name))
+                plan = plan_day(
+                    ledger,
+                    source,
+                    log_day,
+                    settings=self.settings,
+                    clock=self.clock,
+                    dry_run=dry_run,
+                )
+                # What is left of a plan that counts no more would pass for one if the ledger
+                # were lost.
+                ledger.note_withdrawn(name)
+                remove_unnamed(self.directory, name, ledger.named_files(name))
+                if not dry_run:
+                    self._poster(ledger).post_planned(name, log_day)
+                lines = ledger.line_counts(name, log_day)
+                rejected = list(islice(_rejected_lines(ledger, name, log_day), MOST_SHOWN))
         first_rejected = [*plan.first_set_aside, *rejected][:MOST_SHOWN]
         return ImportRun(name, log_day, dry_run, plan, lines, first_rejected)
 
@@ -113,7 +115,8 @@ class Importer:
         """
         self._claim_directory()
         with Ledger(self.directory, self.clock) as ledger:
-            try:
+            ledger.require_sound()
+            with published_afterwards(ledger):
                 for batch_id in batch_ids:
                     batch = ledger.batch(batch_id)
                     if batch.is_dry_run:
@@ -126,8 +129,6 @@ class Importer:
                         self._poster(ledger).post_planned(
                             batch.source, batch.log_day, only_asked_for=True
                         )
-            finally:
-                publish_imports(ledger)
             return [ledger.batch(batch_id) for batch_id in batch_ids]
 
     def _claim_directory(self) -> None:

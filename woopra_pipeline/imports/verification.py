@@ -5,6 +5,7 @@ the visitor's identifier, so it is looked for by the profile that carries it tod
 multiset of (time, name) of its actions, less what was there before or was only logged again.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ MARGIN = timedelta(minutes=15)
 """How far from the moment of sending, on our clock, the service may have logged a batch."""
 
 SHOWN_LINES = 20
+_SORTED = orjson.OPT_SORT_KEYS
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def judge(
     if batch.sent_at is None:
         return Verdict(batch, "waiting", "it was never sent")
     log_days = _log_days(connection)
-    reason = _why_not_yet(batch.sent_at, log_days, clock())
+    reason = _why_not_yet(batch.sent_at, batch.sent_until or batch.sent_at, log_days, clock())
     if reason is not None:
         return Verdict(batch, "waiting", reason)
     lines = [line.decode() for line in read_lines(ledger.directory, batch.file)[batch.lines]]
@@ -124,9 +126,11 @@ def judge(
     return _judge_actions(connection, batch, lines)
 
 
-def _why_not_yet(sent_at: datetime, log_days: set[date], now: datetime) -> str | None:
+def _why_not_yet(
+    sent_at: datetime, sent_until: datetime, log_days: set[date], now: datetime
+) -> str | None:
     """Why it cannot be told yet what became of a batch; None if it can."""
-    first, last = log_day_at(sent_at - MARGIN), log_day_at(sent_at + MARGIN)
+    first, last = log_day_at(sent_at - MARGIN), log_day_at(sent_until + MARGIN)
     if now < end_of_log_day(last):
         return f"log day {last} is not over"
     # What merged on the last of these days may be logged again on the next.
@@ -172,13 +176,15 @@ def _judge_updates(
     visitors = [orjson.loads(line)["visitor"] for line in lines]
     keys = {(key, identifier_text(visitor.get(key))) for visitor in visitors for key in identifiers}
     properties = _properties_of(connection, {(key, text) for key, text in keys if text})
+    # Between a lost ledger's updates and now, others may have written something else.
+    written = _written_since(connection, batch.sent_at) if batch.sent_until else {}
     missing = [
         line
         for line, visitor in zip(lines, visitors, strict=True)
         if not any(
-            _says(profile, visitor)
+            _says(profile, visitor) or _was_written(written.get(pid, {}), visitor)
             for key in identifiers
-            for profile in properties.get((key, identifier_text(visitor.get(key))), ())
+            for pid, profile in properties.get((key, identifier_text(visitor.get(key))), ())
         )
     ]
     if not missing:
@@ -194,18 +200,51 @@ def _says(profile: Mapping[str, object], visitor: Mapping[str, object]) -> bool:
     )
 
 
+def _was_written(written: Mapping[str, set[str]], visitor: Mapping[str, object]) -> bool:
+    return all(_shown(value) in written.get(key, ()) for key, value in visitor.items())
+
+
+def _shown(value: object) -> str:
+    """A property's value as text, by which 7 and "7" are the same."""
+    return value if isinstance(value, str) else orjson.dumps(value, option=_SORTED).decode()
+
+
+def _written_since(
+    connection: duckdb.DuckDBPyConnection, sent_at: datetime | None
+) -> dict[str, dict[str, set[str]]]:
+    """By living pid and key, all values in the log since the day of a moment.
+
+    Of the profiles in the temporary table `wanted_profiles`.
+    """
+    assert sent_at is not None
+    written: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for pid, key, value in connection.execute(
+        "with living as ("
+        "select distinct pid from wanted_profiles "
+        "join (select key, trim(text) as text, pid from profile_properties) using (key, text)"
+        ") select living.pid, properties.key, properties.value::varchar from living "
+        "join pid_aliases on pid_aliases.canonical_pid = living.pid "
+        "join log.lines as lines on lines.pid = pid_aliases.pid "
+        "join log.properties as properties using (log_position) where log_position >= ?",
+        [log_position(log_day_at(sent_at - MARGIN), 0)],
+    ).fetchall():
+        written[pid][key].add(_shown(orjson.loads(value)))
+    return written
+
+
 def _properties_of(
     connection: duckdb.DuckDBPyConnection, identifiers: set[tuple[str, str]]
-) -> dict[tuple[str, str], list[dict[str, object]]]:
+) -> dict[tuple[str, str], list[tuple[str, dict[str, object]]]]:
+    """By identifier, the profiles that have it: their pids and properties."""
     connection.execute("create or replace temp table wanted_profiles (key varchar, text varchar)")
     connection.executemany("insert into wanted_profiles values (?, ?)", sorted(identifiers))
-    found: dict[tuple[str, str], list[dict[str, object]]] = {}
-    for key, text, properties in connection.execute(
-        "select key, text, profiles.properties::varchar from wanted_profiles "
+    found: dict[tuple[str, str], list[tuple[str, dict[str, object]]]] = {}
+    for key, text, pid, properties in connection.execute(
+        "select key, text, pid, profiles.properties::varchar from wanted_profiles "
         "join (select key, trim(text) as text, pid from profile_properties) using (key, text) "
         "join profiles using (pid)"
     ).fetchall():
-        found.setdefault((key, text), []).append(orjson.loads(properties))
+        found.setdefault((key, text), []).append((pid, orjson.loads(properties)))
     return found
 
 

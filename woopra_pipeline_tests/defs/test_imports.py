@@ -12,6 +12,7 @@ from woopra_pipeline.defs.import_checks import few_lines_rejected, nothing_unkno
 from woopra_pipeline.defs.import_run import run_imports
 from woopra_pipeline.defs.instance import open_instance
 from woopra_pipeline.defs.resources import DataDirectoryResource, ImportsResource, WoopraResource
+from woopra_pipeline.errors import UnusableLedgerError
 from woopra_pipeline.imports.ledger import Ledger
 from woopra_pipeline.model.update import update_model
 from woopra_pipeline_tests.conftest import settings_for
@@ -196,3 +197,17 @@ def test_without_sources_there_is_nothing_to_do(project, imports):
     said, problem = imports.run()
     assert problem is None
     assert said == ["2026-03-05: there are no import sources"]
+
+
+def test_without_its_ledger_the_import_and_its_checks_say_so(project, imports, server):
+    write_source(project.directory, "it", VISITS)
+    imports.run()
+    (project.directory.imports / "ledger.sqlite").unlink()
+    _, problem = imports.run()
+    assert "--rebuild-ledger" in problem
+    data_directory = imports.resources["data_directory"]
+    with pytest.raises(UnusableLedgerError, match="--rebuild-ledger"):
+        nothing_unknown_for_long(data_directory)
+    with pytest.raises(UnusableLedgerError, match="--rebuild-ledger"):
+        few_lines_rejected(data_directory, ImportsResource())
+    assert len(server.taken) == 3

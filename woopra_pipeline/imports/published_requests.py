@@ -1,0 +1,123 @@
+"""What `imports.duckdb` knows of requests that nothing below `imports/` knows any more.
+
+It stands outside of that folder. So if the folder is put back from a backup as a whole, or is lost,
+`imports.duckdb` alone tells what was sent since, and has the lines.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date
+from pathlib import Path
+
+import duckdb
+
+from woopra_pipeline.data_directory import DataDirectory
+from woopra_pipeline.errors import LedgerError, ModelError
+from woopra_pipeline.imports.batch_files import write_lines
+from woopra_pipeline.imports.journals import (
+    PlanHeader,
+    Request,
+    batches_folder,
+    note,
+    read_journal,
+)
+from woopra_pipeline.imports.sources import Shape
+from woopra_pipeline.model.database import connect
+
+
+@dataclass(frozen=True)
+class PublishedRequest:
+    """A request of which something may have been taken, and the path of its file."""
+
+    path: str
+    request: Request
+
+
+def published_requests(
+    directory: DataDirectory, source: str | None = None
+) -> list[PublishedRequest]:
+    """The last request of each batch in `imports.duckdb` that may have been taken.
+
+    Of a source, or of all. None if there is no such file, or it cannot be read.
+    """
+    try:
+        with _connected(directory) as connection:
+            rows = connection.execute(
+                "select path, first_line, line_count, sent_at from ledger.batches "
+                "join ledger.files using (file_id) "
+                "where not is_dry_run and sent_at is not null and state <> 'planned' "
+                "and (? is null or source = ?) order by sent_at, batch",
+                [source, source],
+            ).fetchall()
+    except (FileNotFoundError, ModelError, duckdb.Error):
+        return []
+    return [
+        PublishedRequest(
+            path, Request(Path(path).name, first, count, sent_at.astimezone(UTC).isoformat())
+        )
+        for path, first, count, sent_at in rows
+    ]
+
+
+def recover_batch_files(directory: DataDirectory) -> None:
+    """Write the batch files that are missing, and what is missing in the journals beside them.
+
+    Raises `LedgerError` if a file is not one of a plan.
+    """
+    requests: dict[str, list[Request]] = defaultdict(list)
+    for one in published_requests(directory):
+        requests[one.path].append(one.request)
+    if not requests:
+        return
+    with _connected(directory) as connection:
+        for path, some in requests.items():
+            _recover(connection, directory, path, some)
+
+
+def _recover(
+    connection: duckdb.DuckDBPyConnection,
+    directory: DataDirectory,
+    path: str,
+    requests: list[Request],
+) -> None:
+    file = directory.root / path
+    if ".." in file.parts or file.parents[3] != batches_folder(directory):
+        raise LedgerError(
+            f"{directory.published_imports} names {path}, which is no place of a batch file: "
+            "put the file back from a backup, or remove it"
+        )
+    journal = read_journal(file.parent)
+    if journal is not None and journal.header is None:
+        return
+    [(source, shape, log_day, planned_at)] = connection.execute(
+        "select source, shape, log_day, planned_at from ledger.files where path = ?", [path]
+    ).fetchall()
+    if not file.exists():
+        rows = connection.execute(
+            "select content from ledger.lines join ledger.files using (file_id) "
+            "where path = ? order by line",
+            [path],
+        ).fetchall()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_lines(file, [content.encode() for (content,) in rows])
+    known = {_when(request) for request in journal.requests} if journal is not None else set()
+    missing = [request for request in requests if _when(request) not in known]
+    if missing:
+        assert isinstance(log_day, date)
+        planned = planned_at.astimezone(UTC).isoformat()
+        note(file.parent, PlanHeader(source, Shape(shape), log_day, planned, None), missing)
+
+
+def _when(request: Request) -> tuple[str, str | None]:
+    return request.file, request.sent_at
+
+
+@contextmanager
+def _connected(directory: DataDirectory) -> Iterator[duckdb.DuckDBPyConnection]:
+    if not directory.published_imports.exists():
+        raise FileNotFoundError
+    with connect(directory.published_imports, read_only=True) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        yield connection

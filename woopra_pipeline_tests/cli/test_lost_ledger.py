@@ -1,0 +1,56 @@
+"""What each command says of a ledger that is missing or damaged, and how it is made anew."""
+
+import pytest
+
+DAY = "2026-01-28"
+SENTENCE = "put it back from a backup, or make it anew from the batch files with"
+
+
+@pytest.fixture
+def lost(command_line):
+    """A data directory that has sent a line."""
+    sources = command_line.folder / "imports" / "sources"
+    sources.mkdir(parents=True)
+    (sources / "it.sql").write_text("select {'email': 'a'} as visitor")
+    done = command_line("import", "--day", DAY)
+    assert done.stdout == f"it: 1 accepted for {DAY}\n", done.stderr
+    return command_line
+
+
+def remove(path):
+    path.unlink()
+
+
+def fill_with_zeros(path):
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+@pytest.mark.parametrize("damage", [remove, fill_with_zeros], ids=["missing", "damaged"])
+def test_a_lost_ledger_is_told_of_and_rebuilt(lost, damage):
+    damage(lost.folder / "imports" / "ledger.sqlite")
+    for arguments in (
+        ["import", "--list"],
+        ["import", "--day", DAY],
+        ["import", "it", "--day", DAY, "--dry-run"],
+        ["import", "--again", "1"],
+        ["import", "--settle", "1", "--as", "planned"],
+        ["import", "--verify"],
+        ["status"],
+    ):
+        done = lost(*arguments)
+        assert done.returncode == 1
+        assert SENTENCE in done.stderr
+        assert "Traceback" not in done.stderr
+    # What was published stays to be looked at.
+    done = lost("query", "select state, line from import_lines", "--format", "csv")
+    assert done.stdout.splitlines()[1].startswith("accepted,")
+    done = lost("import", "--rebuild-ledger")
+    assert done.returncode == 0, done.stderr
+    assert "1 line of 1 request may have been imported, and are not sent again" in done.stdout
+    assert ("kept as" in done.stdout) == (damage is fill_with_zeros)
+    done = lost("import", "--day", DAY)
+    assert done.stdout == f"it: 1 unknown for {DAY}\n", done.stderr
+    assert "1 unknown" in lost("status").stdout
+    done = lost("import", "--rebuild-ledger")
+    assert done.returncode == 1
+    assert "there is nothing to rebuild" in done.stderr
