@@ -13,7 +13,6 @@ from typing import Literal
 from woopra_pipeline.archive.days import Archive, ArchivedDay
 from woopra_pipeline.archive.staging import StagedFile, locked_folder
 from woopra_pipeline.clock import Clock, system_clock
-from woopra_pipeline.control_characters import visible
 from woopra_pipeline.errors import (
     ArchiveError,
     LinesLostError,
@@ -158,9 +157,8 @@ class _Recorder:
         return doubts
 
     def _excerpt(self) -> str:
-        # What is cut off must not leave a part of the secret, so it is cut off last.
-        text = self._settings.without_credentials(self._staged.beginning.decode("utf-8", "replace"))
-        return visible(" ".join(text.split())[:LONGEST_EXCERPT])
+        text = self._staged.beginning.decode("utf-8", "replace")
+        return self._settings.outside_text.sentence(text, LONGEST_EXCERPT)
 
 
 def _require_no_more(
