@@ -30,29 +30,42 @@ class MergeForest:
 def number_forest(parent: Integers) -> MergeForest:
     """Number the forest in which node i has the parent `parent[i]`, or none where that is -1.
 
-    Takes the logarithm of the longest path in rounds over all nodes, and one step a level.
+    Takes the logarithm of the largest tree in rounds over all nodes, however long its paths are.
     """
-    nodes = np.arange(len(parent), dtype=np.int64)
+    count = len(parent)
+    nodes = np.arange(count, dtype=np.int64)
     root = np.where(parent < 0, nodes, parent)
     depth = (parent >= 0).astype(np.int64)
     while np.any(root[root] != root):
         depth += depth[root]
         root = root[root]
 
-    by_level = np.argsort(depth, kind="stable")
-    levels = np.split(by_level, np.flatnonzero(np.diff(depth[by_level])) + 1)
-    size = np.ones(len(parent), dtype=np.int64)
-    for level in levels[:0:-1]:
-        np.add.at(size, parent[level], size[level])
-
-    first = np.zeros(len(parent), dtype=np.int64)
-    for number, level in enumerate(levels):
-        if number == 0:
-            first[level] = np.cumsum(size[level]) - size[level]
-            continue
-        siblings = level[np.argsort(parent[level], kind="stable")]
-        before = np.cumsum(size[siblings]) - size[siblings]
-        starts = np.diff(parent[siblings], prepend=-1) != 0
-        before -= np.maximum.accumulate(np.where(starts, before, 0))
-        first[siblings] = first[parent[siblings]] + 1 + before
+    # A walk around each tree enters each node (i) and leaves it (count + i) once. From each place
+    # it counts how many nodes it will still enter, in steps that double.
+    onward = _walks(parent)
+    entered = np.repeat(np.array([1, 0], dtype=np.int64), count)
+    while np.any(onward[onward] != onward):
+        entered += entered[onward]
+        onward = onward[onward]
+    size = entered[:count] - entered[count:]
+    is_root = parent < 0
+    start = np.zeros(count, dtype=np.int64)
+    start[is_root] = np.cumsum(size[is_root]) - size[is_root]
+    first = start[root] + size[root] - entered[:count]
     return MergeForest(root, depth, first, first + size - 1)
+
+
+def _walks(parent: Integers) -> Integers:
+    """What follows on entering node i (at i) and on leaving it (at `len(parent)` + i)."""
+    count = len(parent)
+    by_parent = np.argsort(parent, kind="stable")
+    is_eldest = np.diff(parent[by_parent], prepend=-1) != 0
+    eldest = by_parent[is_eldest]
+    has_elder = np.flatnonzero(~is_eldest & (parent[by_parent] >= 0))
+
+    enter = np.arange(count, dtype=np.int64)
+    leave = enter + count
+    onward = np.concatenate([leave, np.where(parent < 0, leave, count + parent)])
+    onward[parent[eldest]] = eldest
+    onward[leave[by_parent[has_elder - 1]]] = by_parent[has_elder]
+    return onward

@@ -25,7 +25,7 @@ from woopra_pipeline.tables import (
     Table,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised whenever the tables of this module change; an older build file is then built anew."""
 
 LOG_POSITION = Column(
@@ -79,6 +79,11 @@ MERGES = Table(
     PROFILE_MERGES.comment,
     (
         *PROFILE_MERGES.columns,
+        Column(
+            "onward_position",
+            ColumnType.BIGINT,
+            "log_position of the next delete line on its path; NULL if the path ends with it",
+        ),
         Column("hops", ColumnType.INTEGER, "Number of merges on the way to canonical_pid"),
         Column("path_first", ColumnType.BIGINT, "Number of the delete in the forest of paths"),
         Column("path_last", ColumnType.BIGINT, "Highest number among deletes that lead through it"),

@@ -32,6 +32,9 @@ from woopra_pipeline.woopra.log_days import log_position
 REBUILD_SHARE = 0.5
 """Above this share of changed lines, building anew is cheaper than changing what is there."""
 
+SWEEP_FACTOR = 8
+"""So many more rows the re-log audit's first way may have than its sweep, which does more to each."""
+
 PATIENCE_SECONDS = 600.0
 """How long an update waits for another one that holds the model."""
 
@@ -241,6 +244,7 @@ def _apply(connection: duckdb.DuckDBPyConnection, difference: Difference, clock:
         if _count(connection, "redeleted_pids"):
             _follow_merges(connection)
         connection.execute(statements("departed_pids"))
+        _set(connection, "sweep_factor", SWEEP_FACTOR)
         connection.execute(statements("relog_audit"))
         connection.execute("update log.state set revision = ?", [secrets.token_hex(8)])
         touched = _count(connection, "touched_pids")
@@ -271,8 +275,8 @@ def _load(
 def _follow_merges(connection: duckdb.DuckDBPyConnection) -> None:
     """Follow every merge to its end."""
     connection.execute(statements("merge_steps"))
-    steps = connection.sql("select node, onward from merge_steps order by node").fetchnumpy()
-    forest = number_forest(steps["onward"])
+    steps = connection.sql("select node, parent from merge_nodes order by node").fetchnumpy()
+    forest = number_forest(steps["parent"])
     connection.register("forest", pa.table({"node": steps["node"], **vars(forest)}))
     connection.execute(statements("merges"))
     connection.unregister("forest")

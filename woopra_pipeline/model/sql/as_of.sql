@@ -58,7 +58,9 @@ select
 from seen
 left join objects using (pid);
 
--- R5. A path as of a day is the whole path up to the last of its deletes that was logged by then.
+-- R5. A path as of a day is the whole path up to the last of its deletes that was logged by then. The
+-- deletes that were such ends have paths that lead through one end each, so their intervals of
+-- path_first are disjoint, and the one to the left of a delete is the one it belongs to.
 create macro pid_aliases_as_of(as_of) as table
 with
     living as (
@@ -72,20 +74,23 @@ with
         where log_position < log_position(as_of::date + 1, 0)
     ),
     last_deletes as (
-        select from_pid as pid, max_by(path_first, log_position) as path_first
+        select from_pid as pid, max_by({'path_first': path_first, 'hops': hops}, log_position) as own
         from deletes
         group by from_pid
+    ),
+    ends as (
+        select path_first, hops, to_pid
+        from deletes
+        where onward_position is null
+            or onward_position >= log_position(as_of::date + 1, 0)
     ),
     paths as (
         select
             last_deletes.pid,
-            max_by({'pid': steps.to_pid}, steps.log_position).pid as canonical_pid,
-            count(steps.to_pid)::integer as hops
+            ends.to_pid as canonical_pid,
+            (own.hops - ends.hops + (ends.to_pid is not null)::integer)::integer as hops
         from last_deletes
-        join deletes as steps
-            on last_deletes.path_first >= steps.path_first
-            and last_deletes.path_first <= steps.path_last
-        group by last_deletes.pid
+        asof join ends on own.path_first >= ends.path_first
     ),
     targets as (
         select distinct to_pid as pid

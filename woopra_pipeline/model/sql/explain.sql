@@ -1,5 +1,6 @@
 -- The delete lines that made a pid what it is: its own, those on its path to where its data lives
--- now, and those whose paths lead through it. Paths are intervals of path_first (R4).
+-- now, and those whose paths lead through it. Paths are intervals of path_first (R4). A pid may be
+-- arrived at again and again on one path; of intervals within each other the outermost is enough.
 
 with
     own as (
@@ -19,13 +20,23 @@ with
             on departure.path_first >= steps.path_first
             and departure.path_first <= steps.path_last
     ),
-    arrivals as (
-        select path_first, path_last
+    all_arrivals as (
+        select
+            path_first,
+            path_last,
+            max(path_last) over (
+                order by path_first rows between unbounded preceding and 1 preceding
+            ) as last_before
         from log.merges
         where to_pid = $pid
     ),
+    arrivals as (
+        select path_first, path_last
+        from all_arrivals
+        where last_before is null or last_before < path_first
+    ),
     merged_into as (
-        select distinct merges.*
+        select merges.*
         from log.merges as merges
         join arrivals
             on merges.path_first >= arrivals.path_first

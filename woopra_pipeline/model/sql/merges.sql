@@ -1,20 +1,35 @@
--- Delete lines with the end of their paths (R4), from the numbered forest of merge steps.
+-- Delete lines with the end of their paths (R4), from the numbered forest of merges.
 
-delete from log.merges;
-
-insert into log.merges by name
+create or replace temp table renewed_merges as
 select
     deletes.log_day,
     deletes.log_line,
     deletes.pid as from_pid,
     deletes.new_id as to_pid,
-    ends.new_id as canonical_pid,
-    (forest.depth + (ends.new_id is not null)::integer)::integer as hops,
+    ends.pid as canonical_pid,
+    steps.onward_position,
+    forest.depth::integer as hops,
     forest.first as path_first,
     forest.last as path_last,
     deletes.log_position
-from forest
-join merge_nodes as nodes using (node)
-join merge_nodes as ends on forest.root = ends.node
-join log.deletes as deletes on nodes.log_position = deletes.log_position
-order by deletes.log_position;
+from merge_steps as steps
+join forest using (node)
+join log.deletes as deletes on steps.log_position = deletes.log_position
+left join path_ends as ends on forest.root = ends.node;
+
+-- Where a path leads on elsewhere than before, or now leads on where it ended (an extension).
+insert into changed_steps
+select
+    earlier.log_position,
+    earlier.onward_position is null
+        and earlier.to_pid is not distinct from renewed.to_pid as is_extension
+from log.merges as earlier
+join renewed_merges as renewed using (log_position)
+where earlier.onward_position is distinct from renewed.onward_position
+    or earlier.to_pid is distinct from renewed.to_pid;
+
+delete from log.merges;
+
+insert into log.merges by name
+from renewed_merges
+order by log_position;

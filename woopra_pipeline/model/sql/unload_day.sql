@@ -12,6 +12,12 @@ from log.lines
 where log_position >= getvariable('first_position')
     and log_position < getvariable('next_position');
 
+insert into thinned_pids
+select distinct pid
+from log.lines
+where log_position >= getvariable('first_position')
+    and log_position < getvariable('next_position');
+
 insert into changed_kills
 select distinct dead_after
 from log.lines

@@ -11,7 +11,7 @@ from log.actions
 where dead_after is null;
 
 create view profile_merges as
-select * exclude (hops, path_first, path_last, log_position)
+select * exclude (onward_position, hops, path_first, path_last, log_position)
 from log.merges;
 
 create view relog_audit as
