@@ -261,7 +261,7 @@ CANONICAL_PID = Column(
 
 PROFILE_MERGES = Table(
     "profile_merges",
-    "Delete lines: each voids what stood before it under from_pid",
+    "Delete lines: each voids what came before it under from_pid",
     (
         LOG_DAY,
         LOG_LINE,

@@ -1,5 +1,5 @@
 -- What an analyst would write over `lines` (position, type, pid, time, visitor, actions): a line
--- counts unless a delete of its pid stands behind it, and of a property the last write counts.
+-- counts unless a delete of its pid comes after it, and of a property the last write counts.
 create view living as
 select * exclude (is_dead)
 from (

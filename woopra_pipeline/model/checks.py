@@ -114,7 +114,7 @@ MODEL_CHECKS = (
     ModelCheck(
         "deletes_void_what_came_before",
         VISITS,
-        "A line lives if and only if no delete line of its pid stands behind it (R1).",
+        "A line lives if and only if no delete line of its pid comes after it (R1).",
         must_hold=True,
     ),
     ModelCheck(
