@@ -1,12 +1,19 @@
-"""What tests of all packages share: a scripted server, and time that passes only by waiting."""
+"""What tests of all packages share: a scripted server, and time that passes only by waiting.
+
+Where several processes run tests, DuckDB works on one thread in each of them: there is a process
+for every core already, and the logs of tests are so small that threads mostly wait for each other.
+The long tests, tests run in a single process, and programs that tests start have all threads.
+"""
 
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
+import duckdb
 import pytest
 from hypothesis import settings
 
@@ -18,6 +25,28 @@ from woopra_pipeline_tests.scripted_server import ScriptedServer
 settings.register_profile("any speed", deadline=None)
 settings.register_profile("reproducible", deadline=None, derandomize=True)
 settings.load_profile("reproducible" if os.environ.get("CI") else "any speed")
+
+
+_connect = duckdb.connect
+_takes_all_threads = False
+
+
+def _connect_on_one_thread(
+    database: str | Path = ":memory:", read_only: bool = False, config: dict[str, Any] | None = None
+) -> duckdb.DuckDBPyConnection:
+    config = dict(config or {})
+    if not _takes_all_threads:
+        config.setdefault("threads", 1)
+    return _connect(database, read_only, config)
+
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    duckdb.connect = _connect_on_one_thread
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    global _takes_all_threads  # noqa: PLW0603
+    _takes_all_threads = item.get_closest_marker("long") is not None
 
 
 class FrozenTime:

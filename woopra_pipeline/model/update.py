@@ -210,6 +210,17 @@ def _rebuild(
     remove(fresh)
     remove(fresh.with_name("build-new.duckdb.wal"))
     with connect(fresh, memory_limit=memory_limit) as connection:
+        _create_tables(connection)
+        touched = _apply(connection, Difference(tuple(days), ()), clock)
+        content = _read_content(connection)
+    fresh.replace(build)
+    return touched, content
+
+
+def _create_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the database what it is before any day is loaded."""
+    # One transaction, for each of its hundreds of statements would otherwise wait for the disk.
+    with transaction(connection):
         connection.execute("create schema log")
         for table in (*LOG_TABLES, PROFILES):
             connection.execute(create_table(table))
@@ -218,10 +229,6 @@ def _rebuild(
         connection.execute(statements("as_of"))
         connection.execute("; ".join(comments()))
         connection.execute("insert into log.state values (?, null)", [SCHEMA_VERSION])
-        touched = _apply(connection, Difference(tuple(days), ()), clock)
-        content = _read_content(connection)
-    fresh.replace(build)
-    return touched, content
 
 
 def _apply(connection: duckdb.DuckDBPyConnection, difference: Difference, clock: Clock) -> int:

@@ -17,7 +17,7 @@ AS_OF_TABLES = ("profiles", "visits", "actions", "pid_aliases")
 
 
 @given(logs, days)
-@settings(max_examples=40)
+@settings(max_examples=14)
 def test_as_of_a_log_day(log, as_of):
     with tempfile.TemporaryDirectory() as folder:
         directory = DataDirectory(Path(folder))

@@ -18,7 +18,7 @@ from woopra_pipeline_tests.model.published_tables import in_order, published_tab
 
 
 @given(logs)
-@settings(max_examples=40)
+@settings(max_examples=14)
 def test_all_days_at_once(log):
     with tempfile.TemporaryDirectory() as folder:
         directory = DataDirectory(Path(folder))
@@ -67,7 +67,7 @@ class ArrivingDays(RuleBasedStateMachine):
 @pytest.mark.parametrize(
     ("examples", "steps"),
     [
-        pytest.param(100, 5, id="short"),
+        pytest.param(34, 5, id="short"),
         pytest.param(1000, 10, id="long", marks=pytest.mark.long),
     ],
 )
