@@ -61,8 +61,15 @@ def test_takes_days_to_the_model(command_line, two_days):
     assert "dagster" not in done.stderr.lower()
 
 
-def test_names_the_days_that_failed_and_takes_the_others_to_the_model(command_line, two_days):
-    failed = command_line("backfill", "2026-01-02", "2026-01-04", **two_days)
+@pytest.fixture(scope="module")
+def with_failures(tmp_path_factory, two_days):
+    """A command line that was asked for a day that is there and two that are not; what it said."""
+    command_line = CommandLine(tmp_path_factory.mktemp("failures"))
+    return command_line, command_line("backfill", "2026-01-02", "2026-01-04", "--debug", **two_days)
+
+
+def test_names_the_days_that_failed_and_takes_the_others_to_the_model(with_failures):
+    command_line, failed = with_failures
     assert failed.returncode == 1
     lines = failed.stderr.splitlines()
     for log_day in ("2026-01-03", "2026-01-04"):
@@ -74,8 +81,8 @@ def test_names_the_days_that_failed_and_takes_the_others_to_the_model(command_li
     assert days_in_model(command_line) == ["2026-01-02"]
 
 
-def test_no_secret_is_printed_or_written(command_line, two_days):
-    done = command_line("backfill", "2026-01-02", "2026-01-03", "--debug", **two_days)
+def test_no_secret_is_printed_or_written(with_failures):
+    command_line, done = with_failures
     assert SECRET_KEY not in done.stdout + done.stderr
     written = [path for path in command_line.folder.rglob("*") if path.is_file()]
     assert written
@@ -103,7 +110,7 @@ def test_a_file_with_fewer_lines_needs_a_word_of_the_user(command_line):
 
 
 def test_days_before_the_built_in_start_are_possible_and_said(command_line, tmp_path_factory):
-    with woopra(tmp_path_factory, first_day=date(2025, 12, 30)) as running:
+    with woopra(tmp_path_factory, first_day=date(2025, 12, 30), days=2) as running:
         days = ("2025-12-30", "2025-12-31")
         first = command_line("backfill", *days, **environment(running.base_url))
         variables = environment(running.base_url) | {"WOOPRA_START_DATE": "2025-12-01"}

@@ -6,6 +6,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -209,8 +210,13 @@ ERRORS = {name for name, kind in vars(errors).items() if isinstance(kind, type)}
 }
 
 
-def messages() -> Iterator[str]:
+@cache
+def messages() -> frozenset[str]:
     """What the package's errors say, with … for what differs."""
+    return frozenset(find_messages())
+
+
+def find_messages() -> Iterator[str]:
     for path in Path(woopra_pipeline.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ERRORS:
@@ -231,7 +237,7 @@ def is_told(message: str, excerpt: str) -> bool:
     return bool(re.search(".*".join(map(re.escape, excerpt.split("…"))), message))
 
 
-@pytest.mark.parametrize("message", sorted(set(messages())))
+@pytest.mark.parametrize("message", sorted(messages()))
 def test_every_error_is_explained(message):
     assert any(is_told(message, excerpt) for excerpt in told())
 

@@ -61,9 +61,9 @@ CASES = [
 
 
 @pytest.mark.parametrize(("arguments", "environment", "sentence"), CASES)
-def test_is_said_in_one_line(command_line, arguments, environment, sentence):
-    failed = command_line(*arguments, **environment)
-    assert failed.returncode not in {0, -11}
+def test_is_said_in_one_line(command_line_here, arguments, environment, sentence):
+    failed = command_line_here(*arguments, **environment)
+    assert failed.returncode != 0
     assert failed.stdout == ""
     lines = failed.stderr.splitlines()
     assert len(lines) == 1, failed.stderr
@@ -73,10 +73,31 @@ def test_is_said_in_one_line(command_line, arguments, environment, sentence):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "environment", "sentence"),
+    [
+        pytest.param(["query", "select 1"], {}, "there is no model yet", id="without Dagster"),
+        pytest.param(
+            ["backfill", "2026-01-02", "2026-01-02"],
+            {"WOOPRA_PROJECT": "shop.example", **CREDENTIALS, "WOOPRA_BASE_URL": "ftp://shop"},
+            "WOOPRA_BASE_URL must be an http or https address",
+            id="with Dagster",
+        ),
+    ],
+)
+def test_is_said_in_one_line_by_the_program(command_line, arguments, environment, sentence):
+    failed = command_line(*arguments, **environment)
+    assert failed.returncode not in {0, -11}
+    assert failed.stdout == ""
+    [line] = failed.stderr.splitlines()
+    assert line.startswith("Error: ")
+    assert sentence in line
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         pytest.param(["--debug", "query", "select 1"], id="before the command"),
-        pytest.param(["query", "select 1", "--debug"], id="behind it"),
+        pytest.param(["query", "select 1", "--debug"], id="after it"),
     ],
 )
 def test_shows_a_traceback_when_asked_to(command_line, arguments):

@@ -57,15 +57,14 @@ def test_the_docs_can_be_followed_literally(copied_demo):
     assert "Orders of a shop's data warehouse" in listed
 
 
-def test_a_dry_run_says_where_its_lines_are(tmp_path):
-    command_line = CommandLine(tmp_path)
+def test_a_dry_run_says_where_its_lines_are(command_line, command_line_here):
     sql = "select {'email': unnest(['ada@example.com', '']), 'plan': 'pro'} as visitor"
     source(command_line, "one", sql)
     tried = command_line("import", "one", "--day", DAY, "--dry-run")
     assert tried.returncode == 0, tried.stderr
     assert "1 new lines of 2 rows, 1 set aside (dry run)" in tried.stderr
     (query,) = re.findall(r'query "(.+)"$', tried.stdout, re.MULTILINE)
-    shown = command_line("query", query, "--format", "csv").stdout
+    shown = command_line_here("query", query, "--format", "csv").stdout
     assert '""email"":""ada@example.com""' in shown
 
 
@@ -93,8 +92,8 @@ def test_every_table_and_column_is_documented(table):
         pytest.param(["import", "--prove", "3"], "no model yet", id="no model"),
     ],
 )
-def test_an_error_is_one_line_that_says_what_to_do(command_line, arguments, problem):
-    done = command_line(*arguments)
+def test_an_error_is_one_line_that_says_what_to_do(command_line_here, arguments, problem):
+    done = command_line_here(*arguments)
     assert done.returncode != 0
     [line] = done.stderr.splitlines()
     assert problem in line
@@ -107,15 +106,15 @@ def test_a_source_that_cannot_be_run_is_an_error(command_line):
     assert "it.sql cannot be run: Binder Error" in done.stderr
 
 
-def test_an_import_needs_no_model(command_line):
+def test_an_import_needs_no_model(command_line, command_line_here):
     source(command_line, "it", "select {'email': 'a'} as visitor")
     done = command_line("import", "--day", DAY)
     assert (done.returncode, done.stdout) == (0, f"it: 1 accepted for {DAY}\n"), done.stderr
-    done = command_line("query", "select state, line from import_lines", "--format", "csv")
+    done = command_line_here("query", "select state, line from import_lines", "--format", "csv")
     assert done.stdout.splitlines()[1] == 'accepted,"{""visitor"":{""email"":""a""}}"'
-    done = command_line("import", "--again", "1")
+    done = command_line_here("import", "--again", "1")
     assert done.stdout == "Import batch 1 is accepted\n"
-    done = command_line("import", "--verify")
+    done = command_line_here("import", "--verify")
     assert done.stdout == "No import waits for an answer\n"
-    done = command_line("import", "--settle", "1", "--as", "planned")
+    done = command_line_here("import", "--settle", "1", "--as", "planned")
     assert "is accepted: only an unknown one can be settled" in done.stderr
