@@ -1,5 +1,10 @@
-"""A project of its own for each test: a data directory, and the assets on the sandbox."""
+"""A project of its own for each test: a data directory, and the assets on the sandbox.
 
+To make a Dagster instance takes longer than most runs in it, and many tests begin where a backfill
+has ended. Both are made once, and tests get copies.
+"""
+
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -26,6 +31,7 @@ from woopra_pipeline.defs.checks import every_line_accounted, model_checks
 from woopra_pipeline.defs.instance import open_instance
 from woopra_pipeline.defs.jobs import daily_log_day
 from woopra_pipeline.defs.resources import DataDirectoryResource, WoopraResource
+from woopra_pipeline_tests.shared_folders import shared_folder
 
 
 @event.listens_for(Engine, "connect")
@@ -37,8 +43,11 @@ def _do_without_durability(connection, _):
 class Project:
     """A data directory and what can be done with it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, factory: pytest.TempPathFactory) -> None:
+        self._factory = factory
         self.directory = DataDirectory(folder)
+        instance = shared_folder(factory, "dagster-instance", make_instance)
+        shutil.copytree(instance, self.directory.root, dirs_exist_ok=True)
         self.woopra = WoopraResource()
         self.happened: list[Progress] = []
 
@@ -71,6 +80,16 @@ class Project:
             )
             return backfill.run(date.fromisoformat(first), date.fromisoformat(last))
 
+    def begin_after_backfill(self, first: str, last: str) -> None:
+        """Be as a backfill leaves a new project; what it recorded names another folder."""
+
+        def make(folder: Path) -> None:
+            assert Project(folder, self._factory).backfill(first, last) == {}
+
+        made = shared_folder(self._factory, f"backfill-{first}-{last}", make)
+        shutil.rmtree(self.directory.root)
+        shutil.copytree(made, self.directory.root)
+
     def runs(self) -> list[str]:
         with open_instance(self.directory) as instance:
             return [run.status.value for run in reversed(instance.get_runs())]
@@ -85,6 +104,11 @@ class Project:
         return [record.partition_key for record in self.materializations(asset)]
 
 
+def make_instance(folder: Path) -> None:
+    with open_instance(DataDirectory(folder)):
+        pass
+
+
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return Project(tmp_path)
+def project(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return Project(tmp_path, tmp_path_factory)

@@ -40,14 +40,14 @@ def test_takes_days_from_fetch_to_model_in_one_run(project):
 
 
 def test_records_each_day_of_each_table_once(project):
-    project.backfill(FIRST, THIRD)
+    project.begin_after_backfill(FIRST, THIRD)
     for asset in ("raw_export", *(table.name for table in PARSED_TABLES)):
         assert sorted(project.partitions(asset)) == [FIRST, SECOND, THIRD], asset
     assert project.partitions("profiles") == [None]
 
 
 def test_records_last_what_most_of_the_model_waits_for(project):
-    project.backfill(FIRST, SECOND)
+    project.begin_after_backfill(FIRST, SECOND)
     storage_ids = {
         table.name: [record.storage_id for record in project.materializations(table.name)]
         for table in PARSED_TABLES
@@ -57,7 +57,7 @@ def test_records_last_what_most_of_the_model_waits_for(project):
 
 
 def test_records_what_a_day_holds(project):
-    project.backfill(FIRST, SECOND)
+    project.begin_after_backfill(FIRST, SECOND)
     archive = Archive(project.directory.raw)
     for record in project.materializations("raw_export"):
         archived = archive.get(date.fromisoformat(record.partition_key))
@@ -75,7 +75,7 @@ def test_records_what_a_day_holds(project):
 
 
 def test_fetches_again_and_changes_nothing(project):
-    project.backfill(FIRST, SECOND)
+    project.begin_after_backfill(FIRST, SECOND)
     before = project.directory.published_model.stat()
     assert project.backfill(FIRST, SECOND) == {}
     assert project.directory.published_model.stat().st_ino == before.st_ino
@@ -139,7 +139,7 @@ def test_a_failed_day_says_so_in_its_own_line(project):
 
 
 def test_what_is_archived_survives_a_day_the_service_no_longer_has(project):
-    project.backfill(FIRST, SECOND)
+    project.begin_after_backfill(FIRST, SECOND)
     begins_later = Sandbox(project.directory.root / "other")
     with serve(begins_later) as server:
         project.woopra = service(server, export_path="logs/gone")
@@ -189,7 +189,7 @@ def test_missing_credentials_are_named(project):
 
 
 def test_days_of_two_projects_are_not_mixed(project):
-    project.backfill(FIRST, FIRST)
+    project.begin_after_backfill(FIRST, FIRST)
     project.woopra = WoopraResource(project="shop.example", app_id="a", secret_key="b")
     with pytest.raises(ConfigurationError, match="WOOPRA_DATA_DIR"):
         project.backfill(SECOND, SECOND)

@@ -118,7 +118,7 @@ def test_there_is_nothing_to_do_at_first(daemon):
 
 
 def test_there_is_nothing_to_do_after_a_backfill(project, daemon):
-    project.backfill("2026-01-01", "2026-01-02")
+    project.begin_after_backfill("2026-01-01", "2026-01-02")
     assert daemon.settle() == []
 
 

@@ -54,7 +54,7 @@ def test_a_backfill_runs_all_checks(project):
 
 
 def test_a_check_that_fails_says_what_it_found(project):
-    project.backfill(FIRST, FIRST)
+    project.begin_after_backfill(FIRST, FIRST)
     project.backfill("2026-01-04", "2026-01-04")
     gap = evaluations(project)["days_without_gaps"]
     assert not gap.passed
@@ -69,7 +69,7 @@ def test_a_check_that_fails_says_what_it_found(project):
 
 
 def test_what_was_not_counted_right_does_not_come_into_the_model(project):
-    project.backfill(FIRST, FIRST)
+    project.begin_after_backfill(FIRST, FIRST)
     spoil_count(project, FIRST)
     with pytest.raises(ModelError, match="every_line_accounted"):
         project.backfill(SECOND, SECOND)
@@ -81,7 +81,7 @@ def test_what_was_not_counted_right_does_not_come_into_the_model(project):
 
 
 def test_nothing_is_built_on_a_model_that_is_wrong(project):
-    project.backfill(FIRST, FIRST)
+    project.begin_after_backfill(FIRST, FIRST)
     build = project.directory.model / "build.duckdb"
     with connect(build) as connection:
         connection.execute("update log.days set line_count = line_count + 1")
@@ -98,7 +98,7 @@ def test_nothing_is_built_on_a_model_that_is_wrong(project):
 
 
 def test_only_the_checks_of_what_is_made_are_run(project):
-    project.backfill(FIRST, FIRST)
+    project.begin_after_backfill(FIRST, FIRST)
     result = materialize(project, "profiles")
     assert {found.check_name for found in result.get_asset_check_evaluations()} == {
         "profiles_add_up"
@@ -113,7 +113,7 @@ def test_only_the_checks_of_what_is_made_are_run(project):
     ],
 )
 def test_a_model_that_falls_behind_is_told_by_the_time_of_los_angeles(project, now, passed):
-    project.backfill(FIRST, FIRST)
+    project.begin_after_backfill(FIRST, FIRST)
     with time_machine.travel(now, tick=True):
         materialize(project, "log_days")
     assert evaluations(project)["up_to_date"].passed == passed

@@ -20,7 +20,7 @@ def metadata(project, asset):
 
 
 def test_tables_of_the_model_show_a_chart(project):
-    project.backfill("2026-01-01", "2026-01-03")
+    project.begin_after_backfill("2026-01-01", "2026-01-03")
     for table in CHART_OF:
         text = metadata(project, table)["chart"].md_str
         image = re.fullmatch(r"!\[\w+\]\(data:image/svg\+xml;base64,([\w+/=]+)\)", text)
@@ -36,7 +36,7 @@ def test_a_model_without_days_has_no_charts(project):
 
 
 def test_the_report_is_written_and_says_its_figures(project):
-    project.backfill("2026-01-01", "2026-01-02")
+    project.begin_after_backfill("2026-01-01", "2026-01-02")
     done = materialize(
         [project_report],
         resources={"data_directory": DataDirectoryResource(root=str(project.directory.root))},
