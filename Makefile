@@ -7,7 +7,7 @@ SIZE ?= default
 DRIVER := .venv/.installed-driver
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long test-ui ui bench
+.PHONY: help install demo test test-fast test-long test-ui ui bench
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,10 +29,13 @@ test: $(INSTALLED)  ## lint, types and the default tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest --numprocesses auto -m "not long and not ui"
+	$(BIN)/pytest --numprocesses auto --dist loadgroup -m "not long and not ui"
+
+test-fast: $(INSTALLED)  ## those of the default tests that are done in less than a minute
+	$(BIN)/pytest --numprocesses auto --dist loadgroup -m "not long and not ui" --fast
 
 test-long: $(INSTALLED)  ## the tests that take longer than a unit test may
-	$(BIN)/pytest --numprocesses auto -m long
+	$(BIN)/pytest --numprocesses auto --dist loadgroup -m long
 
 $(DRIVER): $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import duckdb
 import pytest
-from hypothesis import settings
+from hypothesis import is_hypothesis_test, settings
 
 from woopra_pipeline.woopra.client import WoopraClient
 from woopra_pipeline.woopra.settings import WoopraSettings
@@ -42,6 +42,46 @@ def _connect_on_one_thread(
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     duckdb.connect = _connect_on_one_thread
+
+
+DEAR_IMPORTS = {"Sandbox", "multiprocessing", "run_state_machine_as_test", "subprocess"}
+DEAR_FIXTURES = {"command_line", "demo", "project"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--fast", action="store_true", help="leave out tests that take long to get anything to test"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.option.fast:
+        dear = [item for item in items if is_dear(item)]
+        config.hook.pytest_deselected(items=dear)
+        items[:] = [item for item in items if item not in dear]
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        for item in items:
+            if shared := fixtures_of_module(item):
+                item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {shared[0]}"))
+
+
+def is_dear(item: pytest.Item) -> bool:
+    """Whether a test draws many examples, brings processes or worlds, or takes a dear fixture.
+
+    A fixture is dear that is made once for many tests, or brings Dagster or the program with it.
+    """
+    return bool(
+        is_hypothesis_test(getattr(item, "obj", None))
+        or DEAR_IMPORTS & set(vars(getattr(item, "module", item)))
+        or DEAR_FIXTURES & set(item.fixturenames)  # type: ignore[attr-defined]
+        or fixtures_of_module(item)
+    )
+
+
+def fixtures_of_module(item: pytest.Item) -> list[str]:
+    """The fixtures of a test that are made once for its module."""
+    definitions = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]
+    return sorted(name for name, found in definitions.items() if found[-1].scope == "module")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
