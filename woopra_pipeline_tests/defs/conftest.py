@@ -9,6 +9,8 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from dagster import (
     AssetKey,
     AssetRecordsFilter,
@@ -38,6 +40,21 @@ from woopra_pipeline_tests.shared_folders import shared_folder
 def _do_without_durability(connection, _):
     """What Dagster records need not survive a power failure here, and waiting for disks is slow."""
     connection.execute("pragma synchronous = off")
+
+
+_directory_of = ScriptDirectory.from_config
+_directories: dict[str | None, ScriptDirectory] = {}
+
+
+def _read_once(config: Config) -> ScriptDirectory:
+    """The migrations of Dagster's tables: ninety files, read whenever an instance is opened."""
+    location = config.get_main_option("script_location")
+    if location not in _directories:
+        _directories[location] = _directory_of(config)
+    return _directories[location]
+
+
+ScriptDirectory.from_config = _read_once
 
 
 class Project:

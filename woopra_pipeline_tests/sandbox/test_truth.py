@@ -19,6 +19,12 @@ FIRST = date(2026, 2, 20)
 LATER = frozen_clock(datetime(2026, 7, 1, tzinfo=UTC))
 
 
+@pytest.fixture(scope="module")
+def usual_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
+    """The world as it is by default; it makes each of its files once."""
+    return Sandbox(tmp_path_factory.mktemp("usual"), clock=LATER)
+
+
 def visits_of(truth: Truth) -> dict[str, list[Visit]]:
     visits: defaultdict[str, list[Visit]] = defaultdict(list)
     for visit in truth.visits.to_pylist():
@@ -54,8 +60,8 @@ def test_truth_is_what_remains_of_the_files(
         assert truth.merge_count + truth.deletion_count == len(reader.merges)
 
 
-def test_every_visit_lives_at_most_once(tmp_path: Path) -> None:
-    truth = Sandbox(tmp_path, clock=LATER).truth(date(2026, 1, 28))
+def test_every_visit_lives_at_most_once(usual_sandbox: Sandbox) -> None:
+    truth = usual_sandbox.truth(date(2026, 1, 28))
     visits = Counter(
         zip(*(truth.visits[name].to_pylist() for name in ("person", "started_at")), strict=True)
     )
@@ -71,9 +77,9 @@ def test_what_is_deleted_and_not_yet_logged_again_does_not_live(tmp_path: Path) 
     assert any(back), "some visits vanish for a day or more and come back"
 
 
-def test_counting_raw_lines_counts_too_much(tmp_path: Path) -> None:
+def test_counting_raw_lines_counts_too_much(usual_sandbox: Sandbox) -> None:
     """What makes the project worth its while: by how much the default world misleads."""
-    sandbox, reader = Sandbox(tmp_path, clock=LATER), PlainReader()
+    sandbox, reader = usual_sandbox, PlainReader()
     for log_day in log_days_between(date(2026, 1, 1), date(2026, 1, 28)):
         path = sandbox.export_file(log_day)
         assert path is not None
@@ -86,8 +92,8 @@ def test_counting_raw_lines_counts_too_much(tmp_path: Path) -> None:
     assert 1.2 < len(reader.pids) / pids < 1.6
 
 
-def test_merges_come_in_all_their_kinds(tmp_path: Path) -> None:
-    sandbox, reader = Sandbox(tmp_path, clock=LATER), PlainReader()
+def test_merges_come_in_all_their_kinds(usual_sandbox: Sandbox) -> None:
+    sandbox, reader = usual_sandbox, PlainReader()
     for log_day in log_days_between(date(2026, 1, 1), date(2026, 4, 1)):
         path = sandbox.export_file(log_day)
         assert path is not None
