@@ -21,7 +21,7 @@ from woopra_pipeline.errors import (
     ServiceUnavailableError,
 )
 from woopra_pipeline.files import sync
-from woopra_pipeline.parse.readable import LineCounts, count_lines
+from woopra_pipeline.parse.readable import LineCounts, count_different_lines, count_lines
 from woopra_pipeline.woopra.client import AttemptFailedError, ExportResponse, WoopraClient
 from woopra_pipeline.woopra.settings import WoopraSettings
 
@@ -221,11 +221,10 @@ def _require_all_lines(
     that is the same costs anything.
     """
     try:
-        before = _count_lines(archive, current)
+        before, now = _count_lines(archive, current, replace(fetched, path=staged.path))
     except ArchiveError:
         # What is damaged has lost all its lines already.
         return
-    now = _count_lines(archive, replace(fetched, path=staged.path))
     if now.readable >= before.readable and (not now.mostly_rejected or before.mostly_rejected):
         return
     counts = (
@@ -249,9 +248,16 @@ def _require_all_lines(
     )
 
 
-def _count_lines(archive: Archive, version: ArchivedDay) -> LineCounts:
-    with archive.open(version) as stream:
-        return count_lines(stream)
+def _count_lines(
+    archive: Archive, before: ArchivedDay, now: ArchivedDay
+) -> tuple[LineCounts, LineCounts]:
+    """The counts of both versions; of what differs alone, if nothing can be lost in that."""
+    with archive.open(before) as one, archive.open(now) as other:
+        counts = count_different_lines(one, other)
+    if counts[1].readable >= counts[0].readable and counts[1].rejected <= counts[0].rejected:
+        return counts
+    with archive.open(before) as one, archive.open(now) as other:
+        return count_lines(one), count_lines(other)
 
 
 def _without(other: ArchivedDay, *versions: ArchivedDay) -> tuple[ArchivedDay, ...]:

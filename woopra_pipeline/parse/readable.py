@@ -4,7 +4,9 @@ A line is readable if it is a visit, an identify or a delete that would not be r
 parser itself is asked; what the lines say is of no interest here.
 """
 
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import chain, zip_longest
 from typing import BinaryIO, NamedTuple
 
 import msgspec
@@ -39,14 +41,31 @@ class LineCounts(NamedTuple):
 
 def count_lines(file: BinaryIO) -> LineCounts:
     """Count the lines of a whole file, open for reading."""
-    readable = rejected = 0
-    for number, chunk in enumerate(whole_lines(file, CHUNK_BYTES)):
-        lines = chunk if number else chunk.removeprefix(BYTE_ORDER_MARK)
-        if lines:
-            counts = count_readable_lines(lines)
-            readable += counts[0]
-            rejected += counts[1]
-    return LineCounts(readable, rejected)
+    return _count(_whole_file(file))
+
+
+def count_different_lines(one: BinaryIO, other: BinaryIO) -> tuple[LineCounts, LineCounts]:
+    """Count the lines of two whole files from where they differ on; often that is not much.
+
+    Neither file's count has the lines of some whole chunks with which both begin alike.
+    """
+    chunks, others = _whole_file(one), _whole_file(other)
+    for chunk, another in zip_longest(chunks, others, fillvalue=b""):
+        if chunk != another:
+            return _count(chain([chunk], chunks)), _count(chain([another], others))
+    return LineCounts(0, 0), LineCounts(0, 0)
+
+
+def _whole_file(file: BinaryIO) -> Iterator[bytes]:
+    """A whole file in pieces of whole lines."""
+    chunks = whole_lines(file, CHUNK_BYTES)
+    yield next(chunks, b"").removeprefix(BYTE_ORDER_MARK)
+    yield from chunks
+
+
+def _count(chunks: Iterable[bytes]) -> LineCounts:
+    counts = [count_readable_lines(chunk) for chunk in chunks if chunk]
+    return LineCounts(sum(count[0] for count in counts), sum(count[1] for count in counts))
 
 
 class _Typed(msgspec.Struct):
