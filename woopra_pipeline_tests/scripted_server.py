@@ -82,10 +82,14 @@ class ScriptedServer:
                 request = _read_request(connection)
                 with self._lock:
                     self.requests.append(request)
-                    answer = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-                answer(connection, self._closing)
+                self.answer_to(request)(connection, self._closing)
             except (ConnectionError, EOFError):
                 pass
+
+    def answer_to(self, request: ReceivedRequest) -> Answer:
+        """The next answer of the script."""
+        with self._lock:
+            return self.script.pop(0) if len(self.script) > 1 else self.script[0]
 
 
 def _read_request(connection: socket.socket) -> ReceivedRequest:
