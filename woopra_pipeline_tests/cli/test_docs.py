@@ -27,9 +27,10 @@ from woopra_pipeline_tests.model.parsed_files import put_day
 DOCS = checkout() / "docs"
 README = (checkout() / "README.md").read_text(encoding="utf-8")
 RULES = (DOCS / "rules.md").read_text(encoding="utf-8")
+AT_THE_TOP = ("README.md", "SECURITY.md")
 PAGES = {
     path.name: path.read_text(encoding="utf-8")
-    for path in (checkout() / "README.md", *sorted(DOCS.glob("*.md")))
+    for path in (*(checkout() / name for name in AT_THE_TOP), *sorted(DOCS.glob("*.md")))
 }
 
 
@@ -84,7 +85,7 @@ def headings(page: str) -> set[str]:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_every_link_leads_somewhere(name):
-    folder = checkout() if name == "README.md" else DOCS
+    folder = checkout() if name in AT_THE_TOP else DOCS
     links = re.findall(r"\]\(([^)]+)\)|src=\"([^\"]+)\"", PAGES[name])
     for path, _, anchor in ("".join(link).partition("#") for link in links):
         target = (folder / path).resolve() if path else folder / name
@@ -95,7 +96,8 @@ def test_every_link_leads_somewhere(name):
 
 @pytest.mark.parametrize("name", PAGES)
 def test_every_page_is_listed(name):
-    assert name == "README.md" or f"(docs/{name})" in README
+    path = name if name in AT_THE_TOP else f"docs/{name}"
+    assert name == "README.md" or f"({path})" in README
 
 
 def commands(page: str) -> set[str]:
