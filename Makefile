@@ -4,10 +4,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 SIZE ?= default
+MINUTES ?= 10
 DRIVER := .venv/.installed-driver
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast test-long test-ui ui bench
+.PHONY: help install demo test test-fast test-long test-ui storm ui bench
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +46,9 @@ $(DRIVER): $(INSTALLED)
 test-ui: $(DRIVER)  ## the UI in a real browser; SCREENSHOTS=1 retakes the pictures of the docs
 	.ci/browser
 	$(BIN)/pytest -m ui
+
+storm: $(INSTALLED)  ## random faults, kills and damage; MINUTES=60 for longer, SEED=17 to repeat
+	$(BIN)/python -m woopra_pipeline_tests.storm --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 ui: $(INSTALLED)  ## the Dagster UI on the same instance and data
 	$(BIN)/woopra-pipeline ui

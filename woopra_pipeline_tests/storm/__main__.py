@@ -1,9 +1,11 @@
 """`python -m woopra_pipeline_tests.storm`: rounds until the time is over, then what they did."""
 
 import secrets
+import signal
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -32,6 +34,8 @@ def main(
     keep_going: bool,
 ) -> None:
     """Random worlds and random misfortune; the exit code is 1 if a round ends badly."""
+    # So that what was mounted and started is taken down.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     spared = {*without, *(set(FAULTS) - set(only) if only else ())}
     begun = time.monotonic()
     report = Report()
@@ -44,7 +48,7 @@ def main(
         )
         click.echo(f"{number}: {outcome.summary}", err=True)
         if outcome.problems:
-            _tell(outcome)
+            _tell(outcome, [*(f"--without {name}" for name in sorted(spared))])
             if not keep_going:
                 break
     report.seconds = time.monotonic() - begun
@@ -54,15 +58,13 @@ def main(
     folder.rmdir()
 
 
-def _tell(outcome: Outcome) -> None:
+def _tell(outcome: Outcome, options: Sequence[str]) -> None:
     click.echo(f"Round {outcome.seed} ended badly. Its plan:\n{outcome.told}\n", err=True)
     for problem in outcome.problems:
         click.echo(f"WRONG: {problem}", err=True)
     click.echo(f"\nWhat it left: {outcome.kept}", err=True)
-    click.echo(
-        f"To repeat it: python -m woopra_pipeline_tests.storm --rounds 1 --seed {outcome.seed}",
-        err=True,
-    )
+    command = f"python -m {__package__} --rounds 1 --seed {outcome.seed}"
+    click.echo(f"To repeat it: {' '.join([command, *options])}", err=True)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,9 @@ class Asked:
 
     request: ReceivedRequest
     file: bytes
-    """Empty for an import."""
+    """From the position on that was asked for; empty for an import."""
+    end: int
+    """The position where the file ends."""
     chance: random.Random
     now: datetime
     cuts: set[int]
@@ -118,9 +120,14 @@ def ending_too_early(*, within_line: bool) -> Fault:
             return None
         place = asked.chance.choice(sorted(places - asked.cuts))
         asked.cuts.add(place)
-        return raw(head(200, {}), file[:place])
+        return raw(head(200, position(asked)), file[:place])
 
     return answer
+
+
+def position(asked: Asked) -> dict[str, str]:
+    """The header that says where the file ends, which a service may leave out."""
+    return {"X-Woopra-Pos": str(asked.end)} if asked.chance.random() < 0.5 else {}
 
 
 def slow(asked: Asked) -> Answer:
@@ -137,8 +144,8 @@ def well(asked: Asked) -> Answer:
         case "chunked" if len(asked.file) > 1:
             return chunked(asked.file)
         case "closing":
-            return raw(head(200, {}), asked.file)
-    return whole(asked.file)
+            return raw(head(200, position(asked)), asked.file)
+    return whole(asked.file, headers=position(asked))
 
 
 def taken(asked: Asked) -> Answer:

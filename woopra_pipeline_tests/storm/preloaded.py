@@ -29,6 +29,7 @@ CLIENT = {
     "first_backoff": 0.02,
     "longest_backoff": 0.2,
     "longest_retry_after": 5.0,
+    "least_free_bytes": 1 << 16,
     "requests_per_minute": 100_000,
     "requests_per_hour": 100_000,
     "requests_per_day": 100_000,
@@ -148,6 +149,21 @@ def _steps(arguments: Sequence[str]) -> None:
         raise errors[0]
 
 
+def _send(arguments: Sequence[str]) -> None:
+    """What an import does with a day and some sources, without Dagster."""
+    from woopra_pipeline.data_directory import DataDirectory
+    from woopra_pipeline.defs.resources import woopra
+    from woopra_pipeline.imports.runs import Importer
+    from woopra_pipeline.imports.settings import ImportSettings
+
+    _, log_day, *names = arguments
+    directory = DataDirectory.from_environment()
+    with woopra().process_config_and_initialize().client(directory, notify=_say) as client:
+        settings = ImportSettings(**IMPORTS)  # type: ignore[arg-type]
+        importer = Importer(directory, client, settings, clock=storm_clock, notify=_say)
+        importer.run_all(names, date.fromisoformat(log_day))
+
+
 def _update(_: Sequence[str]) -> None:
     from woopra_pipeline.data_directory import DataDirectory
     from woopra_pipeline.model.update import update_model
@@ -161,6 +177,7 @@ def _say(text: str) -> None:
 
 OTHERS: dict[str, Callable[[Sequence[str]], None]] = {
     "steps": _steps,
+    "send": _send,
     "follow": _follow,
     "update": _update,
 }

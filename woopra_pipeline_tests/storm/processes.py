@@ -95,11 +95,15 @@ class Crew:
             process = self._start(command, output)
             started.append((command, process, output))
         begun = time.monotonic()
-        for command, process, _ in started:
-            if command.kill is not None and command.kill.seconds is not None:
-                process.join(max(0.0, begun + command.kill.seconds - time.monotonic()))
+        try:
+            for command, process, _ in started:
+                if command.kill is not None and command.kill.seconds is not None:
+                    process.join(max(0.0, begun + command.kill.seconds - time.monotonic()))
+                    _kill(process)
+            return [self._end(begun, *each) for each in started]
+        finally:
+            for _, process, _ in started:
                 _kill(process)
-        return [self._end(begun, *each) for each in started]
 
     def _start(self, command: Command, output: Path) -> BaseProcess:
         arguments = (command, self.environment, self.offset, output)

@@ -115,8 +115,8 @@ class StormServer(ScriptedServer):
         file = self._file(log_day, number)
         if file is None:
             return whole(b"There is no such file", 404)
-        file = file[int(request.query.get("pos", 0)) :]
-        asked = Asked(request, file, chance, self.world.time(), self._cuts[log_day])
+        wanted = file[int(request.query.get("pos", 0)) :]
+        asked = Asked(request, wanted, len(file), chance, self.world.time(), self._cuts[log_day])
         answer = DOWNLOAD_FAULTS[fault](asked) if fault else None
         if answer is None:
             return well(asked)
@@ -149,7 +149,7 @@ class StormServer(ScriptedServer):
         if fault == "import-too-large" and len(lines) == 1:
             # Then the line would be rejected for good.
             fault = ""
-        asked = Asked(request, b"", chance, self.world.time(), set())
+        asked = Asked(request, b"", 0, chance, self.world.time(), set())
         if fault in IMPORT_FAULTS:
             self._strikes(fault)
             return IMPORT_FAULTS[fault](asked) or taken(asked)

@@ -160,7 +160,7 @@ KNOWN = [
     r"raw/project",
     r"woopra\.duckdb",
     r"imports\.duckdb",
-    r"rate_budget\.sqlite(-wal|-shm|\.lock)?",
+    r"rate_budget\.sqlite(\.damaged)?(-wal|-shm|\.lock)?",
     r"model/(build\.duckdb|lock|published\.json)",
     r"imports/sources/\w+\.sql",
     r"imports/ledger\.sqlite(-wal|-shm)?",
@@ -196,7 +196,10 @@ def _named_by_manifests(directory: DataDirectory) -> Iterator[str]:
 
 
 def _named_by_ledger(directory: DataDirectory) -> Iterator[str]:
+    """All files of the plans of which one is named: a plan goes as a whole."""
     path = directory.imports / LEDGER_NAME
     if path.exists():
         with closing(sqlite3.connect(path)) as connection:
-            yield from (file for (file,) in connection.execute("select path from files"))
+            for (name,) in connection.execute("select path from files"):
+                for file in (directory.root / name).parent.iterdir():
+                    yield str(file.relative_to(directory.root))
