@@ -20,6 +20,7 @@ HOW_OFTEN = {
     "follow": 2,
     "update": 1,
     "verify": 1,
+    "rebuild": 1,
     "status": 1,
     "query": 1,
 }
@@ -116,6 +117,7 @@ def _drawn_arguments(chance: random.Random, log_days: list[date]) -> tuple[str, 
         "follow": ("follow", str(open_day)),
         "update": ("update",),
         "verify": ("import", "--verify"),
+        "rebuild": ("import", "--rebuild-ledger"),
         "status": ("status",),
         "query": ("query", "select count(*) from visits join profiles using (pid)"),
     }[kind]

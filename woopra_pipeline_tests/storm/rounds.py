@@ -130,6 +130,9 @@ class Round:
         if "--accept-shorter" in message and "--accept-shorter" not in command.arguments:
             self.report.obeyed += 1
             return replace(command, arguments=(*command.arguments, "--accept-shorter"))
+        if "--rebuild-ledger" in message:
+            self.report.obeyed += 1
+            self._ended(self.crew.run([Command(("import", "--rebuild-ledger"))]))
         for name in re.findall(r"The manifest (\S+) cannot be read .*?: remove it", message):
             if Path(name).is_relative_to(self.directory.root):
                 self.report.obeyed += 1

@@ -163,7 +163,7 @@ KNOWN = [
     r"rate_budget\.sqlite(\.damaged)?(-wal|-shm|\.lock)?",
     r"model/(build\.duckdb|lock|published\.json)",
     r"imports/sources/\w+\.sql",
-    r"imports/ledger\.sqlite(-wal|-shm)?",
+    r"imports/ledger\.sqlite(\.aside-.+)?(-wal|-shm)?",
     r"imports/(build-\d+\.duckdb|published\.json)",
     r"imports/locks/\w+(\.lock)?",
     r"dagster/(?!executing/).*",
