@@ -26,6 +26,9 @@ HOW_OFTEN = {
 }
 """Each command's share. Dagster costs seconds a run, and what it runs is what the others do."""
 
+TALKING = {"steps", "backfill", "send", "import", "follow"}
+"""Commands that mostly talk to the server."""
+
 
 @dataclass(frozen=True)
 class Stretch:
@@ -91,15 +94,17 @@ def _drawn_stretch(
 
 
 def _drawn_command(chance: random.Random, log_days: list[date], faults: frozenset[str]) -> Command:
+    arguments = _drawn_arguments(chance, log_days)
     kill = None
     if chance.random() < 0.5 and "kill" in faults:
-        kill = chance.choice(
-            [Kill(moments=chance.randint(1, 14)), Kill(seconds=chance.uniform(0.05, 4))]
-        )
+        if arguments[0] in TALKING and chance.random() < 0.7:
+            kill = Kill(moments=chance.randint(1, 14))
+        else:
+            kill = Kill(seconds=_drawn_size(chance, 20, 3_000) / 1_000)
     largest_file = None
     if chance.random() < 0.1 and "file-limit" in faults:
         largest_file = _drawn_size(chance, 1 << 10, 1 << 22)
-    return Command(_drawn_arguments(chance, log_days), kill, largest_file)
+    return Command(arguments, kill, largest_file)
 
 
 def _drawn_arguments(chance: random.Random, log_days: list[date]) -> tuple[str, ...]:

@@ -67,6 +67,8 @@ class Round:
     report: Report
     happened: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    forgotten: set[Path] = field(default_factory=set)
+    """Folders of the archive whose manifest was removed, so that nothing names their files."""
 
     def storm(self) -> None:
         """Run the stretches of the plan, with all that befalls them."""
@@ -138,6 +140,7 @@ class Round:
                 self.report.obeyed += 1
                 self.happened.append(f"removed {name}, as the message says")
                 remove(Path(name))
+                self.forgotten.add(Path(name).parent)
         return command
 
     def judge(self) -> None:
@@ -152,7 +155,7 @@ class Round:
             yield from wrong_tables_as_of(self.directory, files, chance.choice(self.world.days))
         yield from wrong_archive(self.directory, files, self.server.versions)
         yield from wrong_imports(self.world.taken, self.sources)
-        yield from leftovers(self.directory)
+        yield from leftovers(self.directory, but_for=self.forgotten)
         yield from files_with_secrets(self.directory.root, self.server.secret_key)
         done = subprocess.run(
             [PROGRAM, "status", "--format", "json"],

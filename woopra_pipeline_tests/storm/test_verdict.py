@@ -218,6 +218,13 @@ def test_what_is_left_behind_is_noticed(directory, name):
     assert name in problem
 
 
+def test_files_of_a_manifest_that_was_removed_are_not_left_behind(directory):
+    manifest = min(directory.raw.glob("*/manifest.json"))
+    manifest.unlink()
+    assert len(list(leftovers(directory))) == 1
+    assert not list(leftovers(directory, but_for={manifest.parent}))
+
+
 def test_a_secret_in_a_file_is_noticed(directory):
     for number, secret in enumerate(secrets_of(SECRET)):
         (directory.model / f"note-{number}").write_bytes(b"key: " + secret)

@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from woopra_pipeline.archive import Archive
+from woopra_pipeline.archive.days import FILE_SUFFIX
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import PipelineError
 from woopra_pipeline.imports.ledger import LEDGER_NAME
@@ -171,12 +172,17 @@ KNOWN = [
 """Files that may be there whatever happened."""
 
 
-def leftovers(directory: DataDirectory) -> Iterator[str]:
-    """Files that nothing names: temporary ones, and what was replaced or never finished."""
+def leftovers(directory: DataDirectory, *, but_for: Collection[Path] = ()) -> Iterator[str]:
+    """Files that nothing names: temporary ones, and what was replaced or never finished.
+
+    Archived files in the folders `but_for` are none.
+    """
     named = {*_named_by_manifests(directory), *_named_by_ledger(directory)}
     for path in sorted(directory.root.rglob("*")):
         name = str(path.relative_to(directory.root))
         if path.is_file() and name not in named:
+            if path.parent in but_for and path.name.endswith(FILE_SUFFIX):
+                continue
             if not any(re.fullmatch(pattern, name) for pattern in KNOWN):
                 yield f"left behind: {name}"
         elif path.is_dir() and not any(path.iterdir()) and name.startswith(("raw/", "parsed/")):

@@ -111,7 +111,7 @@ class SandboxWorld(World):
     def __init__(self, chance: random.Random, day_count: int, folder: Path) -> None:
         super().__init__(chance, day_count)
         settings = SandboxSettings(
-            seed=chance.randrange(1 << 16), people=chance.choice([3, 12, 30]), first_day=FIRST_DAY
+            seed=chance.randrange(1 << 16), people=chance.choice([12, 30]), first_day=FIRST_DAY
         )
         self._sandbox = Sandbox(folder, settings, clock=self.time)
 
