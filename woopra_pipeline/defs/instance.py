@@ -4,8 +4,9 @@ It lives in the data directory, so that runs survive restarts without DAGSTER_HO
 was done already is never decided from it: that is what the files and the model are for.
 """
 
+import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ import yaml
 from dagster import DagsterInstance
 from dagster._core.instance import InstanceRef
 from filelock import FileLock, Timeout
+from sqlalchemy.exc import SQLAlchemyError
 
 from woopra_pipeline.data_directory import DataDirectory, checkout
 from woopra_pipeline.files import replacing
 
 CONFIGURATION_NAME = "dagster.yaml"
+SECONDS_BETWEEN_LOOKS = 5.0
 PLACES = ("storage", "compute_logs", "local_artifact_storage")
 """What the checkout's configuration says about where things are kept."""
 
@@ -61,15 +64,38 @@ def home(directory: DataDirectory) -> Path:
 
 @contextmanager
 def alive(instance: DagsterInstance, directory: DataDirectory, run_id: str) -> Iterator[None]:
-    """Show that this process executes the run; when the block ends, so has the run."""
+    """Show that this process executes the run; when the block ends, so has the run.
+
+    Meanwhile runs whose process is killed are ended: this one may be waiting for what they hold.
+    """
     path = _locks(directory) / run_id
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path):
+    with FileLock(path), _ending_dead_runs(instance, directory):
         try:
             yield
         finally:
             _end(instance, run_id, "The run was interrupted.")
             path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _ending_dead_runs(instance: DagsterInstance, directory: DataDirectory) -> Iterator[None]:
+    """Look for dead runs every few seconds, in a thread, while the block runs."""
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(SECONDS_BETWEEN_LOOKS):
+            # What stands in the way now may not do so at the next look.
+            with suppress(SQLAlchemyError, OSError):
+                end_dead_runs(instance, directory)
+
+    thread = threading.Thread(target=look, name="end dead runs", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def _locks(directory: DataDirectory) -> Path:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from contextlib import suppress
+from time import monotonic, sleep
 
 import yaml
 from dagster import DagsterInstance, DagsterRunStatus, job, op
@@ -60,6 +61,30 @@ def test_a_run_whose_process_was_killed_is_ended_and_lets_go_of_its_pool(tmp_pat
         run = instance.get_run_by_id(dying.stdout.strip())
         assert run.status is DagsterRunStatus.FAILURE
         assert runs_with_pools(instance) == set()
+
+
+def test_a_run_that_is_killed_lets_those_go_on_that_wait_for_its_pool(tmp_path, monkeypatch):
+    monkeypatch.setattr("woopra_pipeline.defs.instance.SECONDS_BETWEEN_LOOKS", 0.05)
+    directory = DataDirectory(tmp_path)
+    dying_when_told = DYING.replace("os.kill(", "input(), os.kill(")
+    living = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", dying_when_told, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    run_id = living.stdout.readline().strip()
+    with open_instance(directory) as instance:
+        waiting = instance.create_run_for_job(some_job, status=DagsterRunStatus.STARTED)
+        with alive(instance, directory, waiting.run_id):
+            assert runs_with_pools(instance) == {run_id}
+            living.communicate("\n")
+            deadline = monotonic() + 60
+            while runs_with_pools(instance) and monotonic() < deadline:
+                sleep(0.05)
+            assert runs_with_pools(instance) == set()
+            assert instance.get_run_by_id(run_id).status is DagsterRunStatus.FAILURE
+            assert instance.get_run_by_id(waiting.run_id).status is DagsterRunStatus.STARTED
 
 
 def test_a_run_that_is_being_executed_is_left_alone(tmp_path):

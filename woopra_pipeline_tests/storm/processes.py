@@ -13,7 +13,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 PRELOADED = "woopra_pipeline_tests.storm.preloaded"
-LONGEST_SECONDS = 90
+LONGEST_SECONDS = 180
 """A process that takes longer hangs."""
 
 forked = multiprocessing.get_context("forkserver")
