@@ -20,7 +20,7 @@ from woopra_pipeline_tests.storm.plans import Plan, Stretch, drawn_plan
 from woopra_pipeline_tests.storm.processes import Command, Crew, Ended
 from woopra_pipeline_tests.storm.report import Report
 from woopra_pipeline_tests.storm.server import APP_ID, PROJECT, StormServer
-from woopra_pipeline_tests.storm.sources import Sources, drawn_sources
+from woopra_pipeline_tests.storm.sources import NAMES, Sources, drawn_sources
 from woopra_pipeline_tests.storm.verdict import (
     files_with_secrets,
     leftovers,
@@ -111,8 +111,9 @@ class Round:
             ("backfill", first, last),
             ("import", "--verify"),
             ("import", "--day", last),
-            # What was replaced stays for readers until the next time.
+            # What was replaced, or planned in vain, stays until the next time.
             ("steps", *days),
+            ("send", last, *NAMES),
         ):
             self._run_until_it_succeeds(Command(arguments))
 

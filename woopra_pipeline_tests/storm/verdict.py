@@ -166,6 +166,7 @@ KNOWN = [
     r"imports/sources/\w+\.sql",
     r"imports/ledger\.sqlite(\.aside-.+)?(-wal|-shm)?",
     r"imports/(build-\d+\.duckdb|published\.json)",
+    r"imports/batches/format\.json",
     r"imports/locks/\w+(\.lock)?",
     r"dagster/(?!executing/).*",
 ]
