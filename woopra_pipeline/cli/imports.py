@@ -153,8 +153,8 @@ def states(lines: dict[str, int]) -> str:
 
 def _print_rebuilt(rebuilt: Rebuilt) -> None:
     if rebuilt.kept_aside is not None:
-        click.echo(f"The ledger as it was is kept as {rebuilt.kept_aside}")
-    click.echo(
+        show(f"The ledger as it was is kept as {rebuilt.kept_aside}")
+    show(
         f"The import ledger was made anew: {count(rebuilt.line_count, 'line')} "
         f"of {count(rebuilt.request_count, 'request')} may have been imported, and are not sent "
         "again. "

@@ -33,7 +33,7 @@ REBUILD_SHARE = 0.5
 """Above this share of changed lines, building anew is cheaper than changing what is there."""
 
 SWEEP_FACTOR = 8
-"""So many more rows the re-log audit's first way may have than its sweep, which does more to each."""
+"""How many times more rows the first way of the re-log audit may have: it costs less for each."""
 
 PATIENCE_SECONDS = 600.0
 """How long an update waits for another one that holds the model."""
