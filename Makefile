@@ -30,13 +30,13 @@ test: $(INSTALLED)  ## lint, types and the default tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest --numprocesses auto --dist loadgroup -m "not long and not ui"
+	$(BIN)/pytest --numprocesses auto --dist worksteal -m "not long and not ui"
 
 test-fast: $(INSTALLED)  ## those of the default tests that are done in less than a minute
-	$(BIN)/pytest --numprocesses auto --dist loadgroup -m "not long and not ui" --fast
+	$(BIN)/pytest --numprocesses auto --dist worksteal -m "not long and not ui" --fast
 
 test-long: $(INSTALLED)  ## the tests that take longer than a unit test may
-	$(BIN)/pytest --numprocesses auto --dist loadgroup -m long
+	$(BIN)/pytest --numprocesses auto --dist worksteal -m long
 
 $(DRIVER): $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \

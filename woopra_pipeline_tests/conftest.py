@@ -56,13 +56,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.option.fast:
-        dear = [item for item in items if is_dear(item)]
-        config.hook.pytest_deselected(items=dear)
-        items[:] = [item for item in items if item not in dear]
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        for item in items:
-            if shared := fixtures_of_module(item):
-                item.add_marker(pytest.mark.xdist_group(f"{item.path.stem} {shared[0]}"))
+        config.hook.pytest_deselected(items=[item for item in items if is_dear(item)])
+        items[:] = [item for item in items if not is_dear(item)]
 
 
 def is_dear(item: pytest.Item) -> bool:
@@ -70,18 +65,13 @@ def is_dear(item: pytest.Item) -> bool:
 
     A fixture is dear that is made once for many tests, or brings Dagster or the program with it.
     """
+    fixtures = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]
     return bool(
         is_hypothesis_test(getattr(item, "obj", None))
         or DEAR_IMPORTS & set(vars(getattr(item, "module", item)))
-        or DEAR_FIXTURES & set(item.fixturenames)  # type: ignore[attr-defined]
-        or fixtures_of_module(item)
+        or DEAR_FIXTURES & fixtures.keys()
+        or any(definitions[-1].scope == "module" for definitions in fixtures.values())
     )
-
-
-def fixtures_of_module(item: pytest.Item) -> list[str]:
-    """The fixtures of a test that are made once for its module."""
-    definitions = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]
-    return sorted(name for name, found in definitions.items() if found[-1].scope == "module")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
