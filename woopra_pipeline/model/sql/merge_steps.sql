@@ -10,10 +10,9 @@ create or replace temp table merge_steps as
 select
     steps.node,
     steps.log_position,
-    steps.pid,
-    steps.new_id,
     onward.node as onward,
-    onward.log_position as onward_position
+    onward.log_position as onward_position,
+    case when onward.node is null then steps.new_id end as last_pid
 from numbered_deletes as steps
 asof left join numbered_deletes as onward
     on steps.new_id = onward.pid and steps.log_position < onward.log_position;
@@ -21,9 +20,9 @@ asof left join numbered_deletes as onward
 create or replace temp table path_ends as
 with
     ends as (
-        select distinct new_id as pid
+        select distinct last_pid as pid
         from merge_steps
-        where onward is null and new_id is not null
+        where last_pid is not null
     )
 select
     (select count(*) from numbered_deletes) + row_number() over (order by pid) - 1 as node,
@@ -33,8 +32,7 @@ from ends;
 create or replace temp table merge_nodes as
 select steps.node, coalesce(steps.onward, ends.node, -1) as parent
 from merge_steps as steps
-left join path_ends as ends
-    on steps.new_id = ends.pid and steps.onward is null
+left join path_ends as ends on steps.last_pid = ends.pid
 union all
 select node, -1 as parent
 from path_ends;

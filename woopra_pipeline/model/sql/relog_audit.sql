@@ -258,7 +258,7 @@ with
         where span_count > 1
     ),
     reached as (
-        select *, max(span_last) over (partition by pid order by path_first) as reach
+        select *, max(span_last) over (partition by pid order by path_first) as last_reached
         from placed
     )
 select kind, pid, log_position, relog_count
@@ -267,14 +267,19 @@ where span_count = 1
 union all
 select kind, pid, log_position, relog_count
 from reached
-where kind is not null and reach >= path_first;
+where kind is not null and last_reached >= path_first;
 
 create or replace temp table paired_counts as
 with
+    undecided as (
+        select kind, pid
+        from paired_on_path
+        where relog_count is null
+    ),
     placed as (
         select kind, pid, log_position, 1 as action, false as is_delete
         from relogs
-        where (kind, pid) in (select (kind, pid) from paired_on_path where relog_count is null)
+        semi join undecided using (kind, pid)
         union all
         select kind, pid, log_position, 0, true
         from paired_on_path
