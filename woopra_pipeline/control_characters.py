@@ -14,6 +14,15 @@ _ESCAPES = {
 _ESCAPES_KEEPING_LINES = {code: text for code, text in _ESCAPES.items() if chr(code) not in "\n\t"}
 
 
+def is_utf8(text: str) -> bool:
+    """Whether `text` can be written at all: bytes that are no UTF-8 come in as lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def visible(text: str, *, keep_lines: bool = False) -> str:
     r"""`text` with every control character as an escape: ESC becomes the four characters `\x1b`.
 

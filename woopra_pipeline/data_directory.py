@@ -15,7 +15,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from woopra_pipeline.control_characters import visible
+from woopra_pipeline.control_characters import is_utf8, visible
 from woopra_pipeline.errors import ConfigurationError
 
 DATA_DIRECTORY_VARIABLE = "WOOPRA_DATA_DIR"
@@ -43,9 +43,15 @@ class DataDirectory:
     def from_environment(cls) -> "DataDirectory":
         """The directory named by `WOOPRA_DATA_DIR`, or else `data/` of the checkout.
 
-        Raises `ConfigurationError` if there is something else in its place.
+        Raises `ConfigurationError` if there is something else in its place, or the name is no text.
         """
-        root = Path(os.environ.get(DATA_DIRECTORY_VARIABLE) or checkout() / "data").absolute()
+        name = os.environ.get(DATA_DIRECTORY_VARIABLE) or str(checkout() / "data")
+        if "\0" in name or not is_utf8(name):
+            raise ConfigurationError(
+                f"{DATA_DIRECTORY_VARIABLE} is {name!r}, which is no UTF-8 or holds a NUL "
+                "character: name another folder"
+            )
+        root = Path(name).absolute()
         nearest = next(path for path in (root, *root.parents) if path.exists())
         if not nearest.is_dir():
             raise ConfigurationError(

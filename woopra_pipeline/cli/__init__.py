@@ -9,10 +9,11 @@ import sys
 import traceback
 import warnings
 from types import TracebackType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
+from woopra_pipeline.cli.parameters import refuse_illegible
 from woopra_pipeline.cli.terminal import say, say_error
 from woopra_pipeline.errors import PipelineError
 
@@ -24,6 +25,17 @@ INTERRUPTED = 130
 
 class Commands(click.Group):
     """The commands, each imported only when it is needed: Dagster alone takes a second."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """The context of a command line, whose arguments must be text."""
+        refuse_illegible(args)
+        return super().make_context(info_name, args, parent, **extra)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Their names, in the order in which a newcomer needs them."""

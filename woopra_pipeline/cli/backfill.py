@@ -15,7 +15,6 @@ from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.woopra.log_days import end_of_log_day, log_day_at, parse_log_day
 
 START_DATE_VARIABLE = "WOOPRA_START_DATE"
-EARLIEST = date(2000, 1, 1)
 
 
 @click.command("backfill")
@@ -56,10 +55,6 @@ def command(*, first: str, last: str, accept_shorter: bool) -> None:
 
 def require_closed(first: date, last: date, clock: Clock) -> None:
     """Raise `ConfigurationError` unless `first` to `last` are log days that have ended."""
-    if first < EARLIEST:
-        raise ConfigurationError(
-            f"FROM ({first}) lies before {EARLIEST}, and no log day does: check the year"
-        )
     if first > last:
         raise ConfigurationError(f"FROM ({first}) is later than TO ({last}): swap them")
     today = log_day_at(clock())
@@ -81,6 +76,13 @@ def backfill(
     runs = import_with_partitions_from(first, "woopra_pipeline.cli.runs")
     bad: dict[date, str] = runs.take_to_model(directory, first, last, accept_shorter=accept_shorter)
     return bad
+
+
+def check_start_date() -> None:
+    """Raise `ConfigurationError` if the partitions are set to begin at something that is no day."""
+    configured = os.environ.get(START_DATE_VARIABLE)
+    if configured:
+        _start_date(configured)
 
 
 def _start_date(configured: str) -> date:

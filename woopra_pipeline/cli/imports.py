@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import click
 
 from woopra_pipeline.cli.backfill import import_with_partitions_from, require_closed
+from woopra_pipeline.cli.parameters import BATCH
 from woopra_pipeline.cli.terminal import TextTable, count, print_table, say, show
 from woopra_pipeline.clock import system_clock
 from woopra_pipeline.data_directory import DataDirectory
@@ -34,9 +35,9 @@ LINES_SHOWN = 3
 @click.option("--list", "lists", is_flag=True, help="Show the sources and what became of them.")
 @click.option("--example", metavar="NAME", help="Copy an example to start from; see --list.")
 @click.option("--verify", is_flag=True, help="Look in the log for imports without an answer.")
-@click.option("--prove", metavar="BATCH", type=int, multiple=True, help="Look for a batch.")
-@click.option("--again", metavar="BATCH", type=int, multiple=True, help="Send a batch again.")
-@click.option("--settle", metavar="BATCH", type=int, help="Settle an unknown batch by hand.")
+@click.option("--prove", metavar="BATCH", type=BATCH, multiple=True, help="Look for a batch.")
+@click.option("--again", metavar="BATCH", type=BATCH, multiple=True, help="Send a batch again.")
+@click.option("--settle", metavar="BATCH", type=BATCH, help="Settle an unknown batch by hand.")
 @click.option(
     "--rebuild-ledger",
     "rebuild",

@@ -4,9 +4,12 @@ from datetime import UTC, datetime
 
 import click
 
+from woopra_pipeline.cli.parameters import FiniteRange, Instant
 from woopra_pipeline.cli.terminal import say, show
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.sandbox import (
+    MOST_DAYS,
+    MOST_PEOPLE,
     Limits,
     Mood,
     Moods,
@@ -19,18 +22,27 @@ from woopra_pipeline.sandbox import (
 )
 
 DEFAULTS = SandboxSettings()
+FASTEST = 10_000
+"""So fast a day takes nine seconds, and no calendar ends before months have passed."""
 
 
 @click.command("sandbox", context_settings={"show_default": True})
 @click.option("--port", type=click.IntRange(0, 65_535), default=8787, help="0: a free one.")
-@click.option("--seed", type=int, default=DEFAULTS.seed, help="Another seed, another world.")
+@click.option(
+    "--seed",
+    type=click.IntRange(-(2**63), 2**63 - 1),
+    default=DEFAULTS.seed,
+    help="Another seed, another world.",
+)
 @click.option(
     "--people",
-    type=click.IntRange(1),
+    type=click.IntRange(1, MOST_PEOPLE),
     default=DEFAULTS.people,
     help="How many are around at any time.",
 )
-@click.option("--days", type=click.IntRange(1), help="After how many log days the world ends.")
+@click.option(
+    "--days", type=click.IntRange(1, MOST_DAYS), help="After how many log days the world ends."
+)
 @click.option(
     "--mood",
     "moods",
@@ -39,15 +51,20 @@ DEFAULTS = SandboxSettings()
     help="Misbehave like this now and then; may be given several times.",
 )
 @click.option(
-    "--share", type=click.FloatRange(0, 1), default=0.3, help="Of the requests met with a mood."
+    "--share", type=FiniteRange(0, 1), default=0.3, help="Of the requests met with a mood."
 )
 @click.option("--limits", is_flag=True, help="Answer 429 to what is above Woopra's rate limits.")
 @click.option(
     "--now",
-    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]),
+    type=Instant(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]),
     help="What time it is for the sandbox, in UTC.",
 )
-@click.option("--speed", type=float, default=1.0, help="How much faster its time passes.")
+@click.option(
+    "--speed",
+    type=FiniteRange(0, FASTEST),
+    default=1.0,
+    help="How much faster its time passes; 0: not at all.",
+)
 def command(
     *,
     port: int,

@@ -5,6 +5,7 @@ import sys
 
 import click
 
+from woopra_pipeline.cli.backfill import check_start_date
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.defs.instance import home
 
@@ -13,6 +14,7 @@ from woopra_pipeline.defs.instance import home
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def command(options: tuple[str, ...]) -> None:
     """Open the Dagster UI; OPTIONS are those of `dagster dev`, like --port 3001."""
+    check_start_date()
     folder = home(DataDirectory.from_environment())
     os.environ["DAGSTER_HOME"] = str(folder)
     # Dagster warns when it is started beside a dagster.yaml other than that of DAGSTER_HOME.

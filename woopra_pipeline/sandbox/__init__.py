@@ -16,11 +16,13 @@ from woopra_pipeline.sandbox.server import (
     serve,
     serve_until_interrupted,
 )
-from woopra_pipeline.sandbox.settings import SandboxSettings
+from woopra_pipeline.sandbox.settings import MOST_DAYS, MOST_PEOPLE, SandboxSettings
 from woopra_pipeline.sandbox.truth import Truth
 from woopra_pipeline.sandbox.world import Sandbox
 
 __all__ = [
+    "MOST_DAYS",
+    "MOST_PEOPLE",
     "Limits",
     "Mood",
     "Moods",

@@ -11,6 +11,10 @@ from woopra_pipeline.errors import ConfigurationError
 FIRST_DAY = date(2026, 1, 1)
 """The first log day of a world unless its settings say otherwise."""
 
+MOST_PEOPLE = 1_000_000
+MOST_DAYS = 36_500
+"""A hundred years."""
+
 WORLD_VERSION = 5
 """Raised whenever the same settings make another world than before."""
 
@@ -35,6 +39,10 @@ class SandboxSettings:
             raise ConfigurationError(f"A sandbox needs at least 1 person, not {self.people}")
         if self.days is not None and self.days < 1:
             raise ConfigurationError(f"A sandbox needs at least 1 day, not {self.days}")
+        if self.people > MOST_PEOPLE or (self.days or 0) > MOST_DAYS:
+            raise ConfigurationError(
+                f"A sandbox has at most {MOST_PEOPLE:,} people and {MOST_DAYS:,} days"
+            )
 
     @property
     def last_day(self) -> date | None:

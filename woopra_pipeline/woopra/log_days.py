@@ -17,15 +17,30 @@ LOG_TIME_ZONE = ZoneInfo("America/Los_Angeles")
 LINE_BITS = 32
 EPOCH = date(1970, 1, 1)
 
+EARLIEST_LOG_DAY = date(2000, 1, 1)
+LATEST_LOG_DAY = date(2999, 12, 31)
+"""No log begins before the one or reaches the other; outside of them calendars end."""
+
+LONGEST_SHOWN = 40
+
 
 def parse_log_day(text: str) -> date:
-    """Read a log day written as YYYY-MM-DD; raise `ConfigurationError` for anything else."""
+    """Read a log day written as YYYY-MM-DD; raise `ConfigurationError` for anything else.
+
+    Also for a day before `EARLIEST_LOG_DAY` or after `LATEST_LOG_DAY`.
+    """
     try:
         day = date.fromisoformat(text)
     except ValueError:
         day = None
     if day is None or day.isoformat() != text:
-        raise ConfigurationError(f"{text!r} is no log day: write it as YYYY-MM-DD, like 2026-03-05")
+        shown = repr(text[:LONGEST_SHOWN] + "…" * (len(text) > LONGEST_SHOWN))
+        raise ConfigurationError(f"{shown} is no log day: write it as YYYY-MM-DD, like 2026-03-05")
+    if not EARLIEST_LOG_DAY <= day <= LATEST_LOG_DAY:
+        raise ConfigurationError(
+            f"{day} is no log day: they lie between {EARLIEST_LOG_DAY} and {LATEST_LOG_DAY}, "
+            "check the year"
+        )
     return day
 
 

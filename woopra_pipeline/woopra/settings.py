@@ -9,7 +9,7 @@ from functools import cached_property
 
 import httpx
 
-from woopra_pipeline.control_characters import visible
+from woopra_pipeline.control_characters import is_utf8, visible
 from woopra_pipeline.errors import ConfigurationError
 from woopra_pipeline.woopra.outside_text import OutsideText
 
@@ -132,8 +132,4 @@ class WoopraSettings:
 
 
 def _can_be_sent(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return visible(text) == text
+    return is_utf8(text) and visible(text) == text

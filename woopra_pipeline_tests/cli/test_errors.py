@@ -56,6 +56,37 @@ CASES = [
     pytest.param(
         ["status"], {"WOOPRA_DATA_DIR": os.devnull}, "is no folder", id="data directory is a file"
     ),
+    pytest.param(
+        ["backfill", "2026-01-02", "9999-12-31"], {}, "check the year", id="day after all days"
+    ),
+    pytest.param(
+        ["backfill", "2026-01-02", "2026-01-02"],
+        {"WOOPRA_START_DATE": "0001-01-01"},
+        "WOOPRA_START_DATE: 0001-01-01 is no log day",
+        id="start date before all days",
+    ),
+    pytest.param(
+        ["ui"], {"WOOPRA_START_DATE": "2026-13-01"}, "WOOPRA_START_DATE", id="start date of the UI"
+    ),
+    pytest.param(
+        ["import", "--again", "99999999999999999999"], {}, "not in the range", id="huge number"
+    ),
+    pytest.param(["query", "select '\udcff'"], {}, "is no UTF-8", id="argument in other bytes"),
+    pytest.param(
+        ["status"], {"WOOPRA_DATA_DIR": "/tmp/\udcff"}, "is no UTF-8", id="folder in other bytes"
+    ),
+    pytest.param(["sandbox", "--speed", "nan"], {}, "no finite number", id="speed that is none"),
+    pytest.param(["sandbox", "--now", "0001-01-01"], {}, "outside of all calendars", id="no time"),
+    pytest.param(
+        ["backfill", "2026-01-02", "2026-01-02"],
+        {
+            "WOOPRA_PROJECT": "shop.example",
+            "WOOPRA_APP_ID": "APP17\n",
+            "WOOPRA_SECRET_KEY": "s3cr3t-k3y",
+        },
+        "WOOPRA_APP_ID holds a control character",
+        id="line break in a setting",
+    ),
     pytest.param(["sandbox", "--port", "1e9"], {}, "not a valid integer range", id="no port"),
 ]
 
