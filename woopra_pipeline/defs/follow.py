@@ -48,7 +48,8 @@ def follow_current_day_sensor(context: SensorEvaluationContext) -> RunRequest | 
     if failures:
         ended_at = datetime.fromtimestamp(records[0].end_time or 0, UTC)
         next_at = ended_at + FIRST_PAUSE * 2**failures
-        if system_clock() < next_at:
+        # A run that ended in what is still to come says that the clock was set back since.
+        if ended_at <= system_clock() < next_at:
             return SkipReason(f"The last run failed; the next is due at {next_at:%H:%M} UTC.")
     following = FollowConfig(minutes=MINUTES_A_RUN)
     return RunRequest(

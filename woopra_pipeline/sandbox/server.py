@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from email.utils import format_datetime
 from io import BytesIO
 from itertools import chain
 from math import ceil
@@ -37,6 +38,7 @@ from woopra_pipeline.sandbox.imports import MalformedLineError
 from woopra_pipeline.sandbox.moods import Drawn, Endpoint, Mood, Moods
 from woopra_pipeline.sandbox.truth import Truth
 from woopra_pipeline.sandbox.world import Sandbox
+from woopra_pipeline.woopra.headers import whole_number
 from woopra_pipeline.woopra.log_days import parse_log_day
 from woopra_pipeline.woopra.settings import WoopraSettings
 
@@ -118,6 +120,7 @@ def serve(
             lifespan="off",
             log_config=None,
             access_log=False,
+            date_header=False,
             timeout_graceful_shutdown=2,
         )
     )
@@ -184,16 +187,19 @@ class _Endpoints:
         drawn, refusal = await self._begin(request, "export")
         if refusal is not None:
             return refusal
-        position = request.query_params.get(self._settings.position_parameter, "0")
-        if not position.isdecimal():
+        position = whole_number(request.query_params.get(self._settings.position_parameter, "0"))
+        if position is None:
             return PlainTextResponse("The position is no number of bytes", 400)
         file = await run_in_threadpool(self._file, request)
         if file is None:
             return PlainTextResponse("There is no such file", 404)
-        start, stop = min(int(position), file.size), file.size
+        start, stop = min(position, file.size), file.size
         if drawn.mood is Mood.TRUNCATED:
             stop = file.within_a_line(start, drawn.luck)
-        headers = {self._settings.position_header: str(stop)}
+        headers = {
+            self._settings.position_header: str(stop),
+            "Date": format_datetime(self._sandbox.clock(), usegmt=True),
+        }
         if drawn.mood is Mood.CUT_AT_LINE:
             stop = file.after_a_line(start, drawn.luck)
         answer = _spoilt(drawn, file, start, stop, headers)

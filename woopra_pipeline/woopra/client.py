@@ -39,7 +39,12 @@ from woopra_pipeline.errors import (
 from woopra_pipeline.http_environment import UNUSABLE_ENVIRONMENT, unusable_environment
 from woopra_pipeline.woopra.deadline import Deadline
 from woopra_pipeline.woopra.gzip_stream import BrokenGzipError, gunzipped
-from woopra_pipeline.woopra.headers import content_encodings, retry_after_seconds, whole_number
+from woopra_pipeline.woopra.headers import (
+    content_encodings,
+    http_date,
+    retry_after_seconds,
+    whole_number,
+)
 from woopra_pipeline.woopra.log_days import end_of_log_day
 from woopra_pipeline.woopra.outside_text import clean_http_logs
 from woopra_pipeline.woopra.pace import TooSlowError, kept_up
@@ -184,7 +189,8 @@ class WoopraClient:
         `consume` is called anew for each attempt and must start over. It reads the chunks to
         their end, and may raise `AttemptFailedError` where it sees that the body is not whole.
 
-        Raises `LogDayNotClosedError` before any request is made, `LogDayNotFoundError`,
+        Raises `LogDayNotClosedError` before any request is made, or if the service's clock, which
+        decides, says that the day is not over; `LogDayNotFoundError`,
         `CredentialsRejectedError`, `RequestRejectedError`, `RateBudgetSpentError`, and
         `ServiceUnavailableError` when no attempt brought the whole file.
         """
@@ -194,7 +200,18 @@ class WoopraClient:
                 f"Log day {log_day} is not over: its file is complete from "
                 f"{closes_at:%Y-%m-%d %H:%M} UTC on (midnight in Los Angeles), fetch it then"
             )
-        return self._retrying(log_day, {}, consume)
+
+        def consume_what_is_over(response: ExportResponse) -> T:
+            answered_at = http_date(response.headers.get("date", ""))
+            if answered_at is not None and answered_at < closes_at:
+                raise LogDayNotClosedError(
+                    f"Log day {log_day} is not over by the clock of Woopra's answer, "
+                    f"{answered_at:%Y-%m-%d %H:%M:%S} UTC: set the clock of this machine right, "
+                    f"and fetch the day from {closes_at:%Y-%m-%d %H:%M} UTC on"
+                )
+            return consume(response)
+
+        return self._retrying(log_day, {}, consume_what_is_over)
 
     def read_log_day_from(
         self, log_day: date, position: int, consume: Callable[[ExportResponse], T]

@@ -197,3 +197,4 @@ def test_while_runs_fail_the_pauses_get_longer(instance, monkeypatch, failures, 
 
     assert isinstance(decision_after(timedelta(minutes=minutes - 1)), SkipReason)
     assert isinstance(decision_after(timedelta(minutes=minutes + 1)), RunRequest)
+    assert isinstance(decision_after(timedelta(days=-3)), RunRequest)

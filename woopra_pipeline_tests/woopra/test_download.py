@@ -348,3 +348,24 @@ def test_a_position_is_a_number_or_not_known(server, make_client, position, know
     server.answers(whole(BODY, headers={"X-Woopra-Pos": position}))
     client = make_client()
     assert client.read_log_day_from(DAY, 0, lambda response: response.next_position) == known
+
+
+@pytest.mark.parametrize(
+    "date_of_answer",
+    [
+        pytest.param("Fri, 06 Mar 2026 08:00:00 GMT", id="as the day ends"),
+        pytest.param("soon", id="illegible"),
+        pytest.param("Fri, 31 Dec 9999 23:59:59 GMT", id="far ahead"),
+    ],
+)
+def test_a_day_that_is_over_for_the_service_is_fetched(server, make_client, date_of_answer):
+    server.answers(whole(BODY, headers={"Date": date_of_answer}))
+    assert make_client().download_log_day(DAY, read) == BODY
+
+
+def test_a_day_that_is_not_over_for_the_service_is_refused(server, make_client):
+    server.answers(whole(BODY, headers={"Date": "Fri, 06 Mar 2026 07:59:59 GMT"}))
+    with pytest.raises(LogDayNotClosedError, match="set the clock of this machine right"):
+        make_client().download_log_day(DAY, read)
+    assert len(server.requests) == 1
+    assert make_client().read_log_day_from(DAY, 0, read) == BODY
