@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
@@ -39,11 +40,7 @@ def merge(pid: str, new_id: str, relogged: list[int]) -> list[str]:
 
 
 def way(steps: list[str], relogged: list[int]) -> list[str]:
-    return [
-        line
-        for pid, new_id in zip(steps, steps[1:], strict=False)
-        for line in merge(pid, new_id, relogged)
-    ]
+    return [line for pid, new_id in pairwise(steps) for line in merge(pid, new_id, relogged)]
 
 
 stories = st.one_of(
