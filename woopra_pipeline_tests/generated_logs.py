@@ -105,10 +105,15 @@ def one_of(pool: list[bytes]) -> st.SearchStrategy[bytes]:
     return st.integers(0, len(pool) - 1).map(lambda place: pool[place])
 
 
-def lines_of(pids: list[str]) -> st.SearchStrategy[list[bytes]]:
+def pools(pids: list[str]) -> tuple[list[bytes], list[bytes]]:
+    """Visit lines and identify lines of some pids."""
     chance = random.Random("lines")
     visits = [visit(chance, pids, "visit") for _ in range(400)]
-    identifies = [visit(chance, pids, "identify") for _ in range(80)]
+    return visits, [visit(chance, pids, "identify") for _ in range(80)]
+
+
+def lines_of(pids: list[str]) -> st.SearchStrategy[list[bytes]]:
+    visits, identifies = pools(pids)
     line = st.one_of(
         one_of(visits),
         one_of(visits[:20] + identifies),

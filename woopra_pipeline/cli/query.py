@@ -1,7 +1,7 @@
 """`woopra-pipeline query`: SQL on the published model and imports, read-only."""
 
 import csv
-import os
+import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -41,8 +41,8 @@ def command(sql: str, output_format: str) -> None:
     directory = DataDirectory.from_environment()
     with connect_with_imports(directory) as connection:
         connection.execute("set TimeZone = 'UTC'")
-        # Two processes that spill into one folder crash. DuckDB makes and removes it as needed.
-        spill = directory.root / f"query-{os.getpid()}.tmp"
+        # Two queries that spill into one folder crash. DuckDB makes and removes it as needed.
+        spill = directory.root / f"query-{secrets.token_hex(6)}.tmp"
         connection.execute("set temp_directory = ?", [str(spill)])
         lock(connection)
         try:

@@ -110,7 +110,10 @@ def live_through(
     entries = make_entries(
         lines, identities, np.concatenate(keys), np.concatenate(logged_at), np.concatenate(pids)
     )
-    others = [*_delete_lines(people, identities), *_stray_lines(people, start, end)]
+    others = list(_delete_lines(people, identities))
+    if len(entries) or others:
+        # A file in which nobody can read a line is no log, and a quiet day's file is empty.
+        others += _stray_lines(people, start, end)
     return LoggedDay(log_day, entries, sorted(others, key=lambda other: other[0]))
 
 

@@ -22,6 +22,8 @@ FIRST_DAY = date(2024, 3, 8)
 
 HOURS_UNTIL_STORM = 12
 DAYS_UNTIL_CALM = 2
+PIDS = generated_logs.CIRCLES[0]
+VISITS, IDENTIFIES = generated_logs.pools(PIDS)
 READABLE = b'{"type":"visit","pid":"A","time":1767225600000,"actions":[]}'
 
 
@@ -150,12 +152,12 @@ def _drawn_lines(chance: random.Random, before: Sequence[bytes]) -> list[bytes]:
     """A line; or a merge, and some of what it voids logged again under the pid it leads to."""
     draw = chance.random()
     if draw < 0.6:
-        return [chance.choice(generated_logs.VISITS)]
+        return [chance.choice(VISITS)]
     if draw < 0.75:
-        return [chance.choice(generated_logs.IDENTIFIES)]
+        return [chance.choice(IDENTIFIES)]
     if draw < 0.85:
-        return [chance.choice([*generated_logs.deletes(), *generated_logs.ODD_LINES])]
-    old, new = (pid_member(pid) for pid in chance.sample(generated_logs.PIDS, 2))
+        return [chance.choice([*generated_logs.deletes(PIDS), *generated_logs.ODD_LINES])]
+    old, new = (pid_member(pid) for pid in chance.sample(PIDS, 2))
     delete = b'{"type":"delete",%b,"new_id":%b}' % (old, new.removeprefix(b'"pid":'))
     again = [line.replace(old, new, 1) for line in before if old in line and b"visit" in line]
     return [delete, *(line for line in again if chance.random() < 0.8)]
