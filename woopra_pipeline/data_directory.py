@@ -9,6 +9,9 @@ imports.duckdb        what was imported, published: open it read-only at any tim
 reports/              pages about the project, made from the published model
 sandbox/              the embedded Woopra's world
 dagster/              Dagster's runs and events
+rate_budget.sqlite    the requests to Woopra of the last day, counted
+
+Only its owner may read any of it, or a group if that is set: see `files`.
 """
 
 import os
@@ -108,6 +111,22 @@ class DataDirectory:
     def rate_budget(self) -> Path:
         """The SQLite file in which all processes count their requests."""
         return self.root / "rate_budget.sqlite"
+
+    @property
+    def contents(self) -> list[Path]:
+        """All of the above that is there, with what DuckDB and SQLite keep beside their files."""
+        folders = (
+            self.raw,
+            self.parsed,
+            self.model,
+            self.imports,
+            self.reports,
+            self.sandbox,
+            self.dagster,
+        )
+        databases = (self.published_model, self.published_imports, self.rate_budget)
+        files = (file for path in databases for file in self.root.glob(f"{path.name}*"))
+        return [*(path for path in folders if path.is_dir()), *files]
 
 
 def _problem(path: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from dagster import Definitions, in_process_executor
 
+from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.defs.alerts import alert_on_failure
 from woopra_pipeline.defs.archive_checks import no_file_held_back
 from woopra_pipeline.defs.assets.current_day import current_day
@@ -21,6 +22,11 @@ from woopra_pipeline.defs.jobs import (
     daily_log_day_schedule,
 )
 from woopra_pipeline.defs.resources import resources
+from woopra_pipeline.files import limit_new_files, set_modes
+
+limit_new_files()
+# Whatever was made with other modes: by an earlier version, by Dagster, or before they were set.
+set_modes(DataDirectory.from_environment().contents)
 
 definitions = Definitions(
     assets=[

@@ -1,5 +1,9 @@
 """Whole or absent: how this package puts files where others may already be reading (R9).
 
+What lies below the data directory is about persons, so only its owner may read it: files have mode
+0600, folders 0700. With `WOOPRA_FILE_MODE=group` a group shares it, with 0660 and 2770. The modes
+of what this package creates are set here; what libraries create follows the process's umask.
+
 A file is written under a temporary name beside its target, flushed to disk, and renamed over it.
 A set of files is written as a folder that nothing names yet; replacing one small manifest, which
 names the folder, makes all of them current at once.
@@ -7,14 +11,108 @@ names the folder, makes all of them current at once.
 
 import os
 import shutil
+import stat
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
+from woopra_pipeline.errors import ConfigurationError
+
 TEMPORARY_PREFIX = ".tmp-"
+FILE_MODE_VARIABLE = "WOOPRA_FILE_MODE"
+PERMISSIONS = 0o777
+
+
+@dataclass(frozen=True)
+class Modes:
+    """The modes of files and folders below the data directory."""
+
+    file: int
+    folder: int
+
+    @property
+    def umask(self) -> int:
+        """What keeps libraries from creating anything that more people may read."""
+        return PERMISSIONS & ~self.folder
+
+
+OF_OWNER = Modes(0o600, 0o700)
+OF_GROUP = Modes(0o660, 0o2770)
+"""What is made in a folder with the set-group-ID bit belongs to the folder's group."""
+
+
+def modes() -> Modes:
+    """The modes `WOOPRA_FILE_MODE` asks for; raises `ConfigurationError` if it makes no sense."""
+    wanted = os.environ.get(FILE_MODE_VARIABLE, "")
+    if wanted not in {"", "group"}:
+        raise ConfigurationError(
+            f"{FILE_MODE_VARIABLE} is {wanted!r}: set it to group, to share the data directory "
+            "with a group, or leave it unset, to keep it to its owner"
+        )
+    return OF_GROUP if wanted else OF_OWNER
+
+
+def limit_new_files() -> None:
+    """Let nothing this process or its children create be open to more people than `modes` says.
+
+    Every way into this package calls it before anything is created.
+    """
+    os.umask(modes().umask)
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder `path`, and those it stands in, where they are missing."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    try:
+        path.mkdir()
+    except FileExistsError:
+        # Another process may have made it in the meantime.
+        if path.is_dir():
+            return
+        raise
+    path.chmod(modes().folder)
+
+
+def make_file(path: Path) -> None:
+    """Make an empty file at `path`, unless there is one: for libraries that would make it theirs.
+
+    SQLite makes files that a group can only read, and gives its journals the mode of the database.
+    """
+    with suppress(FileExistsError):
+        path.touch(exist_ok=False)
+        path.chmod(modes().file)
+
+
+def set_modes(paths: Iterable[Path], *, thoroughly: bool = False) -> None:
+    """Give files, and folders with all that is in them, the modes of `modes`.
+
+    A folder that has its mode already is left alone with what is in it, unless `thoroughly`. So is
+    what belongs to another user, and what is missing.
+    """
+    wanted = modes()
+    for path in (path.resolve() for path in paths):
+        if not path.is_dir():
+            _set_mode(path, wanted.file)
+        elif thoroughly or stat.S_IMODE(path.stat().st_mode) & PERMISSIONS != (
+            wanted.folder & PERMISSIONS
+        ):
+            for folder, _, names in os.walk(path, topdown=False):
+                for name in names:
+                    _set_mode(Path(folder, name), wanted.file)
+                _set_mode(Path(folder), wanted.folder)
+
+
+def _set_mode(path: Path, mode: int) -> None:
+    # What a process is working with may be gone at any moment.
+    with suppress(FileNotFoundError, PermissionError):
+        if not path.is_symlink() and stat.S_IMODE(path.stat().st_mode) != mode:
+            path.chmod(mode)
 
 
 @contextmanager
@@ -23,14 +121,14 @@ def replacing(path: Path) -> Iterator[Path]:
 
     The block must create the file and close it. If it raises, `path` is as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     descriptor, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, suffix=path.name, dir=path.parent)
     os.close(descriptor)
     temporary = Path(name)
     try:
         yield temporary
         sync(temporary)
-        temporary.chmod(0o644)
+        temporary.chmod(modes().file)
         temporary.replace(path)
         sync(path.parent)
     finally:

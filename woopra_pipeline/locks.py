@@ -11,6 +11,8 @@ from pathlib import Path
 import orjson
 from filelock import FileLock, Timeout
 
+from woopra_pipeline.files import make_folder
+
 
 class HeldElsewhereError(Exception):
     """Another process holds the lock; the message says which, as far as it is known."""
@@ -29,7 +31,7 @@ def held(
     If someone else holds it, tells `on_wait` who, and waits. Raises `HeldElsewhereError` if that
     takes longer than `patience_seconds`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     lock = FileLock(path)
     holder = path.with_name(f"{path.name}.holder.json")
     try:

@@ -17,7 +17,7 @@ from pathlib import Path
 import orjson
 import pyarrow as pa
 
-from woopra_pipeline.files import TEMPORARY_PREFIX, sync
+from woopra_pipeline.files import TEMPORARY_PREFIX, make_folder, modes, sync
 from woopra_pipeline.parse.readable import FirstReadableLine
 from woopra_pipeline.room import Room
 
@@ -28,7 +28,7 @@ LONGEST_BEGINNING = 4_096
 @contextmanager
 def locked_folder(folder: Path) -> Iterator[None]:
     """Hold the lock of `folder`, made if it is missing; waits while another process has it."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -110,7 +110,7 @@ class StagedFile:
             self._descriptor, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=self._folder)
             self.path = Path(name)
             fcntl.flock(self._descriptor, fcntl.LOCK_EX)
-        self.path.chmod(0o644)
+        self.path.chmod(modes().file)
 
 
 def _remove_abandoned(folder: Path) -> None:

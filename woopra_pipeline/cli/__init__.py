@@ -16,6 +16,7 @@ import click
 from woopra_pipeline.cli.parameters import refuse_illegible
 from woopra_pipeline.cli.terminal import say, say_error
 from woopra_pipeline.errors import PipelineError
+from woopra_pipeline.files import limit_new_files
 
 COMMANDS = ("demo", "sandbox", "backfill", "import", "query", "explain", "status", "ui")
 MODULES = {"import": "imports"}
@@ -56,6 +57,7 @@ class Commands(click.Group):
 def group(debug: bool) -> None:
     """Woopra's log as a DuckDB model: every person one profile, every action counted once."""
     sys.excepthook = _say_where if debug else _say_in_one_line
+    limit_new_files()
 
 
 def main() -> NoReturn:

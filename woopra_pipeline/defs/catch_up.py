@@ -34,7 +34,7 @@ from woopra_pipeline.defs.assets.model import model
 from woopra_pipeline.defs.assets.parsed import parsed_days
 from woopra_pipeline.defs.assets.report import project_report
 from woopra_pipeline.defs.days import blocks
-from woopra_pipeline.defs.instance import end_dead_runs
+from woopra_pipeline.defs.instance import end_dead_runs, share
 from woopra_pipeline.defs.partitions import log_days
 from woopra_pipeline.defs.resources import DataDirectoryResource
 from woopra_pipeline.errors import ConfigurationError
@@ -73,6 +73,7 @@ def catch_up(
     """Request runs for what is outstanding, parsing first."""
     directory = data_directory.directory
     instance = context.instance
+    share(directory)
     end_dead_runs(instance, directory)
     if instance.get_backfills(BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED])):
         return SkipReason("A backfill is under way.")

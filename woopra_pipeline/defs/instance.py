@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy.exc import SQLAlchemyError
 
 from woopra_pipeline.data_directory import DataDirectory, checkout
-from woopra_pipeline.files import replacing
+from woopra_pipeline.files import OF_GROUP, make_folder, modes, replacing, set_modes
 
 CONFIGURATION_NAME = "dagster.yaml"
 SECONDS_BETWEEN_LOOKS = 5.0
@@ -41,8 +41,15 @@ def open_instance(directory: DataDirectory) -> Iterator[DagsterInstance]:
         # Two processes that open an instance for the first time would both create its tables.
         with FileLock(directory.dagster / "opening"):
             instance = stack.enter_context(DagsterInstance.from_ref(reference))
+            stack.callback(share, directory)
             end_dead_runs(instance, directory)
         yield instance
+
+
+def share(directory: DataDirectory) -> None:
+    """Let the group write what Dagster has written, if it is to: SQLite lets it only read."""
+    if modes() is OF_GROUP:
+        set_modes([directory.dagster], thoroughly=True)
 
 
 def home(directory: DataDirectory) -> Path:
@@ -69,7 +76,7 @@ def alive(instance: DagsterInstance, directory: DataDirectory, run_id: str) -> I
     Meanwhile runs whose process is killed are ended: this one may be waiting for what they hold.
     """
     path = _locks(directory) / run_id
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with FileLock(path), _ending_dead_runs(instance, directory):
         try:
             yield

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from woopra_pipeline.archive.staging import locked_folder
 from woopra_pipeline.errors import ConfigurationError, ParsedDayError
-from woopra_pipeline.files import remove, sync
+from woopra_pipeline.files import make_file, make_folder, remove, sync
 from woopra_pipeline.parse.lines import BYTE_ORDER_MARK, whole_lines
 from woopra_pipeline.parse.parse_day import CHUNK_BYTES, PARSER_VERSION
 from woopra_pipeline.parse.parsed_days import (
@@ -61,7 +61,7 @@ def start_open_day(parsed_folder: Path, log_day: date, started_at: datetime) -> 
     """An open day without lines, in a folder of its own that no manifest names yet."""
     name = f"{FOLDER_PREFIX}{secrets.token_hex(8)}"
     folder = parsed_folder / log_day.isoformat() / name
-    folder.mkdir()
+    make_folder(folder)
     day = ParsedDay(
         log_day=log_day,
         fingerprint=open_fingerprint(name, 0),
@@ -74,7 +74,7 @@ def start_open_day(parsed_folder: Path, log_day: date, started_at: datetime) -> 
         files=write_part(Part(log_day, 0, 1, str(folder)), b"").files,
         is_open=True,
     )
-    log_file(day).touch()
+    make_file(log_file(day))
     return day
 
 

@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import LedgerError
-from woopra_pipeline.files import remove, sync
+from woopra_pipeline.files import make_folder, remove, sync
 from woopra_pipeline.imports.settings import ImportSettings
 
 COMPRESSION_LEVEL = 1
@@ -109,7 +109,7 @@ class BatchWriter:
 
     def _write(self) -> None:
         path = self._folder / f"{len(self._files):05}.jsonl.zst"
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder)
         while len(self._writing) >= LARGEST_QUEUE:
             self._writing.popleft().result()
         self._writing.append(self._thread.submit(write_lines, path, self._lines))

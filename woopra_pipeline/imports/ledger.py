@@ -27,6 +27,7 @@ from xxhash import xxh3_128_digest
 from woopra_pipeline.clock import Clock
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import LedgerError, UnusableLedgerError
+from woopra_pipeline.files import make_file, make_folder
 from woopra_pipeline.imports.agreement import (
     bring_in_line,
     note_withdrawn,
@@ -190,7 +191,8 @@ class Ledger:
         self._in_line: set[str] = set()
         if _size(self.path) == 0:
             self._require_nothing_sent()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
+        make_file(self.path)
         with _raising_ledger_errors(self.path):
             self.connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)
             try:

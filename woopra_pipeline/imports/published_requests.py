@@ -15,6 +15,7 @@ import duckdb
 
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import LedgerError, ModelError
+from woopra_pipeline.files import make_folder
 from woopra_pipeline.imports.batch_files import write_lines
 from woopra_pipeline.imports.journals import (
     PlanHeader,
@@ -100,7 +101,7 @@ def _recover(
             "where path = ? order by line",
             [path],
         ).fetchall()
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(file.parent)
         write_lines(file, [content.encode() for (content,) in rows])
     known = {_when(request) for request in journal.requests} if journal is not None else set()
     missing = [request for request in requests if _when(request) not in known]

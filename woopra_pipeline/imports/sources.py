@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import ReadingError, SourceError
-from woopra_pipeline.files import remove, replacing
+from woopra_pipeline.files import make_folder, remove, replacing
 from woopra_pipeline.imports.plain_rows import (
     Columns,
     NeverPlainError,
@@ -239,7 +239,7 @@ def spilling(directory: DataDirectory, source: Source, use: str) -> Iterator[Pat
     # Whoever is the last to leave takes away the folder of all, perhaps just when another comes.
     while not folder.exists():
         with suppress(FileNotFoundError):
-            folder.mkdir(parents=True)
+            make_folder(folder)
     try:
         yield folder
     finally:

@@ -15,7 +15,7 @@ import duckdb
 
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import ModelError
-from woopra_pipeline.files import sync
+from woopra_pipeline.files import make_folder, modes, sync
 
 
 @contextmanager
@@ -27,7 +27,8 @@ def connect(
     `memory_limit` (`4GB`) lowers what DuckDB takes before it works on disk, by default four fifths
     of the machine. Raises `ModelError` if the file cannot be opened or the limit is none.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not read_only:
+        make_folder(path.parent)
     try:
         connection = duckdb.connect(path, read_only=read_only)
     except duckdb.Error as error:
@@ -89,6 +90,7 @@ def publish(build: Path, published: Path) -> None:
     """
     snapshot = build.with_name("snapshot.duckdb")
     shutil.copyfile(build, snapshot)
+    snapshot.chmod(modes().file)
     sync(snapshot)
     snapshot.replace(published)
     sync(published.parent)

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from woopra_pipeline.archive.days import Archive, ArchivedDay
 from woopra_pipeline.archive.staging import locked_folder
 from woopra_pipeline.errors import ArchiveError, ParsedDayError
-from woopra_pipeline.files import remove, sync
+from woopra_pipeline.files import make_folder, remove, sync
 from woopra_pipeline.parse.lines import BYTE_ORDER_MARK, whole_lines
 from woopra_pipeline.parse.parsed_days import (
     MANIFEST_NAME,
@@ -112,7 +112,7 @@ def _parse(
     processes: int | None,
     workers: Workers | None,
 ) -> ParsedDay:
-    folder.mkdir()
+    make_folder(folder)
     is_large = archived.byte_count >= WORTH_WORKERS_BYTES
     with archive.open(archived) as stream:
         jobs = _jobs(stream, archived.log_day, folder)

@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 import orjson
 
+from woopra_pipeline.files import make_folder
 from woopra_pipeline.sandbox.identities import COOKIE
 from woopra_pipeline.sandbox.people import (
     DAY,
@@ -118,7 +119,7 @@ class Imports:
     def append(self, at: int, lines: list[str]) -> None:
         """Import lines at `at` (UNIX ms), durably; `read_line` must have found them good."""
         path = self._journal(log_day_at(datetime.fromtimestamp(at / SECOND, UTC)))
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         record = orjson.dumps([at, lines], option=orjson.OPT_APPEND_NEWLINE)
         with path.open("ab") as file:
             # A process that died while it wrote has left a line that is not whole.

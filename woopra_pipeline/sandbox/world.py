@@ -22,7 +22,7 @@ from filelock import FileLock
 
 from woopra_pipeline.clock import Clock, system_clock
 from woopra_pipeline.errors import ConfigurationError
-from woopra_pipeline.files import replacing
+from woopra_pipeline.files import make_folder, replacing
 from woopra_pipeline.sandbox.days import LineKind, LoggedDay, file_of, live_through
 from woopra_pipeline.sandbox.identities import Identities, State
 from woopra_pipeline.sandbox.imports import Imports, MalformedLineError, read_line
@@ -248,7 +248,7 @@ class Sandbox:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Keep every other thread and process out of this world."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
         with self._thread_lock, FileLock(self.folder / "lock"):
             yield
 

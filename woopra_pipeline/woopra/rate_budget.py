@@ -21,6 +21,7 @@ from pyrate_limiter import Rate, RateItem, SQLiteBucket
 
 from woopra_pipeline.clock import Clock
 from woopra_pipeline.errors import ConfigurationError, RateBudgetSpentError
+from woopra_pipeline.files import make_file, make_folder
 from woopra_pipeline.woopra.settings import WoopraSettings
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -81,12 +82,13 @@ class RateBudget:
             raise ConfigurationError("The rate limits must be at least 1 request each")
         self._path = path
         self._rates = _binding_rates(limits)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         self._bucket = self._open()
 
     def _open(self) -> SQLiteBucket:
         try:
             self._put_aside_what_is_no_budget()
+            make_file(self._path)
             return SQLiteBucket.init_from_file(
                 self._rates, table=TABLE, db_path=str(self._path), use_file_lock=True
             )

@@ -48,6 +48,7 @@ class CommandLine:
             text=True,
             check=False,
             timeout=240,
+            umask=0o022,
         )
 
     def start(self, *arguments: str, **variables: str) -> subprocess.Popen[str]:
