@@ -2,8 +2,8 @@
 
 The packages, from the ground up; each imports only from what stands above it in this list:
 
-- `errors`, `clock`, `data_directory`, `files`, `garbage_collection`, `locks`, `tables`,
-  `webhook`: what all packages share
+- `errors`, `clock`, `data_directory`, `files`, `full_disk`, `garbage_collection`, `locks`,
+  `tables`, `webhook`: what all packages share
 - `woopra`: the service: its HTTP API, its rate budget, its calendar of log days
 - `archive`: the day files as they were downloaded, byte for byte
 - `parse`: a day file into Arrow tables and Parquet

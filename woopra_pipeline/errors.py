@@ -12,8 +12,12 @@
     │   └── ServiceUnavailableError    unreachable, 5xx, 429 or a broken body, after all retries
     ├── ArchiveError               an archived day is missing or damaged
     ├── ParsedDayError             a parsed day is missing or damaged
-    ├── ModelError                 the model is missing, held by another process or damaged
+    ├── ModelError                 the model is missing or cannot be opened
+    │   ├── DatabaseHeldError          another process has a DuckDB file open
+    │   └── DatabaseDamagedError       a file is no DuckDB database, or a damaged one
     ├── ReadingError               SQL that is to read would do more than that
+    ├── DiskFullError              a disk is full
+    ├── RunStorageError            Dagster's own files are damaged
     ├── AlertError                 an alert could not be delivered
     ├── SourceError                an import source is missing or cannot be run
     └── LedgerError                the import ledger, or a source in it, is held or misused
@@ -75,8 +79,24 @@ class ModelError(PipelineError):
     """The model is missing, held by another process, or damaged."""
 
 
+class DatabaseHeldError(ModelError):
+    """Another process has a DuckDB file open in a way that keeps this one out."""
+
+
+class DatabaseDamagedError(ModelError):
+    """A file is no DuckDB database, or a damaged one."""
+
+
 class ReadingError(PipelineError):
     """SQL that is to read would do more than that."""
+
+
+class DiskFullError(PipelineError):
+    """A disk is full, a quota is used up, or a file would get larger than is allowed."""
+
+
+class RunStorageError(PipelineError):
+    """The files in which Dagster keeps runs and events are damaged."""
 
 
 class AlertError(PipelineError):

@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 import warnings
+from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
 
@@ -15,8 +16,10 @@ import click
 
 from woopra_pipeline.cli.parameters import refuse_illegible
 from woopra_pipeline.cli.terminal import say, say_error
+from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import PipelineError
 from woopra_pipeline.files import limit_new_files
+from woopra_pipeline.full_disk import full_disk
 
 COMMANDS = ("demo", "sandbox", "backfill", "import", "query", "explain", "status", "ui")
 MODULES = {"import": "imports"}
@@ -82,12 +85,22 @@ def main() -> NoReturn:
 def _say_in_one_line(
     kind: type[BaseException], error: BaseException, _: TracebackType | None
 ) -> None:
-    if isinstance(error, PipelineError):
+    full = full_disk(error, _data_folder(), "writing")
+    if full is not None:
+        say_error(str(full))
+    elif isinstance(error, PipelineError):
         say_error(str(error))
     elif isinstance(error, OSError) and error.filename:
         say_error(f"{error.filename} cannot be used: {error.strerror}")
     else:
         say_error(f"{kind.__name__}: {error} (run it again with --debug to see where)")
+
+
+def _data_folder() -> Path:
+    try:
+        return DataDirectory.from_environment().root
+    except PipelineError:
+        return Path.cwd()
 
 
 def _say_where(

@@ -19,6 +19,7 @@ from dagster import AssetExecutionContext, AssetKey, AssetMaterialization, Failu
 from woopra_pipeline.errors import (
     ConfigurationError,
     CredentialsRejectedError,
+    DiskFullError,
     LogDayNotFoundError,
     PipelineError,
     RateBudgetSpentError,
@@ -30,7 +31,7 @@ Worked = TypeVar("Worked")
 AssetMetadata: TypeAlias = Mapping[str, Mapping[str, Any]]
 """What to show of one day, by the name of the asset it is shown with."""
 
-HOPELESS = (ConfigurationError, CredentialsRejectedError, RateBudgetSpentError)
+HOPELESS = (ConfigurationError, CredentialsRejectedError, DiskFullError, RateBudgetSpentError)
 """Errors that every further day would meet too."""
 
 TEMPORARY = (LogDayNotFoundError, ServiceUnavailableError)

@@ -4,23 +4,27 @@ It lives in the data directory, so that runs survive restarts without DAGSTER_HO
 was done already is never decided from it: that is what the files and the model are for.
 """
 
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, redirect_stderr, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 import yaml
 from dagster import DagsterInstance
 from dagster._core.instance import InstanceRef
 from filelock import FileLock, Timeout
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
 from woopra_pipeline.data_directory import DataDirectory, checkout
+from woopra_pipeline.errors import RunStorageError
 from woopra_pipeline.files import OF_GROUP, make_folder, modes, replacing, set_modes
+from woopra_pipeline.full_disk import needs_room
 
 CONFIGURATION_NAME = "dagster.yaml"
 SECONDS_BETWEEN_LOOKS = 5.0
+FAILED_EVENT = "Exception while writing logger call to event log"
 PLACES = ("storage", "compute_logs", "local_artifact_storage")
 """What the checkout's configuration says about where things are kept."""
 
@@ -38,12 +42,46 @@ def open_instance(directory: DataDirectory) -> Iterator[DagsterInstance]:
         },
     )
     with ExitStack() as stack:
+        stack.enter_context(_said_plainly(directory))
         # Two processes that open an instance for the first time would both create its tables.
         with FileLock(directory.dagster / "opening"):
             instance = stack.enter_context(DagsterInstance.from_ref(reference))
             stack.callback(share, directory)
             end_dead_runs(instance, directory)
         yield instance
+
+
+class _WithoutFailedEvents:
+    """A stream without what Dagster writes to it of events that cannot be recorded.
+
+    What keeps a run from going on is raised as well.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return len(text) if text.startswith(FAILED_EVENT) else self._stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def _said_plainly(directory: DataDirectory) -> Iterator[None]:
+    """Say in a sentence that the instance's disk is full or its files damaged.
+
+    Dagster's own words on it are pages of SQL, which it also writes to stderr.
+    """
+    without_sql = cast("TextIO", _WithoutFailedEvents(sys.stderr))
+    try:
+        with redirect_stderr(without_sql), needs_room(directory.dagster, "recording runs"):
+            yield
+    except DatabaseError as error:
+        raise RunStorageError(
+            f"Dagster's files in {directory.dagster} cannot be used ({error.orig}): "
+            "rename that folder, and Dagster begins another one; only the history of runs is in it"
+        ) from error
 
 
 def share(directory: DataDirectory) -> None:

@@ -7,7 +7,8 @@ again, and only an answer that begins with it is one that goes on. Of an answer 
 are kept, wherever it ends; the beginning of a line is asked for again with the next step.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import chain
@@ -28,6 +29,7 @@ from woopra_pipeline.following.open_day import (
     remove_unnamed,
     start_open_day,
 )
+from woopra_pipeline.full_disk import needs_room
 from woopra_pipeline.parse.parsed_days import ParsedDay
 from woopra_pipeline.parse.readable import FirstReadableLine
 from woopra_pipeline.room import Room
@@ -69,8 +71,10 @@ def follow_current_day(
     now = clock()
     log_day = log_day_at(now)
     try:
-        remove_unnamed(parsed_folder)
-        with locked_folder(parsed_folder / log_day.isoformat()):
+        with (
+            needs_room(parsed_folder, f"following log day {log_day}"),
+            _locked_day(parsed_folder, log_day),
+        ):
             known = find_usable_day(parsed_folder, log_day)
             if known is not None and not known.is_open:
                 return FollowedDay(log_day, known)
@@ -97,6 +101,13 @@ def follow_current_day(
         new_byte_count=day.raw_bytes - known.raw_bytes,
         latest_action_at=_latest_action_at(day, known.line_count, now),
     )
+
+
+@contextmanager
+def _locked_day(parsed_folder: Path, log_day: date) -> Iterator[None]:
+    remove_unnamed(parsed_folder)
+    with locked_folder(parsed_folder / log_day.isoformat()):
+        yield
 
 
 def _grown(client: WoopraClient, known: ParsedDay, now: datetime) -> ParsedDay | None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
@@ -10,6 +11,7 @@ from woopra_pipeline.archive.project import claim_archive
 from woopra_pipeline.clock import Clock, system_clock
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import ConfigurationError, LedgerError, SourceError
+from woopra_pipeline.full_disk import needs_room
 from woopra_pipeline.imports.batch_files import read_lines, remove_unnamed
 from woopra_pipeline.imports.ledger import Batch, Ledger, State
 from woopra_pipeline.imports.lines import SetAside
@@ -65,7 +67,7 @@ class Importer:
         source = get_source(self.directory, name)
         if not dry_run:
             self._claim_directory()
-        with Ledger(self.directory, self.clock) as ledger:
+        with self._needs_room(f"importing from {name}"), self._ledger() as ledger:
             ledger.require_sound()
             remove_abandoned_spills(self.directory, self.clock())
             with published_afterwards(ledger), ledger.holding(name):
@@ -114,7 +116,7 @@ class Importer:
         now.
         """
         self._claim_directory()
-        with Ledger(self.directory, self.clock) as ledger:
+        with self._needs_room("importing again"), self._ledger() as ledger:
             ledger.require_sound()
             with published_afterwards(ledger):
                 for batch_id in batch_ids:
@@ -130,6 +132,12 @@ class Importer:
                             batch.source, batch.log_day, only_asked_for=True
                         )
             return [ledger.batch(batch_id) for batch_id in batch_ids]
+
+    def _ledger(self) -> Ledger:
+        return Ledger(self.directory, self.clock)
+
+    def _needs_room(self, doing: str) -> AbstractContextManager[None]:
+        return needs_room(self.directory.imports, doing)
 
     def _claim_directory(self) -> None:
         """See that the ledger is of the project that is imported into."""
