@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
 import orjson
 from filelock import FileLock, Timeout
 
@@ -33,7 +34,7 @@ def held(
     """
     make_folder(path.parent)
     lock = FileLock(path)
-    holder = path.with_name(f"{path.name}.holder.json")
+    holder = _holder_path(path)
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -55,11 +56,44 @@ def held(
         lock.release()
 
 
-def _described(holder: Path) -> str:
+class _Holder(msgspec.Struct):
+    process: int
+    host: str
+    program: str
+    since: str
+
+
+def lives(path: Path) -> bool:
+    """Whether the holder of the lock file at `path` may be alive; nothing is locked to find out.
+
+    A process on another machine may be.
+    """
+    holder = _holder(_holder_path(path))
+    if holder is None or holder.host != platform.node():
+        return holder is not None
     try:
-        known = orjson.loads(holder.read_bytes())
-    except (FileNotFoundError, orjson.JSONDecodeError):
+        os.kill(holder.process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _holder_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.holder.json")
+
+
+def _holder(path: Path) -> _Holder | None:
+    """Who wrote the file at `path`; None if nobody did, or it is damaged."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Holder)
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _described(path: Path) -> str:
+    holder = _holder(path)
+    if holder is None:
         return "another process"
-    return (
-        f"process {known['process']} ({known['program']}) on {known['host']} since {known['since']}"
-    )
+    return f"process {holder.process} ({holder.program}) on {holder.host} since {holder.since}"

@@ -42,7 +42,7 @@ from woopra_pipeline.locks import HeldElsewhereError, held
 
 LEDGER_NAME = "ledger.sqlite"
 SCHEMA_VERSION = 4
-_WITHOUT_JOURNALS = 3
+WITHOUT_JOURNALS = 3
 BUSY_SECONDS = 60
 NEW_TABLES = {"withdrawn"}
 TABLES = {
@@ -160,10 +160,10 @@ def has_ledger(directory: DataDirectory) -> bool:
 
     It is true of a ledger that was lost, too: to open it then says so.
     """
-    return (directory.imports / LEDGER_NAME).exists() or _why_lost(directory) is not None
+    return (directory.imports / LEDGER_NAME).exists() or why_lost(directory) is not None
 
 
-def _why_lost(directory: DataDirectory) -> str | None:
+def why_lost(directory: DataDirectory) -> str | None:
     """What shows that there was a ledger, where none is; None if nothing does."""
     if was_anything_sent(directory):
         return "batches beside it were sent"
@@ -171,6 +171,20 @@ def _why_lost(directory: DataDirectory) -> str | None:
         return f"{directory.published_imports} shows what was sent"
     side = (directory.imports / LEDGER_NAME).with_name(f"{LEDGER_NAME}-wal")
     return f"{side} is there" if _size(side) else None
+
+
+def require_ledger(path: Path, version: int, tables: set[str]) -> None:
+    """Raise `UnusableLedgerError` unless the file at `path` is a ledger this program can use."""
+    if version == WITHOUT_JOURNALS and tables >= TABLES - NEW_TABLES:
+        return
+    if version == 0 or (version == SCHEMA_VERSION and not tables >= TABLES):
+        raise unusable(path, "is a file of something else")
+    if version != SCHEMA_VERSION:
+        raise unusable(
+            path,
+            f"is of version {version}, and this program knows version {SCHEMA_VERSION} "
+            "(the program that wrote it can go on with it)",
+        )
 
 
 class Ledger:
@@ -202,7 +216,7 @@ class Ledger:
                 raise
 
     def _require_nothing_sent(self) -> None:
-        why = _why_lost(self.directory)
+        why = why_lost(self.directory)
         if why is not None:
             state = "empty" if self.path.exists() else "missing"
             raise unusable(self.path, f"is {state}, although {why}")
@@ -225,16 +239,10 @@ class Ledger:
                 self._require_nothing_sent()
                 note_format(self.directory)
                 create_tables(self.connection)
-            elif version == _WITHOUT_JOURNALS and tables >= TABLES - NEW_TABLES:
-                self._add_journals()
-            elif version == 0 or (version == SCHEMA_VERSION and not tables >= TABLES):
-                raise unusable(self.path, "is a file of something else")
-            elif version != SCHEMA_VERSION:
-                raise unusable(
-                    self.path,
-                    f"is of version {version}, and this program knows version {SCHEMA_VERSION} "
-                    "(the program that wrote it can go on with it)",
-                )
+            else:
+                require_ledger(self.path, version, tables)
+                if version == WITHOUT_JOURNALS:
+                    self._add_journals()
 
     def _add_journals(self) -> None:
         """Make a ledger of the version before one of this version."""
