@@ -142,6 +142,14 @@ def replace_json(path: Path, content: object) -> None:
         temporary.write_bytes(orjson.dumps(content, option=options))
 
 
+def read_json(path: Path) -> object:
+    """What the JSON file at `path` says; None if it is missing or damaged."""
+    try:
+        return orjson.loads(path.read_bytes())
+    except (FileNotFoundError, orjson.JSONDecodeError):
+        return None
+
+
 def sync(path: Path) -> None:
     """Wait until the file or folder at `path` is on disk."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -96,9 +96,9 @@ class Archive:
             manifest = msgspec.json.decode(path.read_bytes(), type=_Manifest)
         except FileNotFoundError:
             return None
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ArchiveError(
-                f"The manifest {path} cannot be read ({error}): remove it and {_fetch(log_day)}"
+                f"The manifest {path} is damaged ({error}): {_fetch(log_day)}"
             ) from error
         return replace(
             self._from_manifest(log_day, manifest.current),

@@ -11,6 +11,7 @@ from datetime import date
 from typing import Literal
 
 from woopra_pipeline.archive.days import Archive, ArchivedDay
+from woopra_pipeline.archive.mending import find_or_mend
 from woopra_pipeline.archive.staging import StagedFile, locked_folder
 from woopra_pipeline.clock import Clock, system_clock
 from woopra_pipeline.errors import (
@@ -21,6 +22,7 @@ from woopra_pipeline.errors import (
     ServiceUnavailableError,
 )
 from woopra_pipeline.files import sync
+from woopra_pipeline.full_disk import needs_room
 from woopra_pipeline.parse.readable import LineCounts, count_different_lines, count_lines
 from woopra_pipeline.woopra.client import AttemptFailedError, ExportResponse, WoopraClient
 from woopra_pipeline.woopra.settings import WoopraSettings
@@ -74,14 +76,18 @@ def fetch_log_day(
     Other bytes that lose lines, because fewer of them are readable or most are rejected where that
     was not so, become current only if the caller says `accept_shorter`; otherwise they are held
     back beside the current file, and that is a `LinesLostError`.
+    A damaged manifest is made anew first, from what files there are.
     Any other error leaves the archive as it was.
 
     Raises what `WoopraClient.download_log_day` raises, and `ArchiveError` if the archive cannot
-    be written or its manifest of the day cannot be read.
+    be written, `DiskFullError` if there is no room.
     """
     try:
         folder, least_free_bytes = archive.day_folder(log_day), client.settings.least_free_bytes
-        with StagedFile(folder, least_free_bytes=least_free_bytes) as staged:
+        with (
+            needs_room(archive.folder, f"fetching log day {log_day}"),
+            StagedFile(folder, least_free_bytes=least_free_bytes) as staged,
+        ):
             response, notes = client.download_log_day(log_day, _Recorder(staged, client.settings))
             _require_no_more(client, log_day, staged, response.next_position or 0)
             fetched = ArchivedDay(
@@ -193,7 +199,7 @@ def _take_in(
     archive: Archive, staged: StagedFile, fetched: ArchivedDay, *, accept_shorter: bool
 ) -> FetchedDay:
     """Make the staged file current, in the locked folder of its day."""
-    current = archive.find(fetched.log_day)
+    current = find_or_mend(archive, fetched.log_day)
     if current is not None and current.sha256 == fetched.sha256:
         try:
             archive.verify(current)

@@ -11,15 +11,28 @@ PROJECT_FILE_NAME = "project"
 def claim_archive(folder: Path, project: str) -> None:
     """See that the archive in `folder` is `project`'s; whoever asks first gets an unclaimed one.
 
-    Raises `ConfigurationError` if it holds another project's days.
+    Raises `ConfigurationError` if it holds another project's days, or if it cannot be told whose.
     """
     path = folder / PROJECT_FILE_NAME
     if not path.exists():
         with replacing(path) as temporary:
             temporary.write_text(f"{project}\n", encoding="utf-8")
-    owner = path.read_text(encoding="utf-8").strip()
+    owner = read_owner(folder)
+    if not owner:
+        raise ConfigurationError(
+            f"{path} is damaged: write into it the name of the project whose log {folder} holds"
+        )
     if owner != project:
         raise ConfigurationError(
             f"{folder} holds the log of {owner}, which must not be mixed with that of {project}: "
             "set WOOPRA_DATA_DIR to a folder of its own"
         )
+
+
+def read_owner(folder: Path) -> str | None:
+    """The project whose archive is in `folder`; None if nobody's is, or it cannot be told."""
+    try:
+        owner = (folder / PROJECT_FILE_NAME).read_text(encoding="utf-8").strip()
+    except (FileNotFoundError, UnicodeDecodeError):
+        return None
+    return owner if owner.isprintable() and owner else None

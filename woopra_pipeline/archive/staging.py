@@ -76,7 +76,7 @@ class StagedFile:
         if self._descriptor is None:
             self._create()
         digest = hashlib.sha256()
-        content = _LineCount()
+        content = LineCount()
         first_readable = FirstReadableLine()
         beginning = b""
         byte_count = 0
@@ -121,7 +121,7 @@ def _remove_abandoned(folder: Path) -> None:
             path.unlink()
 
 
-class _LineCount:
+class LineCount:
     """Counts physical lines (R8) as the bytes pass, and keeps those after the last newline."""
 
     def __init__(self) -> None:
@@ -129,6 +129,7 @@ class _LineCount:
         self._rest = bytearray()
 
     def add(self, chunk: bytes) -> None:
+        """Count what comes next."""
         newlines = chunk.count(b"\n")
         if newlines:
             self._newlines += newlines
@@ -144,10 +145,12 @@ class _LineCount:
 
     @property
     def line_count(self) -> int:
+        """How many lines have come so far."""
         return self._newlines + bool(self._last_line)
 
     @property
     def ends_within_line(self) -> bool:
+        """Whether what has come ends without a newline in something that is no JSON."""
         last_line = self._last_line.strip()
         if not last_line:
             return False

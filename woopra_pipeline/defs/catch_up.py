@@ -101,8 +101,17 @@ def catch_up(
         days = ", ".join(map(str, sorted({*to_parse, *to_apply})))
         return SkipReason(f"What is left was tried and failed, see its run: {days}.")
     else:
-        return SkipReason("Everything that is archived is in the model, or on its way there.")
-    return SensorResult(requests, cursor=msgspec.json.encode(tried).decode())
+        # Once nothing is left, the same may have to be done again: if a file is lost or damaged.
+        is_done = not outstanding.to_parse and not outstanding.to_apply
+        return SensorResult(
+            skip_reason="Everything that is archived is in the model, or on its way there.",
+            cursor=_encoded(Tried() if is_done else tried),
+        )
+    return SensorResult(requests, cursor=_encoded(tried))
+
+
+def _encoded(tried: Tried) -> str:
+    return msgspec.json.encode(tried).decode()
 
 
 def _without(days: Mapping[date, str], others: set[date]) -> dict[date, str]:

@@ -48,6 +48,8 @@ def find_usable_day(parsed_folder: Path, log_day: date) -> ParsedDay | None:
     """The parsed day, closed or open; None if there is none, or none that can still grow."""
     try:
         day = find_parsed_day(parsed_folder, log_day)
+        if day is not None and day.is_open:
+            day.verify()
     except ParsedDayError:
         return None
     if day is None or not day.is_open:
@@ -62,6 +64,7 @@ def start_open_day(parsed_folder: Path, log_day: date, started_at: datetime) -> 
     name = f"{FOLDER_PREFIX}{secrets.token_hex(8)}"
     folder = parsed_folder / log_day.isoformat() / name
     make_folder(folder)
+    first = write_part(Part(log_day, 0, 1, str(folder)), b"")
     day = ParsedDay(
         log_day=log_day,
         fingerprint=open_fingerprint(name, 0),
@@ -71,8 +74,9 @@ def start_open_day(parsed_folder: Path, log_day: date, started_at: datetime) -> 
         fetched_at=started_at,
         parser_version=PARSER_VERSION,
         **dict.fromkeys(COUNTS, 0),
-        files=write_part(Part(log_day, 0, 1, str(folder)), b"").files,
+        files=first.files,
         is_open=True,
+        checksums=first.checksums,
     )
     make_file(log_file(day))
     return day
@@ -109,6 +113,9 @@ def grow(day: ParsedDay, byte_count: int, read_at: datetime) -> ParsedDay:
         name: getattr(day, name) + sum(getattr(part, name) for part in written) for name in COUNTS
     }
     files = day.files | {name: size for part in written for name, size in part.files.items()}
+    checksums = day.checksums | {
+        name: text for part in written for name, text in part.checksums.items()
+    }
     grown = replace(
         day,
         fingerprint=open_fingerprint(day.folder.name, line_count),
@@ -116,6 +123,7 @@ def grow(day: ParsedDay, byte_count: int, read_at: datetime) -> ParsedDay:
         raw_bytes=byte_count,
         fetched_at=read_at,
         files=files,
+        checksums=checksums,
         **counts,
     )
     write_manifest(grown)

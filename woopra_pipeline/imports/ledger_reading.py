@@ -38,9 +38,9 @@ def read_line_counts(directory: DataDirectory) -> dict[str, int]:
     `LedgerError` if it is of the version before and was not opened since.
     """
     path = directory.imports / LEDGER_NAME
-    if not path.exists():
+    if not path.exists() or not path.stat().st_size:
         if why := why_lost(directory):
-            raise unusable(path, f"is missing, although {why}")
+            raise unusable(path, f"is missing or empty, although {why}")
         return {}
     try:
         with _readable(path) as address, closing(_connect(address)) as connection:

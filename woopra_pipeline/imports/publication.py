@@ -11,17 +11,25 @@ from importlib.resources import files as package_files
 from pathlib import Path
 
 import duckdb
-import orjson
 import pyarrow as pa
 
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.errors import LedgerError, UnusableLedgerError
-from woopra_pipeline.files import TEMPORARY_PREFIX, remove, replace_json, replacing
+from woopra_pipeline.errors import DatabaseDamagedError, LedgerError, UnusableLedgerError
+from woopra_pipeline.files import TEMPORARY_PREFIX, read_json, remove, replace_json, replacing
+from woopra_pipeline.full_disk import needs_room
 from woopra_pipeline.imports.batch_files import BatchFile, read_lines
 from woopra_pipeline.imports.ledger import Ledger
 from woopra_pipeline.imports.lines import digests
 from woopra_pipeline.locks import HeldElsewhereError, held
-from woopra_pipeline.model.database import connect, connect_published, publish, transaction
+from woopra_pipeline.model.database import (
+    connect,
+    connect_published,
+    file_stamp,
+    is_damage,
+    publish,
+    transaction,
+    write_ahead_log,
+)
 from woopra_pipeline.model.schema import create_table
 from woopra_pipeline.sql_text import literal, quoted
 from woopra_pipeline.tables import IMPORT_TABLES
@@ -54,19 +62,30 @@ def publish_imports(ledger: Ledger) -> bool:
     directory = ledger.directory
     marker = directory.imports / "published.json"
     try:
-        with held(
-            publication_lock(directory),
-            ledger.now(),
-            patience_seconds=PATIENCE_SECONDS,
+        with (
+            needs_room(directory.imports, "publishing what was imported"),
+            held(
+                publication_lock(directory),
+                ledger.now(),
+                patience_seconds=PATIENCE_SECONDS,
+            ),
         ):
             # Read first: what changes while the rest is read is published the next time.
             shown = {"schema_version": SCHEMA_VERSION, "change_count": ledger.change_count()}
-            if directory.published_imports.exists() and _read_json(marker) == shown:
+            stamp = file_stamp(directory.published_imports)
+            if stamp is not None and read_json(marker) == shown | stamp:
                 return False
-            with connect(_build(directory)) as connection, transaction(connection):
-                _load(connection, ledger)
-            publish(_build(directory), directory.published_imports)
-            replace_json(marker, shown)
+            try:
+                _bring_up(directory, ledger)
+            except (DatabaseDamagedError, duckdb.Error) as error:
+                if isinstance(error, duckdb.Error) and not is_damage(error):
+                    raise
+                # All of it is in the ledger and the batch files.
+                remove(_build_path(directory))
+                remove(write_ahead_log(_build_path(directory)))
+                _bring_up(directory, ledger)
+            publish(_build_path(directory), directory.published_imports)
+            replace_json(marker, shown | (file_stamp(directory.published_imports) or {}))
     except HeldElsewhereError as holder:
         raise LedgerError(
             f"{directory.published_imports} is being written by {holder}: "
@@ -110,12 +129,14 @@ def connect_with_imports(
     """
     imports = directory.published_imports
     if imports.exists() and not directory.published_model.exists() and not needs_model:
+        _require_whole(imports)
         with connect(imports, read_only=True) as connection:
             yield connection
         return
     with connect_published(directory) as connection:
         if imports.exists():
             ((model,),) = connection.execute("select current_database()").fetchall()
+            _require_whole(imports)
             connection.execute(f"attach {literal(str(imports))} as import_ledger (read_only)")
             connection.execute("set search_path = ?", [f"{quoted(model)}.main,import_ledger.main"])
         else:
@@ -128,19 +149,33 @@ def _schema() -> str:
     return (package_files(__package__) / "publication.sql").read_text(encoding="utf-8")
 
 
-def _read_json(path: Path) -> object:
+def _require_whole(imports: Path) -> None:
+    """Raise `DatabaseDamagedError`, saying what to do, if the file cannot be read."""
     try:
-        return orjson.loads(path.read_bytes())
-    except (FileNotFoundError, orjson.JSONDecodeError):
-        return None
+        with connect(imports, read_only=True):
+            pass
+    except DatabaseDamagedError as error:
+        raise DatabaseDamagedError(
+            f"{error}; `woopra-pipeline import --verify` makes it anew from the ledger"
+        ) from error
+
+
+def _bring_up(directory: DataDirectory, ledger: Ledger) -> None:
+    with connect(_build(directory)) as connection, transaction(connection):
+        _load(connection, ledger)
+
+
+def _build_path(directory: DataDirectory) -> Path:
+    return directory.imports / f"build-{SCHEMA_VERSION}.duckdb"
 
 
 def _build(directory: DataDirectory) -> Path:
     """The private file, with the tables of this version."""
-    build = directory.imports / f"build-{SCHEMA_VERSION}.duckdb"
+    build = _build_path(directory)
     for left in build.parent.glob(f"{TEMPORARY_PREFIX}*{build.name}*"):
         remove(left)
     if not build.exists():
+        remove(write_ahead_log(build))
         with replacing(build) as temporary:
             temporary.unlink()
             with connect(temporary) as connection, transaction(connection):

@@ -35,6 +35,7 @@ from woopra_pipeline.imports.plain_rows import (
 )
 from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.locks import HeldElsewhereError, held
+from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.reading_sql import lock, require_reading
 from woopra_pipeline.sql_text import literal, quoted
 from woopra_pipeline.woopra.log_days import end_of_log_day, start_of_log_day
@@ -208,14 +209,13 @@ def _naming(source: Source, directory: DataDirectory) -> Iterator[None]:
 def _connection(
     directory: DataDirectory, source: Source, settings: ImportSettings
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    model = directory.published_model
-    has_model = model.exists()
+    has_model = directory.published_model.exists()
     root, folder = directory.root.resolve(), sources_folder(directory).resolve()
     with (
         _working_directory,
         chdir(folder),
         spilling(directory, source, "rows") as spill,
-        duckdb.connect(model if has_model else ":memory:", read_only=has_model) as connection,
+        connect_published(directory) if has_model else duckdb.connect(":memory:") as connection,
     ):
         connection.execute("set TimeZone = 'UTC'")
         connection.execute("set enable_progress_bar = false")

@@ -5,17 +5,34 @@ private build file, and readers get a copy that is put in place whole by a renam
 has the earlier copy open keeps reading that one undisturbed.
 """
 
+import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.resources import files as package_files
 from pathlib import Path
 
 import duckdb
 
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.errors import ModelError
-from woopra_pipeline.files import make_folder, modes, sync
+from woopra_pipeline.errors import DatabaseDamagedError, DatabaseHeldError, ModelError
+from woopra_pipeline.files import make_folder, modes, read_json, remove, sync
+
+MAGIC_OFFSET, MAGIC = 8, b"DUCK"
+"""What every DuckDB file has at its beginning."""
+
+DAMAGE = (
+    "Corrupt",
+    "Could not read enough bytes",
+    "encrypted",
+    "FATAL Error",
+    "INTERNAL Error",
+    "not a valid DuckDB database file",
+    "replaying WAL",
+    "Serialization Error",
+    "version number",
+)
+"""Some words of what DuckDB says of a file that is damaged, or not for it to read."""
 
 
 @contextmanager
@@ -25,19 +42,57 @@ def connect(
     """Open the database file at `path`, creating it unless `read_only`; always close it.
 
     `memory_limit` (`4GB`) lowers what DuckDB takes before it works on disk, by default four fifths
-    of the machine. Raises `ModelError` if the file cannot be opened or the limit is none.
+    of the machine. Raises `DatabaseHeldError` if another process keeps this one out, at once and
+    with its name, `DatabaseDamagedError` if the file is damaged or no database, and `ModelError` if
+    it cannot be opened otherwise or the limit is none.
     """
     if not read_only:
         make_folder(path.parent)
+    _require_database(path)
     try:
         connection = duckdb.connect(path, read_only=read_only)
     except duckdb.Error as error:
-        raise ModelError(f"{path} cannot be opened: {str(error).splitlines()[0]}") from error
+        raise _why_not_opened(path, error) from error
     with connection:
         connection.execute("set enable_progress_bar = false")
         if memory_limit is not None:
             _limit_memory(connection, memory_limit)
         yield connection
+
+
+def _require_database(path: Path) -> None:
+    """Raise `DatabaseDamagedError` if there is a file that DuckDB never wrote.
+
+    DuckDB takes files of some other kinds for databases of theirs, and looks for an extension.
+    """
+    if path.is_file():
+        with path.open("rb") as file:
+            if file.read(MAGIC_OFFSET + len(MAGIC))[MAGIC_OFFSET:] != MAGIC:
+                raise DatabaseDamagedError(f"{path} is damaged: it is no DuckDB database")
+
+
+def _why_not_opened(path: Path, error: duckdb.Error) -> ModelError:
+    sentence = str(error).splitlines()[0]
+    if holder := re.search(r"Conflicting lock is held in (.*) \(PID (\d+)\)", sentence):
+        program, process = holder.groups()
+        return DatabaseHeldError(
+            f"{path} is held open by process {process} ({program}): "
+            "close it there or end that process, then try again"
+        )
+    if "Could not set lock" in sentence:
+        return DatabaseHeldError(
+            f"{path} is held open by another process: close it there, then try again ({sentence})"
+        )
+    if is_damage(error):
+        return DatabaseDamagedError(f"{path} is damaged: {sentence}")
+    return ModelError(f"{path} cannot be opened: {sentence}")
+
+
+def is_damage(error: duckdb.Error) -> bool:
+    """Whether an error means that a database is damaged, or not one of ours."""
+    return isinstance(error, duckdb.CatalogException | duckdb.BinderException) or any(
+        words in str(error) for words in DAMAGE
+    )
 
 
 def _limit_memory(connection: duckdb.DuckDBPyConnection, limit: str) -> None:
@@ -65,9 +120,16 @@ def connect_published(
             f"there is no model yet at {directory.published_model}: "
             "run `woopra-pipeline backfill FROM TO`, or `woopra-pipeline demo`"
         )
-    with connect(
-        directory.published_model, read_only=True, memory_limit=memory_limit
-    ) as connection:
+    with ExitStack() as stack:
+        try:
+            connection = stack.enter_context(
+                connect(directory.published_model, read_only=True, memory_limit=memory_limit)
+            )
+        except DatabaseDamagedError as error:
+            raise DatabaseDamagedError(
+                f"{error}; the next update of the model puts a whole one in its place: "
+                "run `woopra-pipeline backfill FROM TO` for any log day"
+            ) from error
         yield connection
 
 
@@ -87,13 +149,49 @@ def publish(build: Path, published: Path) -> None:
     """Make a copy of the closed database file `build` the one readers open, whole or not at all.
 
     The caller holds the model alone, so a copy that a killed process left is simply overwritten.
+    Whatever is in the place of `published` is replaced, damaged or open elsewhere.
     """
     snapshot = build.with_name("snapshot.duckdb")
+    remove(snapshot)
     shutil.copyfile(build, snapshot)
     snapshot.chmod(modes().file)
     sync(snapshot)
+    # What a client wrote to the file before would be taken for a part of the new one.
+    write_ahead_log(published).unlink(missing_ok=True)
     snapshot.replace(published)
     sync(published.parent)
+
+
+def write_ahead_log(path: Path) -> Path:
+    """Where DuckDB keeps what it has not yet written into the database file at `path`."""
+    return path.with_name(f"{path.name}.wal")
+
+
+def file_stamp(path: Path) -> dict[str, int] | None:
+    """The size in bytes and the time of the last change of a file, by which it is known again.
+
+    None if there is no file.
+    """
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return {"bytes": status.st_size, "modified_ns": status.st_mtime_ns}
+
+
+def published_marker(directory: DataDirectory) -> Path:
+    """The file that says which state of the model was published, and the stamp of its file."""
+    return directory.model / "published.json"
+
+
+def is_as_published(directory: DataDirectory) -> bool:
+    """Whether the published model is the file that was put there, as far as is known.
+
+    Nothing is known of one that an earlier version published.
+    """
+    marker = read_json(published_marker(directory))
+    stamp = file_stamp(directory.published_model)
+    return not isinstance(marker, dict) or stamp is None or marker.items() >= stamp.items()
 
 
 def statements(name: str) -> str:

@@ -4,16 +4,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
+import duckdb
+
 from woopra_pipeline.archive import Archive
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.errors import ArchiveError, ConfigurationError, ParsedDayError
-from woopra_pipeline.model.database import connect
+from woopra_pipeline.errors import (
+    ArchiveError,
+    ConfigurationError,
+    DatabaseDamagedError,
+    ParsedDayError,
+)
+from woopra_pipeline.model.database import connect, is_as_published, is_damage
 from woopra_pipeline.model.schema import SCHEMA_VERSION
 from woopra_pipeline.parse.parse_day import PARSER_VERSION
 from woopra_pipeline.parse.parsed_days import MANIFEST_NAME, ParsedDay, find_parsed_day
 from woopra_pipeline.woopra.log_days import parse_log_day
 
 GONE = "gone"
+DAMAGED = "damaged"
 
 
 @dataclass(frozen=True)
@@ -29,7 +37,7 @@ class Outstanding:
 def find_outstanding(directory: DataDirectory) -> Outstanding:
     """Compare the archive, the parsed days and the published model, by their manifests.
 
-    What cannot be read in the archive is left out; a parsed day that is damaged is to be parsed.
+    A day that is damaged, in the archive or parsed, is to be parsed: that mends it, if it can be.
     """
     parsed = _parsed(directory)
     in_model = _in_model(directory)
@@ -51,14 +59,14 @@ def find_outstanding(directory: DataDirectory) -> Outstanding:
 
 
 def _archived(directory: DataDirectory) -> Mapping[date, str]:
-    """The SHA-256 of each archived day."""
+    """The SHA-256 of each archived day; of one whose manifest is damaged, what is to be mended."""
     archive = Archive(directory.raw)
     found = {}
     for log_day in archive.log_days():
         try:
             found[log_day] = archive.get(log_day).sha256
         except ArchiveError:
-            continue
+            found[log_day] = DAMAGED
     return found
 
 
@@ -77,10 +85,18 @@ def _parsed(directory: DataDirectory) -> Mapping[date, ParsedDay]:
 
 
 def _in_model(directory: DataDirectory) -> Mapping[date, str]:
-    """The fingerprints of the days in the published model, if it is of today's form."""
-    if not directory.published_model.exists():
+    """The fingerprints of the days in the published model, if it is whole and of today's form."""
+    if not directory.published_model.exists() or not is_as_published(directory):
         return {}
-    with connect(directory.published_model, read_only=True) as connection:
-        if connection.sql("select schema_version from log.state").fetchall() != [(SCHEMA_VERSION,)]:
-            return {}
-        return dict(connection.sql("select log_day, fingerprint from log.days").fetchall())
+    try:
+        with connect(directory.published_model, read_only=True) as connection:
+            state = connection.sql("select schema_version from log.state").fetchall()
+            if state != [(SCHEMA_VERSION,)]:
+                return {}
+            return dict(connection.sql("select log_day, fingerprint from log.days").fetchall())
+    except DatabaseDamagedError:
+        return {}
+    except duckdb.Error as error:
+        if not is_damage(error):
+            raise
+        return {}

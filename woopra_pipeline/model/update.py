@@ -17,14 +17,28 @@ from typing import Literal
 import duckdb
 import pyarrow as pa
 
+from woopra_pipeline.archive.days import Archive
 from woopra_pipeline.clock import Clock, system_clock
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.files import remove
-from woopra_pipeline.model.database import connect, publish, statements, transaction
+from woopra_pipeline.errors import DatabaseDamagedError, ParsedDayError
+from woopra_pipeline.files import read_json, remove, replace_json
+from woopra_pipeline.following.open_day import FOLDER_PREFIX
+from woopra_pipeline.full_disk import needs_room
+from woopra_pipeline.model.database import (
+    connect,
+    file_stamp,
+    is_damage,
+    publish,
+    published_marker,
+    statements,
+    transaction,
+    write_ahead_log,
+)
 from woopra_pipeline.model.lock import model_lock
 from woopra_pipeline.model.merge_forest import number_forest
 from woopra_pipeline.model.schema import DAYS, LOG_TABLES, SCHEMA_VERSION, comments, create_table
-from woopra_pipeline.parse.parsed_days import ParsedDay, find_parsed_days
+from woopra_pipeline.parse.parse_day import parse_log_day
+from woopra_pipeline.parse.parsed_days import ParsedDay, find_parsed_day, parsed_log_days
 from woopra_pipeline.sql_text import read_parquet
 from woopra_pipeline.tables import MODEL_TABLES, PARSED_TABLES, PROFILES
 from woopra_pipeline.woopra.log_days import log_position
@@ -136,34 +150,51 @@ def update_model(
 
     Does nothing, and publishes nothing, if there is no difference. Above `rebuild_share`, changed
     lines as a share of all lines, the model is built anew, with the same result. DuckDB takes up to
-    `memory_limit` (`4GB`), and works on disk past it. Raises `ParsedDayError` if a parsed day is
-    damaged and `ModelError` if another process holds the model for longer than `patience_seconds`.
+    `memory_limit` (`4GB`), and works on disk past it.
+
+    What is damaged is made anew, and `notify` hears of it: a build file from the parsed days, a
+    parsed day from the archive, a published file from the build file. Raises `ArchiveError` if a
+    damaged parsed day is not archived, `DiskFullError` if there is no room, `DatabaseHeldError` if
+    another process has the build file open, and `ModelError` if one updates the model for longer
+    than `patience_seconds`.
     """
     started = time.monotonic()
     build = directory.model / "build.duckdb"
-    with model_lock(directory.model, clock(), patience_seconds=patience_seconds, notify=notify):
-        parsed = find_parsed_days(directory.parsed)
-        with connect(build, memory_limit=memory_limit) as connection:
-            ledger = _read_ledger(connection)
-            difference = Difference.between(ledger or {}, parsed)
-            method = _method(ledger, difference, rebuild_share)
-            touched = 0
-            if method == "days":
-                notify(
-                    f"applying {len(difference.added)} log days to the model, "
-                    f"taking {len(difference.obsolete)} out"
-                )
-                touched = _apply(connection, difference, clock)
-            if method != "rebuild":
-                content = _read_content(connection)
+    with (
+        needs_room(directory.model, "updating the model"),
+        model_lock(directory.model, clock(), patience_seconds=patience_seconds, notify=notify),
+    ):
+        days = _WholeDays(directory, notify)
+        try:
+            with connect(build, memory_limit=memory_limit) as connection:
+                ledger = _read_ledger(connection)
+                difference = days.difference(ledger or {})
+                method = _method(ledger, difference, rebuild_share)
+                touched = 0
+                if method == "days":
+                    notify(
+                        f"applying {len(difference.added)} log days to the model, "
+                        f"taking {len(difference.obsolete)} out"
+                    )
+                    touched = _apply(connection, difference, clock)
+                if method != "rebuild":
+                    content = _read_content(connection)
+        except (DatabaseDamagedError, duckdb.Error) as error:
+            if isinstance(error, duckdb.Error) and not is_damage(error):
+                raise
+            notify(f"the build of the model is damaged and is made anew ({_first_line(error)})")
+            difference, method = days.difference({}), "rebuild"
         if method == "rebuild":
-            notify(f"building the model from {len(parsed)} log days")
-            touched, content = _rebuild(build, parsed.values(), clock, memory_limit)
+            notify(f"building the model from {len(days.parsed)} log days")
+            whole = days.difference({})
+            touched, content = _rebuild(build, whole.added, clock, memory_limit)
         publishing = time.monotonic()
-        stale = _published_revision(directory.published_model) != content.revision
+        stale = not _is_published(directory, content.revision)
         if stale:
             notify("publishing the model")
             publish(build, directory.published_model)
+            stamp = file_stamp(directory.published_model) or {}
+            replace_json(published_marker(directory), {"revision": content.revision, **stamp})
         publishing_seconds = time.monotonic() - publishing
     loaded = {day.log_day for day in difference.added}
     unloaded = set(difference.obsolete)
@@ -179,6 +210,63 @@ def update_model(
         seconds=time.monotonic() - started,
         publishing_seconds=publishing_seconds,
     )
+
+
+class _WholeDays:
+    """The parsed days on disk, each as it is in its manifest; damaged ones are parsed again."""
+
+    def __init__(self, directory: DataDirectory, notify: Callable[[str], None]) -> None:
+        self.parsed: dict[date, ParsedDay] = {}
+        self._directory = directory
+        self._notify = notify
+        self._verified: set[date] = set()
+        for log_day in parsed_log_days(directory.parsed):
+            try:
+                day = find_parsed_day(directory.parsed, log_day)
+            except ParsedDayError as error:
+                self._parse_again(log_day, error)
+            else:
+                if day is not None:
+                    self.parsed[log_day] = day
+
+    def difference(self, ledger: Ledger) -> Difference:
+        """What leads from the days in `ledger` to these, with every file to be loaded whole."""
+        while True:
+            difference = Difference.between(ledger, self.parsed)
+            damaged = [day for day in difference.added if not self._is_whole(day, difference)]
+            if not damaged:
+                return difference
+
+    def _is_whole(self, day: ParsedDay, difference: Difference) -> bool:
+        """Whether the files to be loaded are whole; if they are not, the day is parsed again."""
+        if day.log_day in self._verified:
+            return True
+        try:
+            day.verify(after_line=difference.grown.get(day.log_day, 0))
+        except ParsedDayError as error:
+            del self.parsed[day.log_day]
+            self._parse_again(day.log_day, error)
+            return False
+        if day.log_day not in difference.grown:
+            self._verified.add(day.log_day)
+        return True
+
+    def _parse_again(self, log_day: date, error: ParsedDayError) -> None:
+        folder = self._directory.parsed / log_day.isoformat()
+        archive = Archive(self._directory.raw)
+        was_open = any(folder.glob(f"{FOLDER_PREFIX}*"))
+        if was_open and log_day not in archive.log_days():
+            self._notify(
+                f"{log_day} was followed so far and is damaged: it is left out of the model until "
+                f"it is followed anew or fetched ({error})"
+            )
+            return
+        self._notify(f"{log_day} is parsed again from the archive ({error})")
+        self.parsed[log_day] = parse_log_day(archive, log_day, self._directory.parsed)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0]
 
 
 def _read_ledger(connection: duckdb.DuckDBPyConnection) -> Ledger | None:
@@ -208,11 +296,13 @@ def _rebuild(
     """Build the model of `days` beside `build` and put it in its place."""
     fresh = build.with_name("build-new.duckdb")
     remove(fresh)
-    remove(fresh.with_name("build-new.duckdb.wal"))
+    remove(write_ahead_log(fresh))
     with connect(fresh, memory_limit=memory_limit) as connection:
         _create_tables(connection)
         touched = _apply(connection, Difference(tuple(days), ()), clock)
         content = _read_content(connection)
+    # What was not yet written into the file before would be taken for a part of this one.
+    remove(write_ahead_log(build))
     fresh.replace(build)
     return touched, content
 
@@ -294,12 +384,11 @@ def _read_content(connection: duckdb.DuckDBPyConnection) -> Content:
     return Content(revision, {table.name: _count(connection, table.name) for table in MODEL_TABLES})
 
 
-def _published_revision(published: Path) -> str | None:
-    if not published.exists():
-        return None
-    with connect(published, read_only=True) as connection:
-        ((revision,),) = connection.sql("select revision from log.state").fetchall()
-    return str(revision)
+def _is_published(directory: DataDirectory, revision: str) -> bool:
+    """Whether readers have this state of the model, in the very file that was put there."""
+    stamp = file_stamp(directory.published_model)
+    marker = read_json(published_marker(directory))
+    return stamp is not None and marker == {"revision": revision, **stamp}
 
 
 def _set(connection: duckdb.DuckDBPyConnection, variable: str, value: object) -> None:

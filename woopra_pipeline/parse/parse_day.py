@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from woopra_pipeline.archive.days import Archive, ArchivedDay
+from woopra_pipeline.archive.mending import get_or_mend
 from woopra_pipeline.archive.staging import locked_folder
 from woopra_pipeline.errors import ArchiveError, ParsedDayError
 from woopra_pipeline.files import make_folder, remove, sync
+from woopra_pipeline.full_disk import needs_room
 from woopra_pipeline.parse.lines import BYTE_ORDER_MARK, whole_lines
 from woopra_pipeline.parse.parsed_days import (
     MANIFEST_NAME,
@@ -54,13 +56,14 @@ def parse_log_day(
     `processes` is how many parse a large file, this one included, by default one per usable core
     and at most four. With `workers`, which several threads may share, a small file is parsed by one
     of them; without, by this process. Raises `ArchiveError` if the day is not archived or its file
-    is damaged, `ParsedDayError` if the parsed files cannot be written.
+    is damaged, `ParsedDayError` if the parsed files cannot be written, `DiskFullError` if there is
+    no room for them.
     """
-    archived = archive.get(log_day)
+    archived = get_or_mend(archive, log_day)
     fingerprint = hashlib.sha256(f"{archived.sha256} {PARSER_VERSION}".encode()).hexdigest()
     day_folder = parsed_folder / log_day.isoformat()
     try:
-        with locked_folder(day_folder):
+        with needs_room(parsed_folder, f"parsing log day {log_day}"), locked_folder(day_folder):
             current = _current(parsed_folder, log_day)
             _remove_others(day_folder, current)
             if current is not None and current.fingerprint == fingerprint:
@@ -81,9 +84,12 @@ def parse_log_day(
 def _current(parsed_folder: Path, log_day: date) -> ParsedDay | None:
     """The day as it was parsed before; None as well if that is damaged, and to be made anew."""
     try:
-        return find_parsed_day(parsed_folder, log_day)
+        day = find_parsed_day(parsed_folder, log_day)
+        if day is not None:
+            day.verify()
     except ParsedDayError:
         return None
+    return day
 
 
 def _remove_others(day_folder: Path, current: ParsedDay | None) -> None:
@@ -144,6 +150,7 @@ def _parse(
         rejected_count=sum(part.rejected_count for part in written),
         blank_count=sum(part.blank_count for part in written),
         files={name: size for part in written for name, size in part.files.items()},
+        checksums={name: text for part in written for name, text in part.checksums.items()},
     )
 
 

@@ -8,17 +8,21 @@ parsed day like the others, except that it is open: `following` adds files to it
 """
 
 import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
 import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+from xxhash import xxh3_128
 
 from woopra_pipeline.errors import ConfigurationError, ParsedDayError
 from woopra_pipeline.files import replace_json
 from woopra_pipeline.tables import (
     ACTIONS_LOG,
     DELETES_LOG,
+    PARSED_TABLES,
     PROPERTIES_LOG,
     REJECTED_LINES_LOG,
     VISITS_LOG,
@@ -34,7 +38,8 @@ class ParsedDay:
     """One log day's Parquet files, what they were made from and how many rows they hold.
 
     `fingerprint` stands for the raw file and the parser's version: the same fingerprint, the same
-    rows. `files` are the names of the Parquet files in `folder` and their sizes in bytes.
+    rows. `files` are the names of the Parquet files in `folder` and their sizes in bytes;
+    `checksums` are theirs by name, and empty for a day that version 0.1 parsed.
 
     An open day is what is known so far of a file that still grows; `following` says how.
     """
@@ -56,6 +61,21 @@ class ParsedDay:
     blank_count: int
     files: dict[str, int]
     is_open: bool = False
+    checksums: dict[str, str] = field(default_factory=dict)
+
+    def verify(self, *, after_line: int = 0) -> None:
+        """Compare the files, those of an open day after a line, with their checksums.
+
+        Where there is none, it is enough that the file can be read. Raises `ParsedDayError` if one
+        is not what was written.
+        """
+        for table in PARSED_TABLES:
+            for path in self.parquet_files(table, after_line=after_line):
+                if not _is_whole(path, self.checksums.get(path.name)):
+                    raise ParsedDayError(
+                        f"{path} is damaged, its content is not what was written: "
+                        f"{_parse_again(self.log_day)}"
+                    )
 
     def parquet_files(self, table: Table, *, after_line: int = 0) -> list[Path]:
         """The day's Parquet files of one of `PARSED_TABLES`, at least one, in log order.
@@ -90,6 +110,24 @@ class ParsedDay:
         }[table.name]
 
 
+def checksum(content: bytes | memoryview) -> str:
+    """The checksum of a Parquet file: XXH3, which finds damage at the speed of memory.
+
+    It is no protection from someone who wants to change a file without being noticed.
+    """
+    return xxh3_128(content).hexdigest()
+
+
+def _is_whole(path: Path, wanted: str | None) -> bool:
+    try:
+        if wanted is not None:
+            return checksum(path.read_bytes()) == wanted
+        pq.read_table(path)
+    except (OSError, pa.ArrowException):
+        return False
+    return True
+
+
 def open_fingerprint(folder_name: str, line_count: int) -> str:
     """The fingerprint of an open day that has so many lines: it only ever grows in its folder."""
     return f"{folder_name} {line_count}"
@@ -100,17 +138,19 @@ def find_parsed_days(folder: Path) -> dict[date, ParsedDay]:
 
     Raises `ParsedDayError` if what a manifest names is missing or damaged.
     """
-    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    days = {}
-    for name in names:
+    found = ((log_day, find_parsed_day(folder, log_day)) for log_day in parsed_log_days(folder))
+    return {log_day: day for log_day, day in found if day is not None}
+
+
+def parsed_log_days(folder: Path) -> list[date]:
+    """The log days that have a manifest below `folder`, whatever it says, in calendar order."""
+    log_days = []
+    for path in folder.glob(f"*/{MANIFEST_NAME}"):
         try:
-            log_day = read_log_day(name)
+            log_days.append(read_log_day(path.parent.name))
         except ConfigurationError:
             continue
-        parsed_day = find_parsed_day(folder, log_day)
-        if parsed_day is not None:
-            days[log_day] = parsed_day
-    return days
+    return sorted(log_days)
 
 
 def find_parsed_day(folder: Path, log_day: date) -> ParsedDay | None:
@@ -125,18 +165,14 @@ def find_parsed_day(folder: Path, log_day: date) -> ParsedDay | None:
     except FileNotFoundError:
         return None
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise ParsedDayError(f"{path} is damaged: remove it and parse {log_day} again") from None
+        raise ParsedDayError(f"{path} is damaged: {_parse_again(log_day)}") from None
     if manifest.log_day != log_day:
-        raise ParsedDayError(
-            f"{path} speaks of {manifest.log_day}: remove it and parse {log_day} again"
-        )
+        raise ParsedDayError(f"{path} speaks of {manifest.log_day}: {_parse_again(log_day)}")
     parsed_day = dataclasses.replace(manifest, folder=day_folder / manifest.folder)
     for name, size in parsed_day.files.items():
         file = parsed_day.folder / name
         if not file.is_file() or file.stat().st_size != size:
-            raise ParsedDayError(
-                f"{file} is missing or damaged: remove {path} and parse {log_day} again"
-            )
+            raise ParsedDayError(f"{file} is missing or damaged: {_parse_again(log_day)}")
     return parsed_day
 
 
@@ -144,6 +180,10 @@ def write_manifest(parsed_day: ParsedDay) -> None:
     """Make `parsed_day` the current one of its log day; its files must be on disk."""
     content = dataclasses.asdict(parsed_day) | {"folder": parsed_day.folder.name}
     replace_json(parsed_day.folder.parent / MANIFEST_NAME, content)
+
+
+def _parse_again(log_day: date) -> str:
+    return f"`woopra-pipeline backfill {log_day} {log_day}` makes the parsed day anew"
 
 
 def _read_path(_: type, name: str) -> Path:

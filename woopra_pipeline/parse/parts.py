@@ -4,11 +4,13 @@ from datetime import date
 from pathlib import Path
 
 import msgspec
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from woopra_pipeline.files import sync
+from woopra_pipeline.files import make_file, sync
 from woopra_pipeline.parse.chunks import parse_chunk
+from woopra_pipeline.parse.parsed_days import checksum
 from woopra_pipeline.tables import (
     ACTIONS_LOG,
     DELETES_LOG,
@@ -33,7 +35,7 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class WrittenPart(msgspec.Struct, frozen=True):
-    """What a piece of a day file held, and the names and sizes in bytes of its Parquet files."""
+    """What a piece of a day file held, and its Parquet files: their sizes in bytes, checksums."""
 
     line_count: int
     visit_count: int
@@ -44,6 +46,7 @@ class WrittenPart(msgspec.Struct, frozen=True):
     rejected_count: int
     blank_count: int
     files: dict[str, int]
+    checksums: dict[str, str]
 
 
 def write_part(part: Part, chunk: bytes) -> WrittenPart:
@@ -65,15 +68,21 @@ def sync_part(part: Part, written: WrittenPart) -> None:
 def make_part(part: Part, chunk: bytes) -> WrittenPart:
     """What `write_part` does, before it waits for the disk."""
     parsed = parse_chunk(chunk, part.log_day, part.first_line)
-    files = {}
+    files, checksums = {}, {}
     for table in PARSED_TABLES:
         rows = parsed.tables[table.name]
         if rows.num_rows or part.number == 0:
             path = Path(part.folder) / f"{table.name}-{part.number:05}.parquet"
+            # In memory first: a checksum of what was read back would be that of any damage, too.
+            content = pa.BufferOutputStream()
             pq.write_table(
-                rows, path, compression="zstd", use_dictionary=False, write_statistics=False
+                rows, content, compression="zstd", use_dictionary=False, write_statistics=False
             )
-            files[path.name] = path.stat().st_size
+            buffer = memoryview(content.getvalue())
+            make_file(path)
+            path.write_bytes(buffer)
+            files[path.name] = len(buffer)
+            checksums[path.name] = checksum(buffer)
     counts = {name: rows.num_rows for name, rows in parsed.tables.items()}
     identify_count = pc.sum(pc.equal(parsed.tables[VISITS_LOG.name]["type"], "identify")).as_py()
     return WrittenPart(
@@ -86,4 +95,5 @@ def make_part(part: Part, chunk: bytes) -> WrittenPart:
         rejected_count=counts[REJECTED_LINES_LOG.name],
         blank_count=parsed.blank_count,
         files=files,
+        checksums=checksums,
     )

@@ -13,9 +13,10 @@ from typing import Any
 import duckdb
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from woopra_pipeline.archive.project import PROJECT_FILE_NAME
+from woopra_pipeline.archive.project import read_owner
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.files import replacing
+from woopra_pipeline.full_disk import needs_room
 from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.report.charts import CHARTS, to_svg
 from woopra_pipeline.report.figures import Period, Row, figures, of_period, whole_period
@@ -54,7 +55,7 @@ def write_report(directory: DataDirectory) -> Report:
         (headline,) = figures(connection, "headline")
         html = _html(connection, headline, _project(directory))
     path = directory.reports / REPORT_NAME
-    with replacing(path) as temporary:
+    with needs_room(directory.reports, "writing the report"), replacing(path) as temporary:
         temporary.write_text(html, encoding="utf-8")
     return Report(path, headline)
 
@@ -119,8 +120,7 @@ def _cohorts(rows: Sequence[Row], last_day: date) -> list[Cohort]:
 
 def _project(directory: DataDirectory) -> str:
     """The name of the project whose log it is."""
-    path = directory.raw / PROJECT_FILE_NAME
-    return path.read_text(encoding="utf-8").strip() if path.is_file() else "Woopra"
+    return read_owner(directory.raw) or "Woopra"
 
 
 def _number(value: float) -> str:

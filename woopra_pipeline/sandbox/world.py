@@ -12,7 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -42,6 +42,10 @@ DAYS_BETWEEN_OLD_STATES = 28
 DAYS_WITH_MORE_STATES = 28
 WRITERS = 2
 ONE_DAY = timedelta(days=1)
+
+
+class _DamagedStateError(Exception):
+    """A state on disk could not be read, and is gone now."""
 
 
 class Sandbox:
@@ -185,11 +189,12 @@ class Sandbox:
             raise ConfigurationError(
                 f"The sandbox's world begins on {self.settings.first_day}: {log_day} is before it"
             )
-        latest = self._latest_state_before(log_day)
-        if self._next_day > log_day or self._next_day <= latest:
-            self._identities = self._identities_from(self._read_state(latest))
-            self._next_day = latest + ONE_DAY
-            self._latest = None
+        while self._next_day > log_day or self._next_day <= self._latest_state_before(log_day):
+            latest = self._latest_state_before(log_day)
+            with suppress(_DamagedStateError):
+                self._identities = self._identities_from(self._read_state(latest))
+                self._next_day = latest + ONE_DAY
+                self._latest = None
         while self._next_day < log_day:
             self._live_through_next_day()
 
@@ -218,7 +223,13 @@ class Sandbox:
     def _read_state(self, log_day: date) -> State:
         if log_day < self.settings.first_day:
             return State()
-        return _decoded((self._states / f"{log_day}.msgpack").read_bytes())
+        path = self._states / f"{log_day}.msgpack"
+        try:
+            return _decoded(path.read_bytes())
+        except (msgspec.DecodeError, ValueError):
+            # It is made anew from the one before, which costs time and nothing else.
+            path.unlink()
+            raise _DamagedStateError from None
 
     def _write_state(self, log_day: date) -> None:
         path = self._states / f"{log_day}.msgpack"
@@ -237,7 +248,7 @@ class Sandbox:
     def _time_so_far(self) -> int:
         try:
             return int((self.folder / "now").read_text())
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):
             return 0
 
     def _move_time_to(self, instant: int) -> None:

@@ -97,7 +97,7 @@ def test_a_day_that_is_not_archived_is_not_found(archive):
 def test_a_damaged_manifest_is_noticed(archive, archived, content):
     manifest = archived.path.with_name("manifest.json")
     manifest.write_bytes(content)
-    with pytest.raises(ArchiveError, match=r"manifest\.json cannot be read.*remove it and fetch"):
+    with pytest.raises(ArchiveError, match=r"manifest\.json is damaged .*: fetch"):
         archive.find(DAY)
 
 

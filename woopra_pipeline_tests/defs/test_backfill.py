@@ -21,10 +21,9 @@ def days_in_model(project):
 
 
 def spoil_archived(project, log_day):
-    """Leave a manifest that cannot be read, so that fetching the day fails."""
-    folder = project.directory.raw / log_day
-    folder.mkdir(parents=True)
-    (folder / "manifest.json").write_text("{")
+    """Put something else where the day's folder belongs, so that fetching the day fails."""
+    project.directory.raw.mkdir(parents=True, exist_ok=True)
+    (project.directory.raw / log_day).symlink_to("nowhere")
 
 
 def spoil_parsed(project, log_day):
@@ -91,7 +90,7 @@ def test_fetches_again_and_changes_nothing(project):
     [
         pytest.param(
             spoil_archived,
-            "manifest .* cannot be read",
+            "could not be written to the archive",
             ["FAILURE", "SUCCESS", "SUCCESS", "SUCCESS"],
             id="fetch: the days around it are parsed, then modelled",
         ),

@@ -14,7 +14,7 @@ from woopra_pipeline.defs.instance import alive, open_instance
 from woopra_pipeline.model.outstanding import find_outstanding
 from woopra_pipeline.parse.parse_day import parse_log_day
 from woopra_pipeline.tables import MODEL_TABLES, PARSED_TABLES
-from woopra_pipeline_tests.defs.test_backfill import spoil_archived, spoil_parsed
+from woopra_pipeline_tests.defs.test_backfill import spoil_parsed
 from woopra_pipeline_tests.defs.test_instance import some_job
 from woopra_pipeline_tests.parse.archived_files import archive_file
 
@@ -49,6 +49,8 @@ class Daemon:
         if isinstance(result, SkipReason):
             return [], result.skip_message
         self.cursor = result.cursor
+        if result.skip_reason is not None:
+            return [], result.skip_reason.skip_message
         said = []
         for request in result.run_requests:
             names = sorted(key.to_user_string() for key in request.asset_selection)
@@ -169,10 +171,28 @@ def test_a_model_that_cannot_be_made_is_tried_once(project, daemon):
     assert daemon.tick() == "What is left was tried and failed, see its run: 2026-01-01."
 
 
-def test_a_day_that_cannot_be_read_in_the_archive_is_left_alone(project, daemon):
+def test_a_damaged_manifest_of_the_archive_is_made_anew(project, daemon):
     archive(project, "2026-01-01")
-    spoil_archived(project, "2026-01-02")
+    (project.directory.raw / "2026-01-01" / "manifest.json").write_text("{")
     assert daemon.settle() == ["parse 2026-01-01", "model"]
+    assert is_settled(project)
+
+
+def test_a_day_that_cannot_be_read_in_the_archive_is_tried_once(project, daemon):
+    archive(project, "2026-01-01")
+    folder = project.directory.raw / "2026-01-02"
+    folder.mkdir()
+    (folder / "manifest.json").write_text("{")
+    assert daemon.settle() == ["parse 2026-01-01 2026-01-02", "model"]
+    assert daemon.tick() == "What is left was tried and failed, see its run: 2026-01-02."
+
+
+def test_a_damaged_published_model_is_published_over(project, daemon):
+    archive(project, "2026-01-01")
+    daemon.settle()
+    project.directory.published_model.write_bytes(b"damaged")
+    assert daemon.settle() == ["model"]
+    assert is_settled(project)
 
 
 def test_a_damaged_parsed_day_is_parsed_again(project, daemon):

@@ -155,7 +155,7 @@ def test_a_bad_day_costs_no_other_and_is_alone_shown_as_failed(project, daemon):
     assert len(project.materializations("profiles")) == 1
     assert project.runs() == ["FAILURE", "SUCCESS", "SUCCESS", "SUCCESS"]
 
-    (project.directory.raw / bad / "manifest.json").unlink()
+    (project.directory.raw / bad).unlink()
     again = daemon.launch_backfill("archive", "log", "model", days=[days[2]])
     assert daemon.wait_for_backfill(again) is BulkActionStatus.COMPLETED_SUCCESS
     assert days_in_model(project) == [str(day) for day in days]

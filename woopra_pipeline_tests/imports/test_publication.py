@@ -1,5 +1,9 @@
 """`imports.duckdb`: what users see of the ledger."""
 
+import os
+import tempfile
+from pathlib import Path
+
 import duckdb
 import pytest
 
@@ -132,3 +136,45 @@ def test_a_damaged_batch_file_is_an_error(imports):
         pytest.raises(LedgerError, match=r"00000\.jsonl\.zst is damaged"),
     ):
         publish_imports(ledger)
+
+
+DAMAGES = [
+    pytest.param(lambda path: path.write_bytes(b""), id="empty"),
+    pytest.param(lambda path: os.truncate(path, path.stat().st_size // 2), id="cut"),
+    pytest.param(lambda path: path.write_bytes(b"no database" * 1000), id="no database"),
+    pytest.param(lambda path: path.write_bytes(another_database()), id="another database"),
+]
+
+
+def another_database():
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "another.duckdb")
+        duckdb.connect(path).close()
+        return path.read_bytes()
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("name", ["imports.duckdb", "imports/build-1.duckdb"])
+def test_a_damaged_file_is_made_anew(published, name, damage):
+    before = published.query("from import_lines order by all")
+    damage(published.directory.root / name)
+    with Ledger(published.directory, published.time.clock) as ledger:
+        ledger.count_change()
+        publish_imports(ledger)
+        assert not publish_imports(ledger)
+    assert published.query("from import_lines order by all") == before
+
+
+def test_a_damaged_published_file_is_stale(published):
+    published.directory.published_imports.write_bytes(b"damaged")
+    with Ledger(published.directory, published.time.clock) as ledger:
+        assert publish_imports(ledger)
+
+
+def test_reading_a_damaged_file_says_what_to_do(published):
+    published.directory.published_imports.write_bytes(b"damaged")
+    with (
+        pytest.raises(ModelError, match="`woopra-pipeline import --verify` makes it anew"),
+        connect_with_imports(published.directory),
+    ):
+        pass

@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.errors import ConfigurationError, SourceError
+from woopra_pipeline.errors import ConfigurationError, ModelError, SourceError
 from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.imports.sources import (
     Shape,
@@ -305,3 +305,11 @@ def test_examples_are_copied_and_never_over_a_source(directory):
             copy_example(directory, name)
     with pytest.raises(SourceError, match="no example 'none': the examples are"):
         copy_example(directory, "none")
+
+
+def test_a_damaged_model_is_said_with_what_to_do(imports):
+    imports.directory.root.mkdir(exist_ok=True)
+    imports.directory.published_model.write_bytes(b"damaged")
+    imports.source("it", "select {'email': 'a'} as visitor")
+    with pytest.raises(ModelError, match="puts a whole one in its place"):
+        imports.run("it")

@@ -1,6 +1,7 @@
 """What is left to do is read from the files alone."""
 
 import dataclasses
+import os
 from datetime import date
 
 import pytest
@@ -50,6 +51,17 @@ def change_schema(directory):
         connection.execute("update log.state set schema_version = 0")
 
 
+def cut_the_model(directory):
+    os.truncate(directory.published_model, directory.published_model.stat().st_size // 2)
+
+
+def put_another_model(directory):
+    (directory.model / "published.json").unlink()
+    directory.published_model.unlink()
+    with connect(directory.published_model) as connection:
+        connection.execute("create table foreign_table (number integer)")
+
+
 @pytest.mark.parametrize(
     ("change", "to_parse", "to_apply"),
     [
@@ -65,9 +77,9 @@ def change_schema(directory):
         ),
         pytest.param(
             lambda directory: (directory.raw / str(SECOND) / "manifest.json").write_text("{"),
+            [SECOND],
             [],
-            [],
-            id="archived day damaged",
+            id="manifest of an archived day damaged",
         ),
         pytest.param(
             lambda directory: directory.published_model.unlink(),
@@ -75,6 +87,14 @@ def change_schema(directory):
             [FIRST, SECOND],
             id="no model",
         ),
+        pytest.param(
+            lambda directory: directory.published_model.write_bytes(b""),
+            [],
+            [FIRST, SECOND],
+            id="model empty",
+        ),
+        pytest.param(cut_the_model, [], [FIRST, SECOND], id="model cut off"),
+        pytest.param(put_another_model, [], [FIRST, SECOND], id="another database in its place"),
         pytest.param(change_schema, [], [FIRST, SECOND], id="model of another version"),
     ],
 )

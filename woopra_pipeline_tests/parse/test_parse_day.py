@@ -269,7 +269,9 @@ def test_a_damaged_parsed_day_is_reported_and_made_anew(
     first = parse_log_day(archive, DAY, parsed_folder)
     rows = rows_of(first)
     damage(first)
-    with pytest.raises(ParsedDayError, match="parse 2026-03-05 again"):
+    with pytest.raises(
+        ParsedDayError, match="`woopra-pipeline backfill 2026-03-05 2026-03-05` makes"
+    ):
         find_parsed_days(parsed_folder)
     again = parse_log_day(archive, DAY, parsed_folder)
     assert again == first
@@ -282,7 +284,7 @@ def test_a_manifest_in_the_folder_of_another_day_is_reported(
     archive_file(archive, DAY, LINES[0])
     parse_log_day(archive, DAY, parsed_folder)
     (parsed_folder / "2026-03-05").rename(parsed_folder / "2026-03-06")
-    with pytest.raises(ParsedDayError, match=r"2026-03-05.*parse 2026-03-06 again"):
+    with pytest.raises(ParsedDayError, match=r"2026-03-05.*backfill 2026-03-06 2026-03-06"):
         find_parsed_days(parsed_folder)
 
 

@@ -43,6 +43,20 @@ def test_going_on_after_a_restart(tmp_path: Path, expected: dict[date, bytes]) -
         assert files(Sandbox(tmp_path, SETTINGS, clock=CLOCK), [day])[day] == expected[day]
 
 
+@pytest.mark.parametrize("content", [b"", b"\xc1damaged", b"\x80"])
+def test_damaged_files_of_its_own_are_made_anew(
+    tmp_path: Path, expected: dict[date, bytes], content: bytes
+) -> None:
+    sandbox = Sandbox(tmp_path, SETTINGS, clock=CLOCK)
+    files(sandbox, DAYS[:-1])
+    states = list((sandbox.folder / "states").iterdir())
+    assert len(states) > 1
+    for path in (*states, sandbox.folder / "now"):
+        path.write_bytes(content)
+    again = Sandbox(tmp_path, SETTINGS, clock=CLOCK)
+    assert files(again, DAYS[-1:])[DAYS[-1]] == expected[DAYS[-1]]
+
+
 def test_another_seed_is_another_world(tmp_path: Path, expected: dict[date, bytes]) -> None:
     other = files(Sandbox(tmp_path, SandboxSettings(seed=8, people=40), clock=CLOCK), DAYS)
     assert all(other[day] != expected[day] for day in DAYS)
