@@ -10,8 +10,7 @@ from woopra_pipeline.cli.parameters import BATCH
 from woopra_pipeline.cli.terminal import TextTable, count, print_table, say, show
 from woopra_pipeline.clock import system_clock
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.imports.ledger import Ledger, State, has_ledger
-from woopra_pipeline.imports.publication import publish_imports
+from woopra_pipeline.imports.ledger import Ledger, State
 from woopra_pipeline.imports.rebuilding import Rebuilt
 from woopra_pipeline.imports.runs import settle_by_hand
 from woopra_pipeline.imports.sources import (
@@ -135,16 +134,6 @@ def _list(directory: DataDirectory) -> None:
     print_table(table)
     show(f"Sources are the .sql files in {sources_folder(directory)}.")
     show(f"Examples to start from with --example: {', '.join(example_names())}.")
-
-
-def import_states(directory: DataDirectory) -> dict[str, int]:
-    """Lines of all imports by state, after those of dead processes were found."""
-    if not has_ledger(directory):
-        return {}
-    with Ledger(directory, system_clock) as ledger:
-        ledger.recover()
-        publish_imports(ledger)
-        return ledger.line_counts()
 
 
 def states(lines: dict[str, int]) -> str:

@@ -1,18 +1,26 @@
 """`woopra-pipeline status`: what there is, judged by the files and the model."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from datetime import date
+from typing import TypeVar
 
 import click
+import duckdb
 import orjson
 
 from woopra_pipeline.archive import Archive
-from woopra_pipeline.cli.imports import import_states, states
+from woopra_pipeline.cli.imports import states
 from woopra_pipeline.cli.terminal import ValueOutput, count, show, spans
+from woopra_pipeline.control_characters import visible
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.model.database import connect_published
-from woopra_pipeline.parse.parsed_days import find_parsed_days
+from woopra_pipeline.errors import PipelineError
+from woopra_pipeline.imports.ledger_reading import read_line_counts
+from woopra_pipeline.model.database import connect_published, is_as_published
+from woopra_pipeline.parse.parsed_days import find_parsed_day, parsed_log_days
 from woopra_pipeline.woopra.log_days import log_days_between
+
+Day = TypeVar("Day")
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,8 @@ class Status:
     """By the reason they were rejected for."""
     imports: dict[str, int]
     """Import lines by state."""
+    problems: list[str]
+    """What is damaged or cannot be read, and what to do; none of it is counted above."""
 
 
 @click.command("status")
@@ -53,7 +63,10 @@ class Status:
     help="How to print it; json names every day.",
 )
 def command(output_format: str) -> None:
-    """Say which log days are archived, parsed and in the model, and what is missing."""
+    """Say which log days are archived, parsed and in the model, and what is missing or damaged.
+
+    Nothing is written.
+    """
     status = read_status(DataDirectory.from_environment())
     if output_format == "json":
         ValueOutput().write(f"{orjson.dumps(status, option=orjson.OPT_INDENT_2).decode()}\n")
@@ -63,54 +76,111 @@ def command(output_format: str) -> None:
 
 
 def read_status(directory: DataDirectory) -> Status:
-    """The status of a data directory; raises `PipelineError` if something in it is damaged."""
+    """The status of a data directory. Nothing is written; what is damaged is said and left out."""
     archive = Archive(directory.raw)
-    archived = {log_day: archive.get(log_day) for log_day in archive.log_days()}
-    parsed = find_parsed_days(directory.parsed)
-    in_model: dict[date, str] = {}
-    counts = (0, 0, 0)
-    rejected: dict[str, int] = {}
-    if directory.published_model.exists():
-        with connect_published(directory) as connection:
-            in_model = dict(
-                connection.execute("select log_day, raw_sha256 from log_days order by 1").fetchall()
-            )
-            (counts,) = connection.execute(
-                "select count(*), coalesce(sum(visit_count), 0)::bigint, "
-                "coalesce(sum(action_count), 0)::bigint from profiles"
-            ).fetchall()
-            rejected = dict(
-                connection.execute(
-                    "select reason, count(*) from rejected_lines group by all order by 2 desc, 1"
-                ).fetchall()
-            )
+    log_days = archive.log_days()
+    problems: list[str] = []
+    archived = _readable(log_days, archive.get, problems)
+    parsed = _readable(
+        parsed_log_days(directory.parsed),
+        lambda log_day: find_parsed_day(directory.parsed, log_day),
+        problems,
+    )
+    model = _read_model(directory, problems)
+    imports = {}
+    try:
+        imports = read_line_counts(directory)
+    except PipelineError as error:
+        problems.append(str(error))
     return Status(
         data_directory=str(directory.root),
         archived=list(archived),
         archived_bytes=sum(day.byte_count for day in archived.values()),
         held_back=[log_day for log_day, day in archived.items() if day.held_back],
-        gaps=_gaps(list(archived)),
+        gaps=_gaps(log_days),
         parsed=list(parsed),
         to_parse=[
             log_day
-            for log_day, day in archived.items()
-            if log_day not in parsed
+            for log_day in log_days
+            if log_day not in archived
+            or log_day not in parsed
             or parsed[log_day].is_open
-            or parsed[log_day].raw_sha256 != day.sha256
+            or parsed[log_day].raw_sha256 != archived[log_day].sha256
         ],
         followed=[log_day for log_day, day in parsed.items() if day.is_open],
-        in_model=list(in_model),
+        in_model=list(model.log_days),
         to_apply=[
             log_day
-            for log_day in sorted(parsed.keys() | in_model.keys())
-            if log_day not in parsed or in_model.get(log_day) != parsed[log_day].raw_sha256
+            for log_day in sorted(parsed.keys() | model.log_days.keys())
+            if log_day not in parsed or model.log_days.get(log_day) != parsed[log_day].raw_sha256
         ],
-        profiles=counts[0],
-        visits=counts[1],
-        actions=counts[2],
-        rejected_lines=rejected,
-        imports=import_states(directory),
+        profiles=model.profiles,
+        visits=model.visits,
+        actions=model.actions,
+        rejected_lines=model.rejected_lines,
+        imports=imports,
+        problems=problems,
     )
+
+
+def _readable(
+    log_days: Iterable[date], read: Callable[[date], Day | None], problems: list[str]
+) -> dict[date, Day]:
+    """What `read` returns for each day; what cannot be read is told to `problems`."""
+    days = {}
+    for log_day in log_days:
+        try:
+            day = read(log_day)
+        except PipelineError as error:
+            problems.append(str(error))
+        else:
+            if day is not None:
+                days[log_day] = day
+    return days
+
+
+@dataclass(frozen=True)
+class _Model:
+    log_days: dict[date, str] = field(default_factory=dict)
+    """The SHA-256 of the file each day was made from."""
+    profiles: int = 0
+    visits: int = 0
+    actions: int = 0
+    rejected_lines: dict[str, int] = field(default_factory=dict)
+
+
+def _read_model(directory: DataDirectory, problems: list[str]) -> _Model:
+    """What the published model holds: nothing if it cannot be read."""
+    if not directory.published_model.exists():
+        return _Model()
+    try:
+        with connect_published(directory) as connection:
+            log_days = connection.execute(
+                "select log_day, raw_sha256 from log_days order by 1"
+            ).fetchall()
+            (counts,) = connection.execute(
+                "select count(*), coalesce(sum(visit_count), 0)::bigint, "
+                "coalesce(sum(action_count), 0)::bigint from profiles"
+            ).fetchall()
+            rejected_lines = connection.execute(
+                "select reason, count(*) from rejected_lines group by all order by 2 desc, 1"
+            ).fetchall()
+    except PipelineError as error:
+        problems.append(str(error))
+    except duckdb.Error as error:
+        problems.append(
+            f"{directory.published_model} is damaged ({str(error).splitlines()[0]}); "
+            "the next update of the model puts a whole one in its place"
+        )
+    else:
+        if not is_as_published(directory):
+            problems.append(
+                f"{directory.published_model} was changed by another program; the next update of "
+                "the model puts it right"
+            )
+        profiles, visits, actions = counts
+        return _Model(dict(log_days), profiles, visits, actions, dict(rejected_lines))
+    return _Model()
 
 
 def _gaps(log_days: list[date]) -> list[date]:
@@ -120,6 +190,7 @@ def _gaps(log_days: list[date]) -> list[date]:
 
 
 def _lines(status: Status) -> list[tuple[str, str]]:
+    problems = enumerate(visible(problem) for problem in status.problems)
     lines = [
         ("Data directory", status.data_directory),
         ("Archived", f"{_days(status.archived)}; {count(status.archived_bytes, 'byte')}"),
@@ -135,6 +206,7 @@ def _lines(status: Status) -> list[tuple[str, str]]:
         ("Rejected lines", f"{sum(status.rejected_lines.values()):,}"),
     ]
     lines += [("", f"{number:,} {reason}") for reason, number in status.rejected_lines.items()]
+    lines += [("Damaged" if number == 0 else "", problem) for number, problem in problems]
     if status.imports:
         lines.append(("Import lines", states(status.imports)))
     behind = sorted({*status.to_parse, *status.to_apply})

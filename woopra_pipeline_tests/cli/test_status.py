@@ -1,5 +1,7 @@
 import json
 import shutil
+import subprocess
+import sys
 from datetime import date
 
 import pytest
@@ -53,8 +55,122 @@ def test_of_a_day_that_is_followed(command_line):
     assert "Followed        2026-01-29, to be fetched when over\n" in command_line("status").stdout
 
 
-def test_of_damage_is_an_error_that_says_what_to_do(incomplete):
-    (incomplete.folder / "raw" / "2026-01-06" / "manifest.json").write_text("{")
-    failed = incomplete("status")
-    assert failed.returncode == 1
-    assert "woopra-pipeline backfill 2026-01-06 2026-01-06" in failed.stderr
+def test_what_is_damaged_is_said_beside_the_rest(incomplete):
+    folder = incomplete.folder
+    (folder / "raw" / "2026-01-06" / "manifest.json").write_text("{")
+    (folder / "parsed" / "2026-01-08" / "manifest.json").write_bytes(b"\xff")
+    (folder / "woopra.duckdb").write_bytes(b"no database")
+    (folder / "imports" / "ledger.sqlite").write_bytes(b"no ledger" * 1000)
+    done = incomplete("status")
+    assert done.returncode == 0, done.stderr
+    first, *others = [line for line in done.stdout.splitlines()[1:] if "damaged" in line.lower()]
+    assert first.startswith("Damaged         The manifest ")
+    assert "`woopra-pipeline backfill 2026-01-06 2026-01-06`" in first
+    assert "`woopra-pipeline backfill 2026-01-08 2026-01-08`" in others[0]
+    assert "woopra.duckdb is damaged: it is no DuckDB database" in others[1]
+    assert "In the model    no log days" in done.stdout
+    status = json.loads(incomplete("status", "--format", "json").stdout)
+    assert len(status["problems"]) == 4
+    assert "put it back from a backup" in status["problems"][3]
+    assert status["to_parse"] == ["2026-01-06", "2026-01-07", "2026-01-08"]
+    assert status["gaps"] == ["2026-01-05"]
+    assert status["to_apply"] == status["parsed"]
+
+
+def listing(folder):
+    """Mode, size and time of everything below a folder, and of the folder itself."""
+    return {
+        str(path): (found.st_mode, found.st_size, found.st_mtime_ns)
+        for path in (folder, *folder.rglob("*"))
+        for found in [path.lstat()]
+    }
+
+
+def test_nothing_is_written_where_nothing_is(command_line):
+    folder = command_line.folder / "absent"
+    assert type(command_line)(folder)("status").returncode == 0
+    assert not folder.exists()
+    before = listing(command_line.folder)
+    assert command_line("status").returncode == 0
+    assert listing(command_line.folder) == before
+
+
+@pytest.mark.parametrize("options", [[], ["--format", "json"]])
+def test_nothing_is_written_beside_what_the_demo_made(demo_line, options):
+    before = listing(demo_line.folder)
+    done = demo_line("status", *options)
+    assert done.returncode == 0, done.stderr
+    assert listing(demo_line.folder) == before
+
+
+def test_nothing_is_written_where_nothing_can_be(demo_line, tmp_path):
+    folder = tmp_path / "data"
+    shutil.copytree(demo_line.folder, folder, ignore=shutil.ignore_patterns("dagster", "sandbox"))
+    for path in (*folder.rglob("*"), folder):
+        path.chmod(0o500 if path.is_dir() else 0o400)
+    done = type(demo_line)(folder)("status")
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o700)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[1:] == demo_line("status").stdout.splitlines()[1:]
+
+
+@pytest.fixture
+def sending(command_line):
+    """A ledger in which a process that holds the source is sending a batch of 3 lines."""
+    script = """
+import sys
+from woopra_pipeline.clock import system_clock
+from woopra_pipeline.data_directory import DataDirectory
+from woopra_pipeline.imports.ledger import Ledger
+
+with Ledger(DataDirectory.from_environment(), system_clock) as ledger, ledger.holding("orders"):
+    with ledger.transaction():
+        source = ledger.source_id("orders")
+        ledger.connection.execute(
+            "insert into files (source_id, shape, log_day, path, line_count, byte_count, "
+            "is_dry_run, planned_at) values (?, 'visits', '2026-01-01', 'x', 3, 30, 0, '')",
+            [source],
+        )
+        ledger.connection.execute(
+            "insert into batches (file_id, first_line, line_count, byte_count, state) "
+            "values (1, 0, 3, 30, 'planned')"
+        )
+    (batch,) = ledger.batches("orders")
+    ledger.begin_sending(batch)
+    print("sending", flush=True)
+    sys.stdin.read()
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", script],
+        env=command_line.environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with process:
+        assert process.stdout.readline() == b"sending\n"
+        yield process
+        process.kill()
+
+
+def test_an_import_under_way_is_shown_and_not_disturbed(command_line, sending):
+    before = listing(command_line.folder)
+    assert "Import lines    3 sending\n" in command_line("status").stdout
+    assert listing(command_line.folder) == before
+
+
+def test_an_import_that_was_killed_is_unknown_though_nobody_says_so(command_line, sending):
+    sending.kill()
+    sending.wait()
+    before = listing(command_line.folder)
+    assert "Import lines    3 unknown\n" in command_line("status").stdout
+    assert listing(command_line.folder) == before
+
+
+def test_a_journal_is_read_without_its_index(command_line, sending):
+    sending.kill()
+    sending.wait()
+    (command_line.folder / "imports" / "ledger.sqlite-shm").unlink()
+    before = listing(command_line.folder)
+    assert "Import lines    3 unknown\n" in command_line("status").stdout
+    assert listing(command_line.folder) == before
