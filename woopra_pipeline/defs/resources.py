@@ -26,6 +26,8 @@ SERVICE_VARIABLES = {
     "base_url": "WOOPRA_BASE_URL",
 }
 
+READ_FOLDERS_VARIABLE = "WOOPRA_READ_FOLDERS"
+
 
 class DataDirectoryResource(ConfigurableResource["DataDirectoryResource"]):
     """Where archive, parsed files and model live."""
@@ -240,13 +242,19 @@ def alerts() -> AlertsResource:
     return AlertsResource(**variables)
 
 
+def imports() -> ImportsResource:
+    """How this process's environment wants imports to be made."""
+    folders = os.environ.get(READ_FOLDERS_VARIABLE, "").split(os.pathsep)
+    return ImportsResource(read_folders=[folder for folder in folders if folder])
+
+
 def resources() -> dict[str, ConfigurableResource[Any]]:
     """The resources of this process's environment."""
     directory = DataDirectory.from_environment()
     is_set = bool(os.environ.get(DATA_DIRECTORY_VARIABLE))
     return {
         "woopra": woopra(),
-        "imports": ImportsResource(),
+        "imports": imports(),
         "alerts": alerts(),
         "data_directory": DataDirectoryResource(
             root=EnvVar(DATA_DIRECTORY_VARIABLE) if is_set else str(directory.root)

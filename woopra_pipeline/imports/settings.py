@@ -44,7 +44,8 @@ class ImportSettings:
         for folder in self.read_folders:
             if not Path(folder).is_absolute():
                 raise ConfigurationError(
-                    f"read_folders must be absolute paths, unlike {folder!r}: write the whole path"
+                    "read_folders (WOOPRA_READ_FOLDERS) must be absolute paths, "
+                    f"unlike {folder!r}: write the whole path"
                 )
         if self.identical_rows not in get_args(IdenticalRows):
             raise ConfigurationError(

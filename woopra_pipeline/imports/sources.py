@@ -194,8 +194,8 @@ def _naming(source: Source, directory: DataDirectory) -> Iterator[None]:
         sentence = re.sub(r"://[^/\s]*@", "://…@", sentence)
         if "operations are disabled by configuration" in sentence:
             sentence += (
-                f"; sources read files below {directory.root}, and below the folders in the "
-                "setting read_folders"
+                f"; sources read files below {directory.root}, and below the folders that "
+                "WOOPRA_READ_FOLDERS names"
             )
         if "Table with name" in sentence and not directory.published_model.exists():
             sentence += (

@@ -93,3 +93,15 @@ def test_keep_everything_in_the_data_directory(monkeypatch, value, root):
     directory = offered["data_directory"].process_config_and_initialize().directory
     assert str(directory.root) == root
     assert offered["duckdb"].database == f"{root}/woopra.duckdb"
+
+
+@pytest.mark.parametrize(
+    ("value", "folders"),
+    [
+        pytest.param("/srv/exports:/mnt/crm", ("/srv/exports", "/mnt/crm"), id="two"),
+        pytest.param("", (), id="empty"),
+    ],
+)
+def test_sources_read_the_folders_that_the_environment_names(monkeypatch, value, folders):
+    monkeypatch.setenv("WOOPRA_READ_FOLDERS", value)
+    assert resources()["imports"].settings.read_folders == folders

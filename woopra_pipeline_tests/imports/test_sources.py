@@ -247,9 +247,9 @@ def test_files_are_read_below_the_data_directory_and_the_folders_that_are_named(
     rows = read(directory, sql.format(literal(f"{shop}/a.csv")), settings=named)[1]
     assert rows == ['{"visitor":{"email":"ada"}}']
     for path in (other / "a.csv", shop / ".." / "other" / "a.csv"):
-        with pytest.raises(SourceError, match="below the folders in the setting read_folders"):
+        with pytest.raises(SourceError, match="below the folders that WOOPRA_READ_FOLDERS names"):
             read(directory, sql.format(literal(str(path))), settings=named)
-    with pytest.raises(ConfigurationError, match="read_folders must be absolute paths"):
+    with pytest.raises(ConfigurationError, match="must be absolute paths"):
         ImportSettings(read_folders=("shop",))
 
 
@@ -259,9 +259,9 @@ def test_files_are_read_below_the_data_directory_and_the_folders_that_are_named(
         ("enable_logging(storage_path = '{}/log')", "only reads: the function enable_logging"),
         ("enable_profiling(save_location = '{}/x')", "only reads: the function enable_profiling"),
         ("query('from enable_logging()')", "only reads: the function enable_logging"),
-        ("read_text('/etc/passwd')", "setting read_folders"),
-        ("'/etc/x.csv'", "setting read_folders"),
-        ("glob('/*')", "setting read_folders"),
+        ("read_text('/etc/passwd')", "WOOPRA_READ_FOLDERS"),
+        ("'/etc/x.csv'", "WOOPRA_READ_FOLDERS"),
+        ("glob('/*')", "WOOPRA_READ_FOLDERS"),
         ("read_csv('https://example.com/x.csv')", "httpfs"),
         ("sqlite_scan('{}/imports/ledger.sqlite', 'sources')", "sqlite_scan"),
         ("directory", "Table with name directory does not exist"),
