@@ -45,7 +45,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 
 DEAR_IMPORTS = {"Sandbox", "multiprocessing", "run_state_machine_as_test", "subprocess"}
-DEAR_FIXTURES = {"command_line", "demo", "project"}
+DEAR_FIXTURES = {"command_line", "demo", "import_server", "project"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -63,7 +63,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def is_dear(item: pytest.Item) -> bool:
     """Whether a test draws many examples, brings processes or worlds, or takes a dear fixture.
 
-    A fixture is dear that is made once for many tests, or brings Dagster or the program with it.
+    A fixture is dear that is made once for many tests, or brings Dagster, the program or a server
+    of imports with it.
     """
     fixtures = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]
     return bool(

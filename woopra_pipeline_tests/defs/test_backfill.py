@@ -10,6 +10,7 @@ from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.parse.parsed_days import find_parsed_days
 from woopra_pipeline.sandbox import Sandbox, serve
 from woopra_pipeline.tables import PARSED_TABLES
+from woopra_pipeline_tests.defs.conftest import Project
 
 DAYS = FIRST, SECOND, THIRD = "2026-01-01", "2026-01-02", "2026-01-03"
 
@@ -113,9 +114,17 @@ def test_a_bad_day_costs_no_other(project, spoil, reason, runs):
     assert project.runs() == runs
 
 
-def test_a_good_day_is_fetched_once_though_another_fails(project):
+@pytest.fixture(scope="module")
+def with_a_bad_day(tmp_path_factory):
+    """A project after a backfill in which one day could not be fetched."""
+    project = Project(tmp_path_factory.mktemp("project"), tmp_path_factory)
     spoil_archived(project, SECOND)
     project.backfill(FIRST, THIRD)
+    return project
+
+
+def test_a_good_day_is_fetched_once_though_another_fails(with_a_bad_day):
+    project = with_a_bad_day
     assert sorted(project.partitions("raw_export")) == [FIRST, THIRD]
 
 
@@ -126,10 +135,8 @@ def test_days_that_fail_at_different_steps_are_all_named(project):
     assert days_in_model(project) == [THIRD]
 
 
-def test_a_failed_day_says_so_in_its_own_line(project):
-    spoil_archived(project, SECOND)
-    project.backfill(FIRST, THIRD)
-    told = [happening for happening in project.happened if happening.step == "raw_export"]
+def test_a_failed_day_says_so_in_its_own_line(with_a_bad_day):
+    told = [happening for happening in with_a_bad_day.happened if happening.step == "raw_export"]
     assert [happening.text[:10] for happening in told if happening.kind == "bad day"] == [SECOND]
     assert sorted(happening.text[:10] for happening in told if happening.kind == "day") == [
         FIRST,
