@@ -39,7 +39,7 @@ class DataDirectory:
             if problem := _problem(str(path)):
                 raise ConfigurationError(
                     f"{visible(str(path))} cannot be the data directory: {problem}; "
-                    "name another one"
+                    f"name another one in {DATA_DIRECTORY_VARIABLE}"
                 )
 
     @classmethod

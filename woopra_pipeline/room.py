@@ -1,5 +1,6 @@
 """Room on the disk: a file that would fill it is given up while there is some left."""
 
+import errno
 import shutil
 from pathlib import Path
 
@@ -18,13 +19,14 @@ class Room:
         self._bytes_until_look = 0
 
     def take(self, byte_count: int) -> None:
-        """Call before `byte_count` bytes are written; `OSError` if too few would stay free."""
+        """Call before `byte_count` bytes are written; ENOSPC if too few would stay free."""
         self._bytes_until_look -= byte_count
         if self._bytes_until_look < 0:
             self._bytes_until_look = BYTES_BETWEEN_LOOKS
             free = shutil.disk_usage(self._folder).free
             if free - byte_count < self._least_free_bytes:
                 raise OSError(
+                    errno.ENOSPC,
                     f"only {free:,} bytes are free on the disk, and {self._least_free_bytes:,} "
-                    "must stay free"
+                    "must stay free",
                 )

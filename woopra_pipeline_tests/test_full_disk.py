@@ -23,6 +23,8 @@ from woopra_pipeline_tests.model.test_damaged_files import FIRST, SECOND, THIRD,
 __all__ = ["directory"]
 
 ALWAYS_FULL = Path("/dev/full")
+SMALLER_THAN_A_BLOCK = 100_000
+"""Bytes: room for DuckDB's headers and its log of a small table, not for a block of 256 KiB."""
 
 
 def write_a_file(folder):
@@ -127,3 +129,21 @@ update_model(DataDirectory(Path(sys.argv[1])))
     assert "raise the limit on the size of files (ulimit -f)" in last_line
     update_model(directory)
     assert days_in(directory) == [FIRST, SECOND, THIRD]
+
+
+def test_a_database_that_does_not_fit_is_no_success(tmp_path):
+    """DuckDB closes a database whose log it could not write into the file, and says nothing."""
+    path = tmp_path / "small.duckdb"
+    program = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from woopra_pipeline.model.database import connect\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({SMALLER_THAN_A_BLOCK},) * 2)\n"
+        "with connect(Path(sys.argv[1])) as connection:\n"
+        "    connection.execute('create table small as select 1 as one')\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, path], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode != 0
+    assert "File too large" in ended.stderr

@@ -41,6 +41,7 @@ def connect(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the database file at `path`, creating it unless `read_only`; always close it.
 
+    If the block ends well, all that it committed is in the file itself, and it can be copied.
     `memory_limit` (`4GB`) lowers what DuckDB takes before it works on disk, by default four fifths
     of the machine. Raises `DatabaseHeldError` if another process keeps this one out, at once and
     with its name, `DatabaseDamagedError` if the file is damaged or no database, and `ModelError` if
@@ -58,6 +59,9 @@ def connect(
         if memory_limit is not None:
             _limit_memory(connection, memory_limit)
         yield connection
+        if not read_only:
+            # To close the database does it too, but says nothing if there is no room for it.
+            connection.execute("checkpoint")
 
 
 def _require_database(path: Path) -> None:

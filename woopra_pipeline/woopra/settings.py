@@ -66,7 +66,7 @@ class WoopraSettings:
     import gets as many more as its body takes at the lowest rate."""
     largest_growth: int = 1_000
     """How many times its size a compressed download may unpack to; the first 64 MiB are free."""
-    least_free_bytes: int = 256 << 20
+    least_free_bytes: int = 32 << 20
     """Bytes that must stay free on the disk, or a download is given up."""
     first_backoff: float = 1.0
     """Seconds between the first two attempts; doubled for each one after."""

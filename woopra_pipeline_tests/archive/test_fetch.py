@@ -9,6 +9,7 @@ from woopra_pipeline.archive import Archive, fetch_log_day
 from woopra_pipeline.errors import (
     ArchiveError,
     CredentialsRejectedError,
+    DiskFullError,
     LogDayNotClosedError,
     LogDayNotFoundError,
     RequestRejectedError,
@@ -265,7 +266,7 @@ def test_a_fetch_repairs_a_damaged_file(fetch, archive, damage):
 def test_a_file_that_would_fill_the_disk_is_given_up(server, make_client, archive):
     server.answers(whole(SECOND))
     client = make_client(least_free_bytes=1 << 60)
-    with pytest.raises(ArchiveError, match=r"2026-03-05 could not .* must stay free.* has room"):
+    with pytest.raises(DiskFullError, match=r"is full, with .* while fetching log day 2026-03-05"):
         fetch_log_day(client, archive, DAY)
     assert len(server.requests) == 1
     assert on_disk(archive) == {}

@@ -51,7 +51,7 @@ def test_the_same_command_carries_on_when_there_is_room(command_line):
         data = type(command_line)(folder / "data")
         failed = data("backfill", "2026-01-01", "2026-01-03")
         assert failed.returncode == 1
-        assert "is full" in failed.stderr.splitlines()[-1]
+        assert f"The disk {folder} is full" in failed.stderr
         subprocess.run(["mount", "-o", "remount,size=200m", folder], check=True)
         assert data("backfill", "2026-01-01", "2026-01-03").returncode == 0
 

@@ -7,7 +7,12 @@ import pytest
 from pyarrow import parquet
 
 from woopra_pipeline.archive import Archive
-from woopra_pipeline.errors import ParsedDayError, RequestRejectedError, ServiceUnavailableError
+from woopra_pipeline.errors import (
+    DiskFullError,
+    ParsedDayError,
+    RequestRejectedError,
+    ServiceUnavailableError,
+)
 from woopra_pipeline.following import follow_current_day
 from woopra_pipeline.following.open_day import log_file
 from woopra_pipeline.parse.parse_day import parse_log_day
@@ -209,7 +214,7 @@ def test_a_day_may_begin_with_lines_that_are_rejected(tmp_path, following):
 def test_a_step_leaves_room_on_the_disk(tmp_path, server, make_client, frozen_time):
     client = make_client(least_free_bytes=1 << 60)
     following = Following(tmp_path / "parsed", server, client, frozen_time.clock)
-    with pytest.raises(ParsedDayError, match="must stay free"):
+    with pytest.raises(DiskFullError, match=r"is full, with .* bytes free, while following"):
         following.step_to(FILE)
 
 

@@ -70,6 +70,7 @@ def test_killed_at_any_moment(tmp_path, kills):
         "build-new.duckdb",
         "build-new.duckdb.wal",
         "snapshot.duckdb",
+        "published.json",
         "lock",
     }
 
