@@ -1,0 +1,74 @@
+"""The table schemas: the one place where a column's name, type and meaning are written down.
+
+The parser's Arrow schemas, the model's DDL, the comments in the databases and what Dagster shows of
+columns all derive from the `Table` objects here: `parsed` has what a day file becomes, `model` what
+users query in `woopra.duckdb`, `imports` what they query in `imports.duckdb`, and `table` says what
+a table and a column are. The private tables of the model, in its schema `log`, are in
+`model/schema.py`, and those of the import ledger in `imports/ledger.sql`.
+"""
+
+from woopra_pipeline.tables.imports import (
+    IMPORT_LINES,
+    IMPORT_TABLES,
+    IMPORTS,
+)
+from woopra_pipeline.tables.model import (
+    ACTIONS,
+    LOG_DAYS,
+    MODEL_TABLES,
+    PID_ALIASES,
+    PROFILE_MERGES,
+    PROFILE_PROPERTIES,
+    PROFILES,
+    REJECTED_LINES,
+    RELOG_AUDIT,
+    VISITS,
+)
+from woopra_pipeline.tables.parsed import (
+    ACTION_FIELDS,
+    ACTIONS_LOG,
+    DELETES_LOG,
+    FLAT_REFERRER_KEYS,
+    LOG_DAY,
+    LOG_LINE,
+    PARSED_TABLES,
+    PROPERTIES_LOG,
+    REJECTED_LINES_LOG,
+    VISIT_FIELDS,
+    VISITS_LOG,
+)
+from woopra_pipeline.tables.table import (
+    Column,
+    ColumnType,
+    Table,
+)
+
+__all__ = [
+    "ACTIONS",
+    "ACTIONS_LOG",
+    "ACTION_FIELDS",
+    "DELETES_LOG",
+    "FLAT_REFERRER_KEYS",
+    "IMPORTS",
+    "IMPORT_LINES",
+    "IMPORT_TABLES",
+    "LOG_DAY",
+    "LOG_DAYS",
+    "LOG_LINE",
+    "MODEL_TABLES",
+    "PARSED_TABLES",
+    "PID_ALIASES",
+    "PROFILES",
+    "PROFILE_MERGES",
+    "PROFILE_PROPERTIES",
+    "PROPERTIES_LOG",
+    "REJECTED_LINES",
+    "REJECTED_LINES_LOG",
+    "RELOG_AUDIT",
+    "VISITS",
+    "VISITS_LOG",
+    "VISIT_FIELDS",
+    "Column",
+    "ColumnType",
+    "Table",
+]
