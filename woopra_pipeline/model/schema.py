@@ -15,13 +15,13 @@ from woopra_pipeline.tables import (
     LOG_DAYS,
     MODEL_TABLES,
     PROFILE_MERGES,
-    PROFILES,
     PROPERTIES_LOG,
     REJECTED_LINES_LOG,
     RELOG_AUDIT,
     VISITS_LOG,
     Column,
     ColumnType,
+    ModelTable,
     Table,
 )
 
@@ -156,9 +156,8 @@ def create_table(table: Table) -> str:
 
 def comments() -> Iterator[str]:
     """The statements that put every table's and column's meaning into the database."""
-    public = {table.name for table in MODEL_TABLES if table is not PROFILES}
     for table in (*LOG_TABLES, *MODEL_TABLES):
-        kind = "view" if table.name in public else "table"
+        kind = "view" if isinstance(table, ModelTable) and table.is_view else "table"
         yield f"comment on {kind} {table.name} is {literal(table.comment)}"
         for column in table.columns:
             yield (

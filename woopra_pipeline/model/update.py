@@ -40,7 +40,7 @@ from woopra_pipeline.model.schema import DAYS, LOG_TABLES, SCHEMA_VERSION, comme
 from woopra_pipeline.parse.parse_day import parse_log_day
 from woopra_pipeline.parse.parsed_days import ParsedDay, find_parsed_day, parsed_log_days
 from woopra_pipeline.sql_text import read_parquet
-from woopra_pipeline.tables import MODEL_TABLES, PARSED_TABLES, PROFILES
+from woopra_pipeline.tables import MODEL_TABLES, PARSED_TABLES
 from woopra_pipeline.woopra.log_days import log_position
 
 REBUILD_SHARE = 0.5
@@ -298,7 +298,7 @@ def _rebuild(
     remove(fresh)
     remove(write_ahead_log(fresh))
     with connect(fresh, memory_limit=memory_limit) as connection:
-        _create_tables(connection)
+        create_tables(connection)
         touched = _apply(connection, Difference(tuple(days), ()), clock)
         content = _read_content(connection)
     # What was not yet written into the file before would be taken for a part of this one.
@@ -307,15 +307,17 @@ def _rebuild(
     return touched, content
 
 
-def _create_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the database what it is before any day is loaded."""
+def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make an empty database what the model is before any day is loaded."""
     # One transaction, for each of its hundreds of statements would otherwise wait for the disk.
     with transaction(connection):
         connection.execute("create schema log")
-        for table in (*LOG_TABLES, PROFILES):
+        views = [table for table in MODEL_TABLES if table.is_view]
+        for table in (*LOG_TABLES, *(table for table in MODEL_TABLES if table not in views)):
             connection.execute(create_table(table))
         connection.execute(statements("macros"))
-        connection.execute(statements("views"))
+        for view in views:
+            connection.execute(statements(f"views/{view.name}"))
         connection.execute(statements("as_of"))
         connection.execute("; ".join(comments()))
         connection.execute("insert into log.state values (?, null)", [SCHEMA_VERSION])

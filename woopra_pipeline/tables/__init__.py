@@ -23,6 +23,7 @@ from woopra_pipeline.tables.model import (
     REJECTED_LINES,
     RELOG_AUDIT,
     VISITS,
+    ModelTable,
 )
 from woopra_pipeline.tables.parsed import (
     ACTION_FIELDS,
@@ -70,5 +71,6 @@ __all__ = [
     "VISIT_FIELDS",
     "Column",
     "ColumnType",
+    "ModelTable",
     "Table",
 ]

@@ -1,6 +1,6 @@
 """What a table and a column are: name, type and meaning, and their form in Arrow."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import pyarrow as pa
@@ -49,6 +49,12 @@ class Column:
     comment: str
     key: str | None = None
     nullable: bool = True
+    sources: tuple[str, ...] | None = None
+    """In the model: the columns of the log it is made of, as `table.column`; None: nobody says."""
+
+    def of(self, *sources: str) -> "Column":
+        """The same column, made of these columns of the log; of none: it is about the file."""
+        return replace(self, sources=sources)
 
 
 @dataclass(frozen=True)

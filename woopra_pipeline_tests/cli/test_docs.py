@@ -46,9 +46,9 @@ def test_every_command_is_documented(command):
 @pytest.mark.parametrize("table", MODEL_TABLES, ids=lambda table: table.name)
 def test_every_table_and_column_is_documented(table):
     row = re.search(rf"^\| `{table.name}` \|.*$", README, re.MULTILINE)
-    assert row
-    documented = set(re.findall(r"`(\w+)`", row[0]))
-    assert set(table.column_names) <= documented
+    assert row, f"add a row that begins with `{table.name}` to the tables of the model in README.md"
+    missing = set(table.column_names) - set(re.findall(r"`(\w+)`", row[0]))
+    assert not missing, f"name {', '.join(sorted(missing))} in README.md's row on `{table.name}`"
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,10 @@ def test_assets(snapshot):
             "metadata": sorted(spec.metadata),
         }
         for name, spec in asset_specs().items()
-    } == snapshot
+    } == snapshot, (
+        "if this is meant, run pytest woopra_pipeline_tests/defs/test_definitions.py "
+        "--snapshot-update and look at the difference"
+    )
 
 
 def test_steps(snapshot):

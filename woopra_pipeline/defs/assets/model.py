@@ -19,29 +19,14 @@ from woopra_pipeline.defs.pictures import charts_of
 from woopra_pipeline.defs.resources import DataDirectoryResource
 from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.model.update import update_model
-from woopra_pipeline.tables import MODEL_TABLES, PARSED_TABLES
-
-SOURCES = {
-    "profiles": ["visits_log", "actions_log", "properties_log", "deletes_log"],
-    "profile_properties": ["properties_log", "deletes_log"],
-    "visits": ["visits_log", "deletes_log"],
-    "actions": ["actions_log", "deletes_log"],
-    "profile_merges": ["deletes_log"],
-    "pid_aliases": ["visits_log", "deletes_log"],
-    "relog_audit": ["actions_log", "deletes_log"],
-    "rejected_lines": ["rejected_lines_log"],
-}
-"""What a table's rows are made of, where that is not everything."""
+from woopra_pipeline.tables import MODEL_TABLES
 
 
 @multi_asset(
     specs=[
         AssetSpec(
             table.name,
-            deps=[
-                *SOURCES.get(table.name, [parsed.name for parsed in PARSED_TABLES]),
-                "current_day",
-            ],
+            deps=[*(parsed.name for parsed in table.made_of), "current_day"],
             description=f"{table.comment}.",
             group_name="model",
             kinds={"duckdb"},

@@ -1,0 +1,8 @@
+-- Every pid: the living ones lead to themselves, the others where the merges lead (R5).
+
+create view pid_aliases as
+select pid, pid as canonical_pid, 0 as hops
+from profiles
+union all
+select pid, canonical_pid, hops
+from log.departed_pids;

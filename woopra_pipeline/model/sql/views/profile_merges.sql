@@ -1,0 +1,5 @@
+-- Delete lines, with the end of their paths (R4).
+
+create view profile_merges as
+select * exclude (onward_position, hops, path_first, path_last, log_position)
+from log.merges;
