@@ -14,7 +14,7 @@ from woopra_pipeline.defs.assets.report import project_report
 from woopra_pipeline.defs.catch_up import catch_up
 from woopra_pipeline.defs.checks import every_line_accounted, model_checks
 from woopra_pipeline.defs.follow import follow_current_day_sensor
-from woopra_pipeline.defs.import_checks import few_lines_rejected, nothing_unknown_for_long
+from woopra_pipeline.defs.import_checks import few_imported_lines_rejected, nothing_unknown_for_long
 from woopra_pipeline.defs.jobs import (
     daily_imports,
     daily_imports_schedule,
@@ -43,7 +43,7 @@ definitions = Definitions(
         every_line_accounted,
         model_checks,
         nothing_unknown_for_long,
-        few_lines_rejected,
+        few_imported_lines_rejected,
     ],
     jobs=[daily_log_day, daily_imports],
     schedules=[daily_log_day_schedule, daily_imports_schedule],

@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from woopra_pipeline.errors import ArchiveError, ConfigurationError
 from woopra_pipeline.files import replace_json
-from woopra_pipeline.woopra.log_days import parse_log_day
+from woopra_pipeline.woopra.log_days import log_day_from_text
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -84,7 +84,7 @@ class Archive:
         days = []
         for manifest in self.folder.glob(f"*/{MANIFEST_NAME}"):
             try:
-                days.append(parse_log_day(manifest.parent.name))
+                days.append(log_day_from_text(manifest.parent.name))
             except ConfigurationError:
                 continue
         return sorted(days)

@@ -12,7 +12,7 @@ from woopra_pipeline.clock import Clock, system_clock
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import ConfigurationError
 from woopra_pipeline.model.database import connect_published
-from woopra_pipeline.woopra.log_days import end_of_log_day, log_day_at, parse_log_day
+from woopra_pipeline.woopra.log_days import end_of_log_day, log_day_at, log_day_from_text
 
 START_DATE_VARIABLE = "WOOPRA_START_DATE"
 
@@ -33,7 +33,7 @@ def command(*, first: str, last: str, accept_shorter: bool) -> None:
     lines than the archived one is held back, and its day fails. It is an error if any day
     does not make it to the model; all others still do. A TO that is not over is refused.
     """
-    first_day, last_day = parse_log_day(first), parse_log_day(last)
+    first_day, last_day = log_day_from_text(first), log_day_from_text(last)
     require_closed(first_day, last_day, system_clock)
     directory = DataDirectory.from_environment()
     bad = backfill(directory, first_day, last_day, accept_shorter=accept_shorter)
@@ -87,7 +87,7 @@ def check_start_date() -> None:
 
 def _start_date(configured: str) -> date:
     try:
-        return parse_log_day(configured)
+        return log_day_from_text(configured)
     except ConfigurationError as error:
         raise ConfigurationError(f"{START_DATE_VARIABLE}: {error}") from None
 

@@ -21,7 +21,7 @@ from woopra_pipeline.imports.sources import (
     sources_folder,
 )
 from woopra_pipeline.imports.verification import Verdict
-from woopra_pipeline.woopra.log_days import parse_log_day
+from woopra_pipeline.woopra.log_days import log_day_from_text
 
 RUNS = "woopra_pipeline.cli.import_runs"
 LINES_SHOWN = 3
@@ -98,7 +98,7 @@ def command(
 
 
 def _import(directory: DataDirectory, source: str | None, day: str, dry_run: bool) -> None:
-    log_day = parse_log_day(day)
+    log_day = log_day_from_text(day)
     require_closed(log_day, log_day, system_clock)
     if source is not None:
         get_source(directory, source)

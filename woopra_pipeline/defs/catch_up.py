@@ -39,7 +39,7 @@ from woopra_pipeline.defs.partitions import log_days
 from woopra_pipeline.defs.resources import DataDirectoryResource
 from woopra_pipeline.errors import ConfigurationError
 from woopra_pipeline.model.outstanding import find_outstanding
-from woopra_pipeline.woopra.log_days import log_days_between, parse_log_day
+from woopra_pipeline.woopra.log_days import log_day_from_text, log_days_between
 
 NAME = "catch_up"
 UNFINISHED = [
@@ -135,7 +135,7 @@ def _days_of(run: DagsterRun) -> Iterator[date]:
     last = run.tags.get(ASSET_PARTITION_RANGE_END_TAG, day)
     if first and last:
         try:
-            yield from log_days_between(parse_log_day(first), parse_log_day(last))
+            yield from log_days_between(log_day_from_text(first), log_day_from_text(last))
         except ConfigurationError:
             return
 

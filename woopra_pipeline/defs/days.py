@@ -25,7 +25,7 @@ from woopra_pipeline.errors import (
     RateBudgetSpentError,
     ServiceUnavailableError,
 )
-from woopra_pipeline.woopra.log_days import parse_log_day
+from woopra_pipeline.woopra.log_days import log_day_from_text
 
 Worked = TypeVar("Worked")
 AssetMetadata: TypeAlias = Mapping[str, Mapping[str, Any]]
@@ -55,7 +55,7 @@ def work_through_days(
     in its metadata, after all days were tried; only an error that all days would meet ends it
     early.
     """
-    log_days = [parse_log_day(key) for key in context.partition_keys]
+    log_days = [log_day_from_text(key) for key in context.partition_keys]
     selected = {key.to_user_string() for key in context.selected_asset_keys}
     good: dict[date, AssetMetadata] = {}
     bad: dict[date, PipelineError] = {}

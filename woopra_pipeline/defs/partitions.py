@@ -7,7 +7,7 @@ from dagster import DailyPartitionsDefinition, FreshnessPolicy
 
 from woopra_pipeline.errors import ConfigurationError
 from woopra_pipeline.model.checks import DUE_AT
-from woopra_pipeline.woopra.log_days import LOG_TIME_ZONE, parse_log_day
+from woopra_pipeline.woopra.log_days import LOG_TIME_ZONE, log_day_from_text
 
 START_DATE = "2026-01-01"
 START_DATE_VARIABLE = "WOOPRA_START_DATE"
@@ -20,7 +20,7 @@ def start_date() -> date:
     """
     text = os.environ.get(START_DATE_VARIABLE) or START_DATE
     try:
-        return parse_log_day(text)
+        return log_day_from_text(text)
     except ConfigurationError as error:
         raise ConfigurationError(f"{START_DATE_VARIABLE}: {error}") from None
 

@@ -33,7 +33,7 @@ from woopra_pipeline.parse.parsed_days import (
     write_manifest,
 )
 from woopra_pipeline.parse.parts import Part, WrittenPart, write_part
-from woopra_pipeline.woopra.log_days import parse_log_day
+from woopra_pipeline.woopra.log_days import log_day_from_text
 
 FOLDER_PREFIX = "open-"
 LOG_NAME = "log.jsonl"
@@ -147,7 +147,7 @@ def remove_unnamed(parsed_folder: Path) -> None:
     for day_folder in {path.parent for path in parsed_folder.glob(f"*/{FOLDER_PREFIX}*")}:
         with locked_folder(day_folder):
             try:
-                current = find_parsed_day(parsed_folder, parse_log_day(day_folder.name))
+                current = find_parsed_day(parsed_folder, log_day_from_text(day_folder.name))
             except (ConfigurationError, ParsedDayError):
                 continue
             for path in day_folder.iterdir():

@@ -18,7 +18,7 @@ from woopra_pipeline.model.database import connect, is_as_published, is_damage
 from woopra_pipeline.model.schema import SCHEMA_VERSION
 from woopra_pipeline.parse.parse_day import PARSER_VERSION
 from woopra_pipeline.parse.parsed_days import MANIFEST_NAME, ParsedDay, find_parsed_day
-from woopra_pipeline.woopra.log_days import parse_log_day
+from woopra_pipeline.woopra.log_days import log_day_from_text
 
 GONE = "gone"
 DAMAGED = "damaged"
@@ -75,7 +75,7 @@ def _parsed(directory: DataDirectory) -> Mapping[date, ParsedDay]:
     found = {}
     for manifest in directory.parsed.glob(f"*/{MANIFEST_NAME}"):
         try:
-            log_day = parse_log_day(manifest.parent.name)
+            log_day = log_day_from_text(manifest.parent.name)
             parsed_day = find_parsed_day(directory.parsed, log_day)
         except (ConfigurationError, ParsedDayError):
             continue

@@ -40,7 +40,7 @@ DEAD_AFTER = Column(
     "log_position of the first later delete line of the same pid; NULL while the row lives",
 )
 
-LINES = Table(
+STORED_LINES = Table(
     "log.lines",
     VISITS_LOG.comment,
     (
@@ -51,10 +51,10 @@ LINES = Table(
         DEAD_AFTER,
     ),
 )
-ACTIONS = Table(
+STORED_ACTIONS = Table(
     "log.actions", ACTIONS_LOG.comment, (*ACTIONS_LOG.columns, LOG_POSITION, DEAD_AFTER)
 )
-PROPERTIES = Table(
+STORED_PROPERTIES = Table(
     "log.properties",
     PROPERTIES_LOG.comment,
     (
@@ -62,11 +62,11 @@ PROPERTIES = Table(
         *(column for column in PROPERTIES_LOG.columns if column.name in ("key", "value")),
     ),
 )
-DELETES = Table("log.deletes", DELETES_LOG.comment, (*DELETES_LOG.columns, LOG_POSITION))
-REJECTED = Table(
+STORED_DELETES = Table("log.deletes", DELETES_LOG.comment, (*DELETES_LOG.columns, LOG_POSITION))
+STORED_REJECTED_LINES = Table(
     "log.rejected_lines", REJECTED_LINES_LOG.comment, (*REJECTED_LINES_LOG.columns, LOG_POSITION)
 )
-DAYS = Table(
+DAY_LEDGER = Table(
     "log.days",
     "Ledger of the days in the model",
     (
@@ -74,7 +74,7 @@ DAYS = Table(
         Column("fingerprint", ColumnType.VARCHAR, "Fingerprint of the parsed day applied"),
     ),
 )
-MERGES = Table(
+FOLLOWED_MERGES = Table(
     "log.merges",
     PROFILE_MERGES.comment,
     (
@@ -99,7 +99,7 @@ DEPARTED_PIDS = Table(
         Column("hops", ColumnType.INTEGER, "Number of merges followed"),
     ),
 )
-AUDITS = Table(
+STORED_AUDITS = Table(
     "log.audits",
     RELOG_AUDIT.comment,
     (
@@ -131,15 +131,15 @@ STATE = Table(
 )
 
 LOG_TABLES = (
-    LINES,
-    ACTIONS,
-    PROPERTIES,
-    DELETES,
-    REJECTED,
-    DAYS,
-    MERGES,
+    STORED_LINES,
+    STORED_ACTIONS,
+    STORED_PROPERTIES,
+    STORED_DELETES,
+    STORED_REJECTED_LINES,
+    DAY_LEDGER,
+    FOLLOWED_MERGES,
     DEPARTED_PIDS,
-    AUDITS,
+    STORED_AUDITS,
     LAST_WRITES,
     STATE,
 )

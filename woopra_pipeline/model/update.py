@@ -36,7 +36,13 @@ from woopra_pipeline.model.database import (
 )
 from woopra_pipeline.model.lock import model_lock
 from woopra_pipeline.model.merge_forest import number_forest
-from woopra_pipeline.model.schema import DAYS, LOG_TABLES, SCHEMA_VERSION, comments, create_table
+from woopra_pipeline.model.schema import (
+    DAY_LEDGER,
+    LOG_TABLES,
+    SCHEMA_VERSION,
+    comments,
+    create_table,
+)
 from woopra_pipeline.parse.parse_day import parse_log_day
 from woopra_pipeline.parse.parsed_days import ParsedDay, find_parsed_day, parsed_log_days
 from woopra_pipeline.sql_text import read_parquet
@@ -365,7 +371,7 @@ def _load(
     for day in difference.added:
         connection.execute("delete from log.days where log_day = ?", [day.log_day])
         entry = {**vars(day), "applied_at": applied_at}
-        values = [entry[column.name] for column in DAYS.columns]
+        values = [entry[column.name] for column in DAY_LEDGER.columns]
         connection.execute(f"insert into log.days values ({', '.join('?' * len(values))})", values)
 
 

@@ -28,7 +28,7 @@ from woopra_pipeline.tables import (
     VISITS_LOG,
     Table,
 )
-from woopra_pipeline.woopra.log_days import parse_log_day as read_log_day
+from woopra_pipeline.woopra.log_days import log_day_from_text
 
 MANIFEST_NAME = "manifest.json"
 
@@ -147,7 +147,7 @@ def parsed_log_days(folder: Path) -> list[date]:
     log_days = []
     for path in folder.glob(f"*/{MANIFEST_NAME}"):
         try:
-            log_days.append(read_log_day(path.parent.name))
+            log_days.append(log_day_from_text(path.parent.name))
         except ConfigurationError:
             continue
     return sorted(log_days)

@@ -39,7 +39,7 @@ from woopra_pipeline.sandbox.moods import Drawn, Endpoint, Mood, Moods
 from woopra_pipeline.sandbox.truth import Truth
 from woopra_pipeline.sandbox.world import Sandbox
 from woopra_pipeline.woopra.headers import whole_number
-from woopra_pipeline.woopra.log_days import parse_log_day
+from woopra_pipeline.woopra.log_days import log_day_from_text
 from woopra_pipeline.woopra.settings import WoopraSettings
 
 LOOPBACK = "127.0.0.1"
@@ -261,7 +261,7 @@ class _Endpoints:
         return None if content is None else _File(content)
 
     def _log_day(self, request: Request) -> date:
-        return parse_log_day(request.query_params.get(self._settings.file_parameter, ""))
+        return log_day_from_text(request.query_params.get(self._settings.file_parameter, ""))
 
     def _health(self, _: Request) -> Response:
         return _json({"status": "ok", "today": self._sandbox.today})

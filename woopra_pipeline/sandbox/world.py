@@ -33,8 +33,8 @@ from woopra_pipeline.sandbox.truth import Truth, truth_of
 from woopra_pipeline.woopra.log_days import (
     end_of_log_day,
     log_day_at,
+    log_day_from_text,
     log_days_between,
-    parse_log_day,
 )
 
 DAYS_BETWEEN_STATES = 7
@@ -212,7 +212,7 @@ class Sandbox:
 
     def _latest_state_before(self, log_day: date) -> date:
         """The last log day before `log_day` with a state on disk; the day before the first one."""
-        days = (parse_log_day(path.stem) for path in self._states.glob("*.msgpack"))
+        days = (log_day_from_text(path.stem) for path in self._states.glob("*.msgpack"))
         earlier = (day for day in days if day < log_day)
         return max(earlier, default=self.settings.first_day - ONE_DAY)
 
@@ -237,8 +237,8 @@ class Sandbox:
             with replacing(path) as temporary:
                 temporary.write_bytes(_encoded(self._identities.state))
             for path in self._states.glob("*.msgpack"):
-                age = (log_day - parse_log_day(path.stem)).days
-                number = (parse_log_day(path.stem) - self.settings.first_day).days + 1
+                age = (log_day - log_day_from_text(path.stem)).days
+                number = (log_day_from_text(path.stem) - self.settings.first_day).days + 1
                 if age > DAYS_WITH_MORE_STATES and number % DAYS_BETWEEN_OLD_STATES:
                     path.unlink()
 

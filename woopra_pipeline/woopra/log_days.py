@@ -24,7 +24,7 @@ LATEST_LOG_DAY = date(2999, 12, 31)
 LONGEST_SHOWN = 40
 
 
-def parse_log_day(text: str) -> date:
+def log_day_from_text(text: str) -> date:
     """Read a log day written as YYYY-MM-DD; raise `ConfigurationError` for anything else.
 
     Also for a day before `EARLIEST_LOG_DAY` or after `LATEST_LOG_DAY`.

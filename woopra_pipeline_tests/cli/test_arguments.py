@@ -22,7 +22,7 @@ from woopra_pipeline.woopra.log_days import (
     LATEST_LOG_DAY,
     end_of_log_day,
     log_day_at,
-    parse_log_day,
+    log_day_from_text,
     start_of_log_day,
 )
 from woopra_pipeline.woopra.settings import WoopraSettings
@@ -139,7 +139,7 @@ def test_no_number_of_a_batch_is_a_traceback(folder, number):
 @example("2026-01-01\0", "2026-01-01")
 def test_no_day_is_a_traceback(first, last):
     refusal = refused(
-        lambda: require_closed(parse_log_day(first), parse_log_day(last), lambda: NOW),
+        lambda: require_closed(log_day_from_text(first), log_day_from_text(last), lambda: NOW),
         ConfigurationError,
     )
     if refusal is None:
@@ -152,7 +152,7 @@ def test_no_day_is_a_traceback(first, last):
 @example(EARLIEST_LOG_DAY)
 @example(LATEST_LOG_DAY)
 def test_every_day_that_is_read_has_a_beginning_and_an_end(day):
-    assert parse_log_day(str(day)) == day
+    assert log_day_from_text(str(day)) == day
     assert log_day_at(start_of_log_day(day)) == day
     assert end_of_log_day(day) > start_of_log_day(day)
 

@@ -8,7 +8,7 @@ from dagster import AssetCheckSeverity, Definitions, in_process_executor, materi
 from woopra_pipeline.clock import frozen_clock, system_clock
 from woopra_pipeline.defs import import_checks
 from woopra_pipeline.defs.assets.imports import import_batches, import_verification
-from woopra_pipeline.defs.import_checks import few_lines_rejected, nothing_unknown_for_long
+from woopra_pipeline.defs.import_checks import few_imported_lines_rejected, nothing_unknown_for_long
 from woopra_pipeline.defs.import_run import run_imports
 from woopra_pipeline.defs.instance import open_instance
 from woopra_pipeline.defs.resources import DataDirectoryResource, ImportsResource, WoopraResource
@@ -184,10 +184,10 @@ def test_many_rejected_lines_are_warned_of(project, imports):
     write_source(project.directory, "it", VISITS)
     imports.run()
     data_directory = imports.resources["data_directory"]
-    assert few_lines_rejected(data_directory, ImportsResource()).passed
+    assert few_imported_lines_rejected(data_directory, ImportsResource()).passed
     write_source(project.directory, "bad", "select {'name': 'x'} as visitor")
     imports.run()
-    result = few_lines_rejected(data_directory, ImportsResource())
+    result = few_imported_lines_rejected(data_directory, ImportsResource())
     assert not result.passed
     assert result.severity is AssetCheckSeverity.WARN
     assert result.metadata["bad"].value == 1.0
@@ -209,5 +209,5 @@ def test_without_its_ledger_the_import_and_its_checks_say_so(project, imports, s
     with pytest.raises(UnusableLedgerError, match="--rebuild-ledger"):
         nothing_unknown_for_long(data_directory)
     with pytest.raises(UnusableLedgerError, match="--rebuild-ledger"):
-        few_lines_rejected(data_directory, ImportsResource())
+        few_imported_lines_rejected(data_directory, ImportsResource())
     assert len(server.taken) == 3

@@ -17,8 +17,8 @@ from woopra_pipeline.model.checks import DUE_AT
 from woopra_pipeline.woopra.log_days import (
     LOG_TIME_ZONE,
     end_of_log_day,
+    log_day_from_text,
     log_days_between,
-    parse_log_day,
 )
 from woopra_pipeline_tests.conftest import settings_for
 from woopra_pipeline_tests.scripted_server import whole
@@ -41,7 +41,7 @@ def ticks(name, first, last):
                 scheduled_execution_time=instant, repository_def=repository
             )
             [request] = schedule.evaluate_tick(context).run_requests
-        yield instant.astimezone(UTC), parse_log_day(request.partition_key)
+        yield instant.astimezone(UTC), log_day_from_text(request.partition_key)
 
 
 @pytest.mark.parametrize("name", ["daily_log_day_schedule", "daily_imports_schedule"])
@@ -53,7 +53,7 @@ def ticks(name, first, last):
     ],
 )
 def test_every_log_day_is_taken_once_after_it_has_ended(name, first, last, hours):
-    days = list(log_days_between(parse_log_day(first), parse_log_day(last)))
+    days = list(log_days_between(log_day_from_text(first), log_day_from_text(last)))
     until = end_of_log_day(days[-1]) + timedelta(hours=12)
     fired = list(ticks(name, end_of_log_day(days[0]), until))
     assert [log_day for _, log_day in fired] == days

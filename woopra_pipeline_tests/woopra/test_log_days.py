@@ -8,9 +8,9 @@ from woopra_pipeline.errors import ConfigurationError
 from woopra_pipeline.woopra.log_days import (
     end_of_log_day,
     log_day_at,
+    log_day_from_text,
     log_days_between,
     log_position,
-    parse_log_day,
     split_log_position,
     start_of_log_day,
 )
@@ -52,13 +52,13 @@ def test_log_days_between_includes_both_ends():
 
 
 def test_a_log_day_is_read_as_it_is_written():
-    assert parse_log_day("2026-03-05") == date(2026, 3, 5)
+    assert log_day_from_text("2026-03-05") == date(2026, 3, 5)
 
 
 @pytest.mark.parametrize("text", ["", "today", "20260305", "2026-3-5", "2026-02-30", "2026-W10-4"])
 def test_anything_else_is_no_log_day(text):
     with pytest.raises(ConfigurationError, match="write it as YYYY-MM-DD"):
-        parse_log_day(text)
+        log_day_from_text(text)
 
 
 @given(days, lines)
