@@ -1,7 +1,7 @@
 -- What an analyst would write over `lines` (position, type, pid, time, visitor, actions): a line
 -- counts unless a delete of its pid comes after it, and of a property the last write counts.
 create view living as
-select * exclude (is_dead)
+select * exclude (is_voided)
 from (
     select
         *,
@@ -12,10 +12,10 @@ from (
                 rows between 1 following and unbounded following
             ),
             false
-        ) as is_dead
+        ) as is_voided
     from lines
 )
-where not is_dead and type in ('visit', 'identify');
+where not is_voided and type in ('visit', 'identify');
 
 create view visits as
 select pid, position, make_timestamptz(time * 1000) as started_at, actions

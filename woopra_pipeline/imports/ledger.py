@@ -321,11 +321,11 @@ class Ledger:
                 if source not in self._in_line:
                     self.require_latest(source)
                     self._in_line.add(source)
-                self._bury_the_dead(source)
+                self._settle_interrupted(source)
                 try:
                     yield
                 finally:
-                    self._bury_the_dead(source)
+                    self._settle_interrupted(source)
         except HeldElsewhereError as holder:
             raise LedgerError(
                 f"The source {source} is being imported by {holder}: "
@@ -347,7 +347,7 @@ class Ledger:
             except LedgerError:
                 continue
 
-    def _bury_the_dead(self, source: str) -> None:
+    def _settle_interrupted(self, source: str) -> None:
         for batch in self.batches(source, State.SENDING):
             self.settle(
                 batch, State.UNKNOWN, reason="its sending was interrupted before an answer came"

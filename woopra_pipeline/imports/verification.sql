@@ -87,11 +87,11 @@ select distinct
     properties.key,
     trim(json_as_text(properties.value)) as text,
     lines.pid as logged_pid,
-    case when lines.dead_after is null then lines.pid else merges.canonical_pid end as pid
+    case when lines.voided_by is null then lines.pid else merges.canonical_pid end as pid
 from log.properties as properties
 join log.lines as lines using (log_position)
 left join log.merges as merges
-    on lines.dead_after = merges.log_position
+    on lines.voided_by = merges.log_position
 where properties.key in (select key from sent_identifiers)
     and trim(json_as_text(properties.value)) in (select text from sent_identifiers);
 
@@ -130,14 +130,14 @@ where is_ours;
 create or replace temp table logged_actions as
 select
     actions.log_position,
-    actions.dead_after,
+    actions.voided_by,
     actions.pid as logged_pid,
-    case when actions.dead_after is null then actions.pid else merges.canonical_pid end as pid,
+    case when actions.voided_by is null then actions.pid else merges.canonical_pid end as pid,
     epoch_ms(actions.occurred_at) as time,
     actions.name
 from log.actions as actions
 left join log.merges as merges
-    on actions.dead_after = merges.log_position
+    on actions.voided_by = merges.log_position
 where (epoch_ms(actions.occurred_at), actions.name) in (select (time, name) from wanted_actions);
 
 -- What is there now, less what was there before, wherever merges have taken it since: so what was
@@ -155,19 +155,19 @@ with
         select visitor, time, name, 1 as change
         from logged_actions
         join visitor_pids using (pid)
-        where dead_after is null
+        where voided_by is null
         union all
         select visitor, time, name, -1
         from logged_actions
         join visitor_pids using (pid)
         where log_position < getvariable('first_position')
-            and (dead_after is null or dead_after >= getvariable('first_position'))
+            and (voided_by is null or voided_by >= getvariable('first_position'))
         union all
         select visitor, time, name, 1
         from logged_actions
         join visitor_logged_pids using (logged_pid)
         where log_position >= getvariable('first_position')
-            and dead_after is not null
+            and voided_by is not null
             and pid is null
         union all
         select visitor, time, name, -1

@@ -1,8 +1,8 @@
 """The database behind the model: the log's own tables, and the public ones users query.
 
 Schema `log` holds every line of the log with its position and, once a later delete line voids it,
-the position of that delete (`dead_after`). A row's death depends on nothing but the row and the
-set of delete lines, so any change of days touches only rows of pids whose deletes changed.
+the position of that delete (`voided_by`). That depends on nothing but the row and the set of
+delete lines, so any change of days touches only rows of pids whose deletes changed.
 Schema `main` holds the contract with users: tables and views over the living rows.
 """
 
@@ -25,7 +25,7 @@ from woopra_pipeline.tables import (
     Table,
 )
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Raised whenever the tables of this module change; an older build file is then built anew."""
 
 LOG_POSITION = Column(
@@ -34,8 +34,8 @@ LOG_POSITION = Column(
     "Place in the whole log: days since 1970-01-01 shifted left by 32 bits, plus log_line",
     nullable=False,
 )
-DEAD_AFTER = Column(
-    "dead_after",
+VOIDED_BY = Column(
+    "voided_by",
     ColumnType.BIGINT,
     "log_position of the first later delete line of the same pid; NULL while the row lives",
 )
@@ -48,11 +48,11 @@ STORED_LINES = Table(
         LOG_POSITION,
         Column("earliest_at", ColumnType.TIMESTAMPTZ, "Earliest time above 0 of a visit line"),
         Column("latest_at", ColumnType.TIMESTAMPTZ, "Latest time above 0 of a visit line"),
-        DEAD_AFTER,
+        VOIDED_BY,
     ),
 )
 STORED_ACTIONS = Table(
-    "log.actions", ACTIONS_LOG.comment, (*ACTIONS_LOG.columns, LOG_POSITION, DEAD_AFTER)
+    "log.actions", ACTIONS_LOG.comment, (*ACTIONS_LOG.columns, LOG_POSITION, VOIDED_BY)
 )
 STORED_PROPERTIES = Table(
     "log.properties",

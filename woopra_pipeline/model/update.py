@@ -344,7 +344,7 @@ def _apply(connection: duckdb.DuckDBPyConnection, difference: Difference, clock:
         if difference.added:
             _load(connection, difference, clock())
         if not is_first:
-            connection.execute(statements("move_deaths"))
+            connection.execute(statements("revoid_lines"))
         connection.execute(statements("profiles"))
         if _count(connection, "redeleted_pids"):
             _follow_merges(connection)

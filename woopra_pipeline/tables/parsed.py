@@ -76,7 +76,7 @@ ACTION_FIELDS = (
 
 VISITS_LOG = Table(
     "visits_log",
-    "Visit and identify lines as they were logged, dead ones included",
+    "Visit and identify lines as they were logged, voided ones included",
     (
         LOG_DAY,
         LOG_LINE,
@@ -91,7 +91,7 @@ VISITS_LOG = Table(
 
 ACTIONS_LOG = Table(
     "actions_log",
-    "Actions of visit lines as they were logged, dead ones included",
+    "Actions of visit lines as they were logged, voided ones included",
     (LOG_DAY, LOG_LINE, ACTION_INDEX, PID, *ACTION_FIELDS, EXTRA),
 )
 

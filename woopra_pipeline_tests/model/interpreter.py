@@ -40,8 +40,8 @@ class Interpretation:
     days: list[Row] = field(default_factory=list)
     actions: list[tuple[tuple[date, int], str, object]] = field(default_factory=list)
     """Every action logged: at which position, under which pid, its time and name."""
-    killed: list[list[object]] = field(default_factory=list)
-    """The times and names of the actions that each delete killed."""
+    voided: list[list[object]] = field(default_factory=list)
+    """The times and names of the actions that each delete voided."""
 
 
 def interpret(files: Mapping[date, bytes]) -> Interpretation:
@@ -76,8 +76,8 @@ def interpret(files: Mapping[date, bytes]) -> Interpretation:
                 case DeleteLine() as delete:
                     counts["delete"] += 1
                     log.pids |= {delete.pid} | ({delete.new_id} if delete.new_id else set())
-                    killed = log.profiles.pop(delete.pid, Profile())
-                    log.killed.append([time_and_name(action) for action in killed.actions])
+                    voided = log.profiles.pop(delete.pid, Profile())
+                    log.voided.append([time_and_name(action) for action in voided.actions])
                     log.deletes.append((log_day, log_line, delete.pid, delete.new_id))
                 case RejectedLine(reason, raw):
                     counts["rejected"] += 1
@@ -101,10 +101,10 @@ def follow(log: Interpretation, step: int) -> list[str | None]:
 
 
 def audit_row(log: Interpretation, step: int) -> Row:
-    """R6: of the actions a delete killed, how many were logged again after it on its path."""
+    """R6: of the actions a delete voided, how many were logged again after it on its path."""
     log_day, log_line, from_pid, to_pid = log.deletes[step]
     path = follow(log, step)
-    killed = Counter(log.killed[step])
+    voided = Counter(log.voided[step])
     logged = Counter(
         what
         for position, pid, what in log.actions
@@ -115,14 +115,14 @@ def audit_row(log: Interpretation, step: int) -> Row:
         "log_line": log_line,
         "from_pid": from_pid,
         "to_pid": to_pid,
-        "action_count": killed.total(),
-        "relogged_count": (killed & logged).total(),
-        "missing_count": (killed - logged).total(),
+        "action_count": voided.total(),
+        "relogged_count": (voided & logged).total(),
+        "missing_count": (voided - logged).total(),
     }
 
 
 def provisional_pids(log: Interpretation) -> set[str | None]:
-    """Ends of merges that miss something, or killed nothing known while a later day is missing."""
+    """Ends of merges that miss something, or voided nothing known while a later day is missing."""
     loaded = [day["log_day"] for day in log.days]
     missing_days = (
         [day for day in log_days_between(min(loaded), max(loaded)) if day not in loaded]
@@ -135,7 +135,7 @@ def provisional_pids(log: Interpretation) -> set[str | None]:
         if to_pid is not None
         and (
             audit_row(log, step)["missing_count"]
-            or (not log.killed[step] and any(day > log_day for day in missing_days))
+            or (not log.voided[step] and any(day > log_day for day in missing_days))
         )
     }
 

@@ -120,22 +120,22 @@ DELETE_OF_Q10 = "(select log_position from log.deletes where pid = 'q10')"
             id="a line twice",
         ),
         pytest.param(
-            f"update log.actions set dead_after = null where dead_after = {DELETE_OF_Q10}",
+            f"update log.actions set voided_by = null where voided_by = {DELETE_OF_Q10}",
             {"deletes_void_what_came_before": (2, True), "profiles_add_up": (1, True)},
             id="actions that outlive a delete line",
         ),
         pytest.param(
-            f"update log.lines set dead_after = null where dead_after = {DELETE_OF_Q10}",
+            f"update log.lines set voided_by = null where voided_by = {DELETE_OF_Q10}",
             {"deletes_void_what_came_before": (1, True), "profiles_add_up": (1, True)},
             id="a visit that outlives a delete line",
         ),
         pytest.param(
-            f"update log.lines set dead_after = {DELETE_OF_Q10} where pid = 'p7'",
+            f"update log.lines set voided_by = {DELETE_OF_Q10} where pid = 'p7'",
             {"deletes_void_what_came_before": (2, True), "profiles_add_up": (1, True)},
             id="lines void by a delete line of another pid",
         ),
         pytest.param(
-            f"update log.lines set dead_after = {DELETE_OF_Q10}, pid = 'q10' where pid = 'p11'",
+            f"update log.lines set voided_by = {DELETE_OF_Q10}, pid = 'q10' where pid = 'p11'",
             {"deletes_void_what_came_before": (2, True), "profiles_add_up": (1, True)},
             id="lines void by an earlier delete line",
         ),

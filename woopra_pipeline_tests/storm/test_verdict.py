@@ -86,8 +86,8 @@ def test_what_is_right_is_found_right(directory, files):
 @pytest.mark.parametrize(
     "statement",
     [
-        "update log.actions set name = 'another' where dead_after is null",
-        "delete from log.actions where dead_after is null",
+        "update log.actions set name = 'another' where voided_by is null",
+        "delete from log.actions where voided_by is null",
         "update log.merges set canonical_pid = 'somebody'",
         "delete from log.days where log_day = (select max(log_day) from log.days)",
     ],

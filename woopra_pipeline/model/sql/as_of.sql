@@ -1,25 +1,25 @@
 -- The model as of the end of a log day: the same rows, with every later line of the log left out.
 
-create macro lives_as_of(log_position, dead_after, as_of) as
+create macro lives_as_of(log_position, voided_by, as_of) as
     log_position < log_position(as_of::date + 1, 0)
-    and coalesce(dead_after >= log_position(as_of::date + 1, 0), true);
+    and coalesce(voided_by >= log_position(as_of::date + 1, 0), true);
 
 create macro visits_as_of(as_of) as table
-select * exclude (type, log_position, earliest_at, latest_at, dead_after)
+select * exclude (type, log_position, earliest_at, latest_at, voided_by)
 from log.lines
-where type = 'visit' and lives_as_of(log_position, dead_after, as_of);
+where type = 'visit' and lives_as_of(log_position, voided_by, as_of);
 
 create macro actions_as_of(as_of) as table
-select * exclude (log_position, dead_after)
+select * exclude (log_position, voided_by)
 from log.actions
-where lives_as_of(log_position, dead_after, as_of);
+where lives_as_of(log_position, voided_by, as_of);
 
 create macro profiles_as_of(as_of) as table
 with
     living as (
         select pid, type, log_position, earliest_at, latest_at, action_count
         from log.lines
-        where lives_as_of(log_position, dead_after, as_of)
+        where lives_as_of(log_position, voided_by, as_of)
     ),
     seen as (
         select
@@ -66,7 +66,7 @@ with
     living as (
         select distinct pid
         from log.lines
-        where lives_as_of(log_position, dead_after, as_of)
+        where lives_as_of(log_position, voided_by, as_of)
     ),
     deletes as (
         select *

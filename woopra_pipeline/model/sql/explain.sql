@@ -51,13 +51,13 @@ with
     ),
     voided as (
         select
-            dead_after as log_position,
+            voided_by as log_position,
             count(*) as visit_count,
             sum(action_count)::bigint as action_count
         from log.lines
-        semi join told on lines.dead_after = told.log_position
+        semi join told on lines.voided_by = told.log_position
         where type = 'visit'
-        group by dead_after
+        group by voided_by
     )
 select
     told.part,

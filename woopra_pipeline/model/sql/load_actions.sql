@@ -1,4 +1,4 @@
--- Actions of the days that are being added; an action dies with its line.
+-- Actions of the days that are being added; what voids a line voids its actions.
 
 insert into log.actions by name
 with
@@ -6,6 +6,6 @@ with
         select *, log_position(log_day, log_line) as log_position
         from actions_log
     )
-select actions.*, dead_lines.dead_after
+select actions.*, voided_lines.voided_by
 from actions
-left join dead_lines using (log_position);
+left join voided_lines using (log_position);

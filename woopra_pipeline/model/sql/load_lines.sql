@@ -1,14 +1,14 @@
--- Visit and identify lines of the days that are being added, each with its death (R1): the first
--- delete of its pid after it. Only pids that were ever deleted need the search.
+-- Visit and identify lines of the days that are being added, each with what voids it (R1): the first
+-- delete of its pid that comes after it. Only pids that were ever deleted need the search.
 
-create or replace temp table dead_lines as
+create or replace temp table voided_lines as
 with
     lines as (
         select pid, log_position(log_day, log_line) as log_position
         from visits_log
         semi join log.deletes using (pid)
     )
-select lines.log_position, deletes.log_position as dead_after
+select lines.log_position, deletes.log_position as voided_by
 from lines
 asof join log.deletes as deletes
     on lines.pid = deletes.pid and lines.log_position < deletes.log_position;
@@ -36,14 +36,14 @@ select
     lines.* exclude (own_at),
     least(own_at, action_times.earliest_at) as earliest_at,
     greatest(own_at, action_times.latest_at) as latest_at,
-    dead_lines.dead_after
+    voided_lines.voided_by
 from lines
 left join action_times using (log_position)
-left join dead_lines using (log_position);
+left join voided_lines using (log_position);
 
-insert into changed_kills
-select distinct dead_after
-from dead_lines;
+insert into revoiding_deletes
+select distinct voided_by
+from voided_lines;
 
 -- Of a day that has merely grown, only the new lines are read here.
 insert into added_days

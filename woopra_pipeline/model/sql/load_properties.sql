@@ -1,4 +1,5 @@
--- Profile properties of the days that are being added. Their pid and their death are their line's.
+-- Profile properties of the days that are being added. Whose they are and what voids them, their
+-- line says.
 
 insert into log.properties
 select log_position(log_day, log_line), key, value

@@ -10,14 +10,14 @@ create or replace temp table counted_lines as
 select pid, type, log_position, earliest_at, latest_at, action_count
 from log.lines
 semi join disturbed_pids using (pid)
-where dead_after is null
+where voided_by is null
 union all
 select pid, type, log_position, earliest_at, latest_at, action_count
 from log.lines
 semi join added_days
     on lines.log_day = added_days.log_day and lines.log_line >= added_days.first_line
 anti join disturbed_pids using (pid)
-where dead_after is null;
+where voided_by is null;
 
 -- The last write of each key, in log order. The position decides, so that a late day's older write
 -- does not undo a newer one.

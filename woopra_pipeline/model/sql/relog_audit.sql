@@ -1,5 +1,5 @@
 -- The re-log audit (R6), for those delete lines only whose answer may have changed: new ones, ones
--- that now kill other rows, ones whose path leads elsewhere or lost rows, and ones that miss something
+-- that now void other rows, ones whose path leads elsewhere or lost rows, and ones that miss something
 -- of a kind that has come to their path.
 --
 -- Two actions are of one kind if they agree in time and name. For each delete and kind it voided, the
@@ -40,7 +40,7 @@ with
             path_first,
             path_last,
             log_position in (select log_position from changed_steps where not is_extension)
-                or coalesce(to_pid in (from thinned_pids), false) as is_upset,
+                or coalesce(to_pid in (from thinned_pids), false) as is_changed,
             log_position in (select log_position from changed_steps where is_extension)
                 as is_extended,
             coalesce(to_pid in (from grown_pids), false) as is_grown
@@ -49,8 +49,8 @@ with
 select
     log_position,
     to_pid,
-    coalesce(max(case when is_upset then path_last end) over up_to >= path_first, false)
-        as is_upset,
+    coalesce(max(case when is_changed then path_last end) over up_to >= path_first, false)
+        as is_changed,
     coalesce(
         max(case when is_extended or is_grown then path_last end) over up_to >= path_first, false
     ) as may_gain,
@@ -66,9 +66,11 @@ select log_position
 from affected_merges
 where to_pid is not null
     and (
-        is_upset
+        is_changed
         or log_position not in (select log_position from log.audits)
-        or log_position in (select log_position from changed_kills where log_position is not null)
+        or log_position in (
+            select log_position from revoiding_deletes where log_position is not null
+        )
     );
 
 create or replace temp table perhaps_audited as
@@ -79,7 +81,7 @@ anti join surely_audited using (log_position)
 where may_gain and relogged_count < action_count;
 
 -- A time that no column can take stands in `extra`.
-create or replace temp table killed_actions as
+create or replace temp table voided_actions as
 with
     looked_at as (
         from surely_audited
@@ -87,13 +89,13 @@ with
         from perhaps_audited
     )
 select
-    dead_after as log_position,
+    voided_by as log_position,
     occurred_at,
     case when occurred_at is null then extra ->> 'time' end as odd_time,
     name,
     count(*) as action_count
 from log.actions
-semi join looked_at on actions.dead_after = looked_at.log_position
+semi join looked_at on actions.voided_by = looked_at.log_position
 group by all;
 
 -- What has come to a path: new actions, and those of pids to which a path now leads.
@@ -122,17 +124,17 @@ create or replace temp table audited_deletes as
 select log_position
 from surely_audited
 union all
-select distinct killed.log_position
-from killed_actions as killed
+select distinct voided.log_position
+from voided_actions as voided
 semi join perhaps_audited using (log_position)
 semi join arriving_actions as arriving
-    on killed.occurred_at is not distinct from arriving.occurred_at
-    and killed.odd_time is not distinct from arriving.odd_time
-    and killed.name is not distinct from arriving.name;
+    on voided.occurred_at is not distinct from arriving.occurred_at
+    and voided.odd_time is not distinct from arriving.odd_time
+    and voided.name is not distinct from arriving.name;
 
 create or replace temp table audited_actions as
 select *
-from killed_actions
+from voided_actions
 semi join audited_deletes using (log_position);
 
 create or replace temp table kinds as
@@ -382,7 +384,7 @@ from audited_deletes as audited
 left join counted using (log_position);
 
 -- Profiles that may still be waiting for a re-log: the ends of merges of which something is missing,
--- and of merges that killed nothing we know of while a later log day is not loaded.
+-- and of merges that voided nothing we know of while a later log day is not loaded.
 set variable last_gap = (
     select max(log_day) - 1
     from (

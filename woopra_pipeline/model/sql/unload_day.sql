@@ -18,8 +18,8 @@ from log.lines
 where log_position >= getvariable('first_position')
     and log_position < getvariable('next_position');
 
-insert into changed_kills
-select distinct dead_after
+insert into revoiding_deletes
+select distinct voided_by
 from log.lines
 where log_position >= getvariable('first_position')
     and log_position < getvariable('next_position');

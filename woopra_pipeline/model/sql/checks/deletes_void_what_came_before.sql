@@ -8,26 +8,26 @@ with
         group by pid
     ),
     judged as (
-        select 'line' as what, log_day, log_line, pid, log_position, dead_after
+        select 'line' as what, log_day, log_line, pid, log_position, voided_by
         from log.lines
-        where dead_after is not null
+        where voided_by is not null
             or pid in (select pid from last_deletes)
         union all
-        select 'action' as what, log_day, log_line, pid, log_position, dead_after
+        select 'action' as what, log_day, log_line, pid, log_position, voided_by
         from log.actions
-        where dead_after is not null
+        where voided_by is not null
             or pid in (select pid from last_deletes)
     )
 select what, log_day, log_line, pid, 'lives in spite of a later delete line' as problem
 from judged
 join last_deletes using (pid)
-where dead_after is null
+where voided_by is null
     and log_position < last_delete
 union all
 select what, log_day, log_line, pid, 'is void without a later delete line' as problem
 from judged
 anti join log.deletes as deletes
-    on judged.dead_after = deletes.log_position
+    on judged.voided_by = deletes.log_position
     and judged.pid = deletes.pid
     and judged.log_position < deletes.log_position
-where dead_after is not null
+where voided_by is not null

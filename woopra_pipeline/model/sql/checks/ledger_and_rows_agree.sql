@@ -1,4 +1,4 @@
--- What the ledger says of each day, and the rows that are really there; dead ones included.
+-- What the ledger says of each day, and the rows that are really there; voided ones included.
 
 with
     expected as (

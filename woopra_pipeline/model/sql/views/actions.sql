@@ -1,6 +1,6 @@
 -- Actions of living lines (R1).
 
 create view actions as
-select * exclude (log_position, dead_after)
+select * exclude (log_position, voided_by)
 from log.actions
-where dead_after is null;
+where voided_by is null;

@@ -1,6 +1,6 @@
 -- Living visit lines (R1).
 
 create view visits as
-select * exclude (type, log_position, earliest_at, latest_at, dead_after)
+select * exclude (type, log_position, earliest_at, latest_at, voided_by)
 from log.lines
-where dead_after is null and type = 'visit';
+where voided_by is null and type = 'visit';

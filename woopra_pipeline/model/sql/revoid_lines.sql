@@ -1,0 +1,43 @@
+-- Lines already in the model whose pid gained or lost a delete line: what voids them may
+-- have changed (R1).
+
+create or replace temp table revoided_lines as
+with
+    lines as (
+        select pid, log_position, voided_by
+        from log.lines
+        semi join redeleted_pids using (pid)
+    ),
+    deletes as (
+        select pid, log_position
+        from log.deletes
+        semi join redeleted_pids using (pid)
+    )
+select
+    lines.pid,
+    lines.log_position,
+    lines.voided_by as earlier_voided_by,
+    deletes.log_position as voided_by
+from lines
+asof left join deletes
+    on lines.pid = deletes.pid and lines.log_position < deletes.log_position
+where lines.voided_by is distinct from deletes.log_position;
+
+update log.lines
+set voided_by = revoided_lines.voided_by
+from revoided_lines
+where lines.log_position = revoided_lines.log_position;
+
+update log.actions
+set voided_by = revoided_lines.voided_by
+from revoided_lines
+where actions.log_position = revoided_lines.log_position;
+
+insert into revoiding_deletes
+select earlier_voided_by from revoided_lines
+union
+select voided_by from revoided_lines;
+
+insert into disturbed_pids
+select distinct pid
+from revoided_lines;
