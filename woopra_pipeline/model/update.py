@@ -43,6 +43,7 @@ from woopra_pipeline.model.schema import (
     comments,
     create_table,
 )
+from woopra_pipeline.model.stages import Stage
 from woopra_pipeline.parse.parse_day import parse_log_day
 from woopra_pipeline.parse.parsed_days import ParsedDay, find_parsed_day, parsed_log_days
 from woopra_pipeline.sql_text import read_parquet
@@ -318,13 +319,9 @@ def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
     # One transaction, for each of its hundreds of statements would otherwise wait for the disk.
     with transaction(connection):
         connection.execute("create schema log")
-        views = [table for table in MODEL_TABLES if table.is_view]
-        for table in (*LOG_TABLES, *(table for table in MODEL_TABLES if table not in views)):
+        for table in (*LOG_TABLES, *(table for table in MODEL_TABLES if not table.is_view)):
             connection.execute(create_table(table))
-        connection.execute(statements("macros"))
-        for view in views:
-            connection.execute(statements(f"views/{view.name}"))
-        connection.execute(statements("as_of"))
+        _run(connection, Stage.EMPTY_MODEL)
         connection.execute("; ".join(comments()))
         connection.execute("insert into log.state values (?, null)", [SCHEMA_VERSION])
 
@@ -335,22 +332,22 @@ def _apply(connection: duckdb.DuckDBPyConnection, difference: Difference, clock:
     for join in ("asof_loop_join", "nested_loop_join", "merge_join"):
         connection.execute(f"set {join}_threshold = 0")
     with transaction(connection):
-        connection.execute(statements("working_tables"))
+        _run(connection, Stage.NOTES)
         for log_day in difference.obsolete:
             _set(connection, "first_position", log_position(log_day, 0))
             _set(connection, "next_position", log_position(log_day + timedelta(days=1), 0))
-            connection.execute(statements("unload_day"))
+            _run(connection, Stage.DAY_TAKEN_OUT)
         is_first = not _count(connection, "log.days")
         if difference.added:
             _load(connection, difference, clock())
         if not is_first:
-            connection.execute(statements("revoid_lines"))
-        connection.execute(statements("profiles"))
+            _run(connection, Stage.VOIDED_ANEW)
+        _run(connection, Stage.PROFILES_RENEWED)
         if _count(connection, "redeleted_pids"):
             _follow_merges(connection)
-        connection.execute(statements("departed_pids"))
+        _run(connection, Stage.ALIASES_RENEWED)
         _set(connection, "sweep_factor", SWEEP_FACTOR)
-        connection.execute(statements("relog_audit"))
+        _run(connection, Stage.RELOGS_AUDITED)
         connection.execute("update log.state set revision = ?", [secrets.token_hex(8)])
         return _count(connection, "touched_pids")
 
@@ -366,8 +363,7 @@ def _load(
             for path in day.parquet_files(table, after_line=difference.grown.get(day.log_day, 0))
         )
         connection.execute(f"create or replace temp view {table.name} as from {files}")
-    for name in ("deletes", "lines", "actions", "properties", "rejected_lines"):
-        connection.execute(statements(f"load_{name}"))
+    _run(connection, Stage.DAYS_ADDED)
     for day in difference.added:
         connection.execute("delete from log.days where log_day = ?", [day.log_day])
         entry = {**vars(day), "applied_at": applied_at}
@@ -377,12 +373,17 @@ def _load(
 
 def _follow_merges(connection: duckdb.DuckDBPyConnection) -> None:
     """Follow every merge to its end."""
-    connection.execute(statements("merge_steps"))
+    _run(connection, Stage.MERGES_NUMBERED)
     steps = connection.sql("select node, parent from merge_nodes order by node").fetchnumpy()
     forest = number_forest(steps["parent"])
     connection.register("forest", pa.table({"node": steps["node"], **vars(forest)}))
-    connection.execute(statements("merges"))
+    _run(connection, Stage.MERGES_FOLLOWED)
     connection.unregister("forest")
+
+
+def _run(connection: duckdb.DuckDBPyConnection, stage: Stage) -> None:
+    for name in stage.value:
+        connection.execute(statements(name))
 
 
 def _read_content(connection: duckdb.DuckDBPyConnection) -> Content:

@@ -38,7 +38,7 @@ class ModelTable(Table):
     made_of: tuple[Table, ...]
     """The tables of the log that decide which rows it has, and what stands in them."""
     is_view: bool = True
-    """Whether `model/sql/views/NAME.sql` makes it; otherwise an update has to fill it."""
+    """Whether `model/sql/views/NAME.sql` makes it; otherwise a stage of an update fills it."""
 
     def __post_init__(self) -> None:
         known = {f"{table.name}.{name}" for table in self.made_of for name in table.column_names}

@@ -1,4 +1,7 @@
 -- The model as of the end of a log day: the same rows, with every later line of the log left out.
+--
+-- Reads: log.actions, log.lines, log.merges, log.properties.
+-- Makes: actions_as_of, lives_as_of, pid_aliases_as_of, profiles_as_of, visits_as_of.
 
 create macro lives_as_of(log_position, voided_by, as_of) as
     log_position < log_position(as_of::date + 1, 0)

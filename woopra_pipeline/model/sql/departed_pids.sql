@@ -1,5 +1,8 @@
 -- Pids that have no profile (R5): a deleted one leads where its last delete leads, one that was only
 -- ever named as a target leads to itself.
+--
+-- Reads: log.merges, profiles.
+-- Writes: log.departed_pids.
 
 delete from log.departed_pids;
 

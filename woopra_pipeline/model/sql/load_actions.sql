@@ -1,4 +1,7 @@
 -- Actions of the days that are being added; what voids a line voids its actions.
+--
+-- Reads: actions_log, voided_lines.
+-- Writes: log.actions.
 
 insert into log.actions by name
 with

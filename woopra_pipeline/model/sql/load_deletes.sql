@@ -1,4 +1,7 @@
 -- Delete lines of the days that are being added.
+--
+-- Reads: deletes_log.
+-- Writes: log.deletes, redeleted_pids.
 
 insert into log.deletes by name
 select *, log_position(log_day, log_line) as log_position

@@ -1,5 +1,9 @@
 -- Visit and identify lines of the days that are being added, each with what voids it (R1): the first
 -- delete of its pid that comes after it. Only pids that were ever deleted need the search.
+--
+-- Reads: actions_log, log.deletes, visits_log.
+-- Writes: added_days, grown_pids, log.lines, revoiding_deletes.
+-- Makes: action_times, voided_lines.
 
 create or replace temp table voided_lines as
 with

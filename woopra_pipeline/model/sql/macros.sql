@@ -1,4 +1,6 @@
 -- The packing of a log position, as in woopra/log_days.py.
+--
+-- Makes: json_as_text, log_day, log_line, log_position.
 
 create macro log_position(log_day, log_line) as
     ((log_day - date '1970-01-01')::bigint << 32) | log_line::bigint;

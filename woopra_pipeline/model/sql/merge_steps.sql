@@ -1,6 +1,9 @@
 -- The forest of merges (R4): each delete line is a node, numbered in log order; its parent is the next
 -- delete line on its path, which is the first one of its target after it. A path that ends at a pid
 -- has a node for that pid as its last one, so that all paths to one life of a pid meet in one node.
+--
+-- Reads: log.deletes.
+-- Makes: merge_nodes, merge_steps, numbered_deletes, path_ends.
 
 create or replace temp table numbered_deletes as
 select row_number() over (order by log_position) - 1 as node, log_position, pid, new_id

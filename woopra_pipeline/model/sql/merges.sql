@@ -1,4 +1,8 @@
 -- Delete lines with the end of their paths (R4), from the numbered forest of merges.
+--
+-- Reads: forest, log.deletes, log.merges, merge_steps, path_ends.
+-- Writes: changed_steps, log.merges.
+-- Makes: renewed_merges.
 
 create or replace temp table renewed_merges as
 select

@@ -1,5 +1,10 @@
 -- Profiles of the disturbed and the grown pids (R2). A disturbed pid is worked out from all its
 -- living lines; for one that has only grown, what is known of it is merged with its new lines.
+--
+-- Reads: added_days, disturbed_pids, grown_pids, log.last_writes, log.lines, log.properties,
+--     profiles.
+-- Writes: log.last_writes, profiles.
+-- Makes: counted_lines, seen, touched_pids, writes.
 
 create or replace temp table touched_pids as
 select pid from disturbed_pids

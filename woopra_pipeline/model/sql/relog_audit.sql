@@ -25,6 +25,13 @@
 -- All tables here grow as what is audited, the sweep times the logarithm of the largest kind. (The one
 -- exception is a grid: many pids that all lived many times, with many paths that each pass through
 -- many of these lives and void the same kinds. It grows by the power of 3/2.)
+--
+-- Reads: added_days, changed_steps, grown_pids, log.actions, log.audits, log.days, log.merges,
+--     revoiding_deletes, thinned_pids.
+-- Writes: log.audits, profiles.
+-- Makes: affected_merges, arriving_actions, audited_actions, audited_deletes, kinds, paired,
+--     paired_counts, paired_on_path, perhaps_audited, provisional_pids, relog_groups, relogs,
+--     spans, surely_audited, sweep_counts, swept, voided_actions, voided_kinds.
 
 delete from log.audits
 where log_position not in (select log_position from log.merges);

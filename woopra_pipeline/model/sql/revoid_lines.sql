@@ -1,5 +1,9 @@
 -- Lines already in the model whose pid gained or lost a delete line: what voids them may
 -- have changed (R1).
+--
+-- Reads: log.deletes, log.lines, redeleted_pids.
+-- Writes: disturbed_pids, log.actions, log.lines, revoiding_deletes.
+-- Makes: revoided_lines.
 
 create or replace temp table revoided_lines as
 with

@@ -1,4 +1,8 @@
 -- Everything one day had brought, taken out again.
+--
+-- Reads: log.deletes, log.lines.
+-- Writes: disturbed_pids, log.actions, log.audits, log.days, log.deletes, log.lines,
+--     log.properties, log.rejected_lines, redeleted_pids, revoiding_deletes, thinned_pids.
 
 insert into redeleted_pids
 select distinct pid

@@ -3,6 +3,9 @@
 -- go (disturbed), those of them that lose lines altogether (thinned), and those that get new lines
 -- (grown); the delete lines that void other rows than before (revoiding), and those from which a path
 -- leads on elsewhere than before (changed steps).
+--
+-- Makes: added_days, changed_steps, disturbed_pids, grown_pids, redeleted_pids, revoiding_deletes,
+--     thinned_pids.
 
 create or replace temp table added_days (log_day date, first_line integer);
 create or replace temp table redeleted_pids (pid varchar);

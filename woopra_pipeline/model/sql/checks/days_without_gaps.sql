@@ -1,5 +1,7 @@
 -- Stretches of log days that are missing between loaded ones. What was logged there is missing from
 -- every table, and what a delete line there voided still counts.
+--
+-- Reads: log_days.
 
 select
     day_before + 1 as first_missing_day,

@@ -1,5 +1,7 @@
 -- R1: lines and actions that live although their pid was deleted later, and ones that are void
 -- although the delete line they name is none of their pid's, or not a later one.
+--
+-- Reads: log.actions, log.deletes, log.lines.
 
 with
     last_deletes as (

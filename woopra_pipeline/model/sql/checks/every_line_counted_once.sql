@@ -1,4 +1,6 @@
 -- R8: every physical line of a day's file is a visit, identify, delete, rejected or blank one.
+--
+-- Reads: log_days.
 
 select
     log_day,

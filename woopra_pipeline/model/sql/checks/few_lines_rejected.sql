@@ -1,4 +1,6 @@
 -- Days of the last loaded week with more than a small share of lines that could not be read.
+--
+-- Reads: log_days.
 
 select
     log_day,

@@ -1,4 +1,6 @@
 -- What the ledger says of each day, and the rows that are really there; voided ones included.
+--
+-- Reads: log.actions, log.deletes, log.lines, log.rejected_lines, log_days.
 
 with
     expected as (

@@ -1,5 +1,7 @@
 -- R4, R5: merges whose path ends at a pid that has no profile, because nothing was logged under it.
 -- It may take a few days to be, so the last ones that are loaded are left out.
+--
+-- Reads: log_days, profile_merges, profiles.
 
 select log_day, log_line, from_pid, to_pid, canonical_pid
 from profile_merges

@@ -1,4 +1,6 @@
 -- Lines and actions that stand more than once at their place in the log.
+--
+-- Reads: log.actions, log.deletes, log.lines, log.rejected_lines.
 
 with
     actions_at_one_place as (

@@ -1,4 +1,6 @@
 -- R2: the profiles' own counts add up to the living visits and actions, and each pid is there once.
+--
+-- Reads: actions, profiles, visits.
 
 select 'visits' as what, found, expected
 from

@@ -1,6 +1,8 @@
 -- Days of the last loaded week on which far more or far fewer visits were logged than usual: than
 -- the middle one of the four weeks before it, if at least two of them are loaded. The day whose file
 -- still grows is left out.
+--
+-- Reads: log_days.
 
 with
     recent_days as (

@@ -1,4 +1,7 @@
 -- Every pid: the living ones lead to themselves, the others where the merges lead (R5).
+--
+-- Reads: log.departed_pids, profiles.
+-- Makes: pid_aliases.
 
 create view pid_aliases as
 select pid, pid as canonical_pid, 0 as hops

@@ -1,4 +1,7 @@
 -- The last writes (R2), with their value as text too.
+--
+-- Reads: log.last_writes.
+-- Makes: profile_properties.
 
 create view profile_properties as
 select

@@ -1,4 +1,7 @@
 -- Lines that could not be read (R8).
+--
+-- Reads: log.rejected_lines.
+-- Makes: rejected_lines.
 
 create view rejected_lines as
 select * exclude (log_position)

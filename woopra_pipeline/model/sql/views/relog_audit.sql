@@ -1,4 +1,7 @@
 -- The re-log audit (R6), with the delete lines it is about.
+--
+-- Reads: log.audits, log.merges.
+-- Makes: relog_audit.
 
 create view relog_audit as
 select

@@ -1,4 +1,7 @@
 -- Living visit lines (R1).
+--
+-- Reads: log.lines.
+-- Makes: visits.
 
 create view visits as
 select * exclude (type, log_position, earliest_at, latest_at, voided_by)
