@@ -1,15 +1,13 @@
 """`woopra-pipeline status`: what there is, judged by the files and the model."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TypeVar
 
 import click
 import duckdb
 import orjson
 
-from woopra_pipeline.archive import Archive
 from woopra_pipeline.cli.imports import states
 from woopra_pipeline.cli.terminal import ValueOutput, count, show, spans
 from woopra_pipeline.control_characters import visible
@@ -17,10 +15,8 @@ from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import PipelineError
 from woopra_pipeline.imports.ledger_reading import read_line_counts
 from woopra_pipeline.model.database import connect_published, is_as_published
-from woopra_pipeline.parse.parsed_days import find_parsed_day, parsed_log_days
+from woopra_pipeline.model.outstanding import outstanding, read_fingerprints, read_manifests
 from woopra_pipeline.woopra.log_days import log_days_between
-
-Day = TypeVar("Day")
 
 
 @dataclass(frozen=True)
@@ -36,7 +32,7 @@ class Status:
     """Days between the first and the last archived one that are not archived."""
     parsed: list[date]
     to_parse: list[date]
-    """Archived days that are not parsed, or were parsed from another file."""
+    """Archived days that are not parsed, or were from another file or by another parser."""
     followed: list[date]
     """Days that are parsed as far as they were followed, and yet to be fetched whole."""
     in_model: list[date]
@@ -77,16 +73,11 @@ def command(output_format: str) -> None:
 
 def read_status(directory: DataDirectory) -> Status:
     """The status of a data directory. Nothing is written; what is damaged is said and left out."""
-    archive = Archive(directory.raw)
-    log_days = archive.log_days()
-    problems: list[str] = []
-    archived = _readable(log_days, archive.get, problems)
-    parsed = _readable(
-        parsed_log_days(directory.parsed),
-        lambda log_day: find_parsed_day(directory.parsed, log_day),
-        problems,
-    )
+    manifests = read_manifests(directory)
+    archived, parsed = manifests.archived, manifests.parsed
+    problems = list(manifests.problems)
     model = _read_model(directory, problems)
+    left = outstanding(manifests, model.fingerprints)
     imports = {}
     try:
         imports = read_line_counts(directory)
@@ -97,23 +88,12 @@ def read_status(directory: DataDirectory) -> Status:
         archived=list(archived),
         archived_bytes=sum(day.byte_count for day in archived.values()),
         held_back=[log_day for log_day, day in archived.items() if day.held_back],
-        gaps=_gaps(log_days),
+        gaps=_gaps(sorted({*archived, *manifests.damaged_archived})),
         parsed=list(parsed),
-        to_parse=[
-            log_day
-            for log_day in log_days
-            if log_day not in archived
-            or log_day not in parsed
-            or parsed[log_day].is_open
-            or parsed[log_day].raw_sha256 != archived[log_day].sha256
-        ],
+        to_parse=list(left.to_parse),
         followed=[log_day for log_day, day in parsed.items() if day.is_open],
-        in_model=list(model.log_days),
-        to_apply=[
-            log_day
-            for log_day in sorted(parsed.keys() | model.log_days.keys())
-            if log_day not in parsed or model.log_days.get(log_day) != parsed[log_day].raw_sha256
-        ],
+        in_model=model.log_days,
+        to_apply=list(left.to_apply),
         profiles=model.profiles,
         visits=model.visits,
         actions=model.actions,
@@ -123,26 +103,11 @@ def read_status(directory: DataDirectory) -> Status:
     )
 
 
-def _readable(
-    log_days: Iterable[date], read: Callable[[date], Day | None], problems: list[str]
-) -> dict[date, Day]:
-    """What `read` returns for each day; what cannot be read is told to `problems`."""
-    days = {}
-    for log_day in log_days:
-        try:
-            day = read(log_day)
-        except PipelineError as error:
-            problems.append(str(error))
-        else:
-            if day is not None:
-                days[log_day] = day
-    return days
-
-
 @dataclass(frozen=True)
 class _Model:
-    log_days: dict[date, str] = field(default_factory=dict)
-    """The SHA-256 of the file each day was made from."""
+    log_days: list[date] = field(default_factory=list)
+    fingerprints: Mapping[date, str] = field(default_factory=dict)
+    """Of the days that an update would take as they are."""
     profiles: int = 0
     visits: int = 0
     actions: int = 0
@@ -155,9 +120,7 @@ def _read_model(directory: DataDirectory, problems: list[str]) -> _Model:
         return _Model()
     try:
         with connect_published(directory) as connection:
-            log_days = connection.execute(
-                "select log_day, raw_sha256 from log_days order by 1"
-            ).fetchall()
+            log_days = connection.execute("select log_day from log_days order by 1").fetchall()
             (counts,) = connection.execute(
                 "select count(*), coalesce(sum(visit_count), 0)::bigint, "
                 "coalesce(sum(action_count), 0)::bigint from profiles"
@@ -165,6 +128,7 @@ def _read_model(directory: DataDirectory, problems: list[str]) -> _Model:
             rejected_lines = connection.execute(
                 "select reason, count(*) from rejected_lines group by all order by 2 desc, 1"
             ).fetchall()
+        fingerprints = read_fingerprints(directory)
     except PipelineError as error:
         problems.append(str(error))
     except duckdb.Error as error:
@@ -179,7 +143,14 @@ def _read_model(directory: DataDirectory, problems: list[str]) -> _Model:
                 "the model puts it right"
             )
         profiles, visits, actions = counts
-        return _Model(dict(log_days), profiles, visits, actions, dict(rejected_lines))
+        return _Model(
+            [log_day for (log_day,) in log_days],
+            fingerprints,
+            profiles,
+            visits,
+            actions,
+            dict(rejected_lines),
+        )
     return _Model()
 
 
@@ -209,9 +180,11 @@ def _lines(status: Status) -> list[tuple[str, str]]:
     lines += [("Damaged" if number == 0 else "", problem) for number, problem in problems]
     if status.imports:
         lines.append(("Import lines", states(status.imports)))
-    behind = sorted({*status.to_parse, *status.to_apply})
-    if behind:
-        lines.append(("Behind", f"{spans(behind)}: run `woopra-pipeline backfill` for these days"))
+    left = sorted({*status.to_parse, *status.to_apply})
+    if left:
+        lines.append(
+            ("Outstanding", f"{spans(left)}: run `woopra-pipeline backfill` for these days")
+        )
     if not status.archived:
         lines.append(
             ("", "Start with `woopra-pipeline demo` or `woopra-pipeline backfill FROM TO`")

@@ -1,32 +1,41 @@
-"""What is left to do with what is there: days to parse, days by which the model lags behind."""
+"""What is outstanding with what is there: days to parse, and days to apply to the model."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
+from typing import TypeVar
 
 import duckdb
 
-from woopra_pipeline.archive import Archive
+from woopra_pipeline.archive import Archive, ArchivedDay
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.errors import (
-    ArchiveError,
-    ConfigurationError,
-    DatabaseDamagedError,
-    ParsedDayError,
-)
+from woopra_pipeline.errors import DatabaseDamagedError, PipelineError
 from woopra_pipeline.model.database import connect, is_as_published, is_damage
 from woopra_pipeline.model.schema import SCHEMA_VERSION
 from woopra_pipeline.parse.parse_day import PARSER_VERSION
-from woopra_pipeline.parse.parsed_days import MANIFEST_NAME, ParsedDay, find_parsed_day
-from woopra_pipeline.woopra.log_days import log_day_from_text
+from woopra_pipeline.parse.parsed_days import ParsedDay, find_parsed_day, parsed_log_days
 
 GONE = "gone"
 DAMAGED = "damaged"
 
+Day = TypeVar("Day")
+
+
+@dataclass(frozen=True)
+class Manifests:
+    """The archived and the parsed days, in calendar order, as their manifests tell of them."""
+
+    archived: dict[date, ArchivedDay] = field(default_factory=dict)
+    parsed: dict[date, ParsedDay] = field(default_factory=dict)
+    damaged_archived: list[date] = field(default_factory=list)
+    """Days that are archived, and of which the manifest cannot be read."""
+    problems: list[str] = field(default_factory=list)
+    """What is damaged, archived or parsed, and what to do."""
+
 
 @dataclass(frozen=True)
 class Outstanding:
-    """Days that lag behind, each with a text that changes when what is to be done changes."""
+    """Days with work left, each with a text that changes when what is to be done changes."""
 
     to_parse: Mapping[date, str]
     """Archived days that are not parsed, or were from another file or by another parser."""
@@ -35,16 +44,25 @@ class Outstanding:
 
 
 def find_outstanding(directory: DataDirectory) -> Outstanding:
-    """Compare the archive, the parsed days and the published model, by their manifests.
+    """What is outstanding in a data directory; nothing is written to find out.
+
+    Raises `ModelError` or `duckdb.Error` if the model is there, whole, and cannot be read.
+    """
+    return outstanding(read_manifests(directory), read_fingerprints(directory))
+
+
+def outstanding(manifests: Manifests, in_model: Mapping[date, str]) -> Outstanding:
+    """Compare the archive, the parsed days and the fingerprints of the days in the model.
 
     A day that is damaged, in the archive or parsed, is to be parsed: that mends it, if it can be.
     """
-    parsed = _parsed(directory)
-    in_model = _in_model(directory)
+    parsed = manifests.parsed
+    sha256s = {log_day: archived.sha256 for log_day, archived in manifests.archived.items()}
+    sha256s |= dict.fromkeys(manifests.damaged_archived, DAMAGED)
     return Outstanding(
         to_parse={
             log_day: f"{sha256} {PARSER_VERSION}"
-            for log_day, sha256 in _archived(directory).items()
+            for log_day, sha256 in sorted(sha256s.items())
             if log_day not in parsed
             or parsed[log_day].is_open
             or (parsed[log_day].raw_sha256, parsed[log_day].parser_version)
@@ -58,34 +76,42 @@ def find_outstanding(directory: DataDirectory) -> Outstanding:
     )
 
 
-def _archived(directory: DataDirectory) -> Mapping[date, str]:
-    """The SHA-256 of each archived day; of one whose manifest is damaged, what is to be mended."""
+def read_manifests(directory: DataDirectory) -> Manifests:
+    """Read every manifest of the archive and of the parsed days once; damaged ones are told."""
     archive = Archive(directory.raw)
-    found = {}
-    for log_day in archive.log_days():
+    archived_log_days = archive.log_days()
+    problems: list[str] = []
+    archived = _readable(archived_log_days, archive.get, problems)
+    parsed = _readable(
+        parsed_log_days(directory.parsed),
+        lambda log_day: find_parsed_day(directory.parsed, log_day),
+        problems,
+    )
+    damaged = [log_day for log_day in archived_log_days if log_day not in archived]
+    return Manifests(archived, parsed, damaged, problems)
+
+
+def _readable(
+    log_days: Iterable[date], read: Callable[[date], Day | None], problems: list[str]
+) -> dict[date, Day]:
+    """What `read` returns for each day; what cannot be read is told to `problems`."""
+    days = {}
+    for log_day in log_days:
         try:
-            found[log_day] = archive.get(log_day).sha256
-        except ArchiveError:
-            found[log_day] = DAMAGED
-    return found
+            day = read(log_day)
+        except PipelineError as error:
+            problems.append(str(error))
+        else:
+            if day is not None:
+                days[log_day] = day
+    return days
 
 
-def _parsed(directory: DataDirectory) -> Mapping[date, ParsedDay]:
-    """The parsed days but for damaged ones."""
-    found = {}
-    for manifest in directory.parsed.glob(f"*/{MANIFEST_NAME}"):
-        try:
-            log_day = log_day_from_text(manifest.parent.name)
-            parsed_day = find_parsed_day(directory.parsed, log_day)
-        except (ConfigurationError, ParsedDayError):
-            continue
-        if parsed_day is not None:
-            found[log_day] = parsed_day
-    return found
+def read_fingerprints(directory: DataDirectory) -> Mapping[date, str]:
+    """The fingerprints of the days in the published model, if it is whole and of today's form.
 
-
-def _in_model(directory: DataDirectory) -> Mapping[date, str]:
-    """The fingerprints of the days in the published model, if it is whole and of today's form."""
+    Raises `ModelError` or `duckdb.Error` if it cannot be read otherwise.
+    """
     if not directory.published_model.exists() or not is_as_published(directory):
         return {}
     try:

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -6,7 +7,14 @@ from datetime import date
 
 import pytest
 
+from woopra_pipeline.archive import Archive
+from woopra_pipeline.model.database import connect
+from woopra_pipeline.model.outstanding import find_outstanding
+from woopra_pipeline.model.update import update_model
+from woopra_pipeline.parse.parse_day import parse_log_day
+from woopra_pipeline.parse.parsed_days import write_manifest
 from woopra_pipeline_tests.model.parsed_files import put_day
+from woopra_pipeline_tests.parse.archived_files import archive_file
 
 
 def test_of_an_empty_directory_says_how_to_start(command_line):
@@ -44,7 +52,43 @@ def test_of_what_is_missing(incomplete):
     assert status["to_apply"] == ["2026-01-07"]
     printed = incomplete("status").stdout
     assert "Gaps            2026-01-05\n" in printed
-    assert "Behind          2026-01-07: run `woopra-pipeline backfill` for these days" in printed
+    assert "Outstanding     2026-01-07: run `woopra-pipeline backfill` for these days" in printed
+
+
+@pytest.mark.parametrize(
+    ("change", "to_parse", "to_apply"),
+    [
+        pytest.param({}, [], [], id="nothing"),
+        pytest.param({"parser_version": 0}, ["2026-01-02"], [], id="parsed by an older version"),
+        pytest.param({"fingerprint": "later"}, [], ["2026-01-02"], id="older in the model"),
+    ],
+)
+def test_of_the_work_that_the_sensor_finds_outstanding(
+    command_line_here, change, to_parse, to_apply
+):
+    directory = command_line_here.directory
+    archive = Archive(directory.raw)
+    for log_day in (date(2026, 1, 1), date(2026, 1, 2)):
+        archive_file(archive, log_day, b'{"type":"visit","pid":"a"}\n')
+        day = parse_log_day(archive, log_day, directory.parsed, processes=1)
+    update_model(directory)
+    write_manifest(dataclasses.replace(day, **change))
+    status = json.loads(command_line_here("status", "--format", "json").stdout)
+    assert (status["to_parse"], status["to_apply"]) == (to_parse, to_apply)
+    outstanding = find_outstanding(directory)
+    assert list(map(str, outstanding.to_parse)) == to_parse
+    assert list(map(str, outstanding.to_apply)) == to_apply
+    printed = command_line_here("status").stdout
+    assert ("Outstanding     2026-01-02: " in printed) == bool(to_parse or to_apply)
+
+
+def test_of_a_model_that_was_changed_all_is_outstanding(incomplete):
+    with connect(incomplete.directory.published_model) as connection:
+        connection.execute("create table theirs (number integer)")
+    status = json.loads(incomplete("status", "--format", "json").stdout)
+    assert len(status["in_model"]) == 28
+    assert status["to_apply"] == sorted({*status["in_model"], *status["parsed"]} - {"2026-01-07"})
+    assert "was changed by another program" in status["problems"][0]
 
 
 def test_of_a_day_that_is_followed(command_line):

@@ -1,5 +1,6 @@
 """What stopped halfway is taken on, once for many, and only once nothing works on it."""
 
+import dataclasses
 import json
 from contextlib import contextmanager
 from datetime import date
@@ -14,6 +15,7 @@ from woopra_pipeline.defs.instance import alive, open_instance
 from woopra_pipeline.model.outstanding import find_outstanding
 from woopra_pipeline.model.update import update_model
 from woopra_pipeline.parse.parse_day import parse_log_day
+from woopra_pipeline.parse.parsed_days import find_parsed_day, write_manifest
 from woopra_pipeline.tables import MODEL_TABLES, PARSED_TABLES
 from woopra_pipeline_tests.defs.test_backfill import spoil_parsed
 from woopra_pipeline_tests.defs.test_instance import some_job
@@ -149,6 +151,24 @@ def test_a_day_fetched_again_with_other_content_is_taken_on(project, daemon):
     assert daemon.settle() == []
     archive_file(Archive(project.directory.raw), date(2026, 1, 2), b"rubbish\n")
     assert daemon.settle() == ["parse 2026-01-02", "model"]
+    assert is_settled(project)
+
+
+def test_a_day_parsed_by_an_older_version_is_taken_on(project, daemon):
+    archive(project, "2026-01-01", "2026-01-02")
+    daemon.settle()
+    day = find_parsed_day(project.directory.parsed, date(2026, 1, 2))
+    write_manifest(dataclasses.replace(day, parser_version=0, fingerprint="earlier"))
+    assert daemon.settle() == ["parse 2026-01-02"]
+    assert is_settled(project)
+
+
+def test_a_day_that_is_older_in_the_model_is_taken_on(project, daemon):
+    archive(project, "2026-01-01", "2026-01-02")
+    daemon.settle()
+    day = find_parsed_day(project.directory.parsed, date(2026, 1, 2))
+    write_manifest(dataclasses.replace(day, fingerprint="later"))
+    assert daemon.settle() == ["model"]
     assert is_settled(project)
 
 

@@ -46,6 +46,11 @@ def parse_as_before(directory):
     write_manifest(dataclasses.replace(day, parser_version=0))
 
 
+def make_the_model_older(directory):
+    day = find_parsed_day(directory.parsed, SECOND)
+    write_manifest(dataclasses.replace(day, fingerprint="later"))
+
+
 def change_schema(directory):
     with connect(directory.published_model) as connection:
         connection.execute("update log.state set schema_version = 0")
@@ -69,6 +74,7 @@ def put_another_model(directory):
         pytest.param(fetch_again, [SECOND], [], id="fetched again with other content"),
         pytest.param(parse_again, [], [SECOND], id="and parsed"),
         pytest.param(parse_as_before, [SECOND], [], id="parsed by another version"),
+        pytest.param(make_the_model_older, [], [SECOND], id="older in the model"),
         pytest.param(
             lambda directory: (directory.parsed / str(SECOND) / "manifest.json").write_text("{"),
             [SECOND],
@@ -98,7 +104,7 @@ def put_another_model(directory):
         pytest.param(change_schema, [], [FIRST, SECOND], id="model of another version"),
     ],
 )
-def test_what_lags_behind(directory, change, to_parse, to_apply):
+def test_what_is_outstanding(directory, change, to_parse, to_apply):
     change(directory)
     outstanding = find_outstanding(directory)
     assert sorted(outstanding.to_parse) == to_parse
