@@ -8,36 +8,28 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from dagster import (
     AssetsDefinition,
     DagsterEventType,
-    DagsterExecutionInterruptedError,
     DagsterInstance,
     Definitions,
     EventLogEntry,
-    Failure,
 )
 from dagster._core.errors import DagsterAssetCheckFailedError
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-)
-from dagster._core.utils import make_new_run_id
 
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.defs.assets.export import raw_export
 from woopra_pipeline.defs.assets.model import model
 from woopra_pipeline.defs.assets.parsed import parsed_days
 from woopra_pipeline.defs.days import blocks
-from woopra_pipeline.defs.instance import alive
+from woopra_pipeline.defs.in_process import execute
 from woopra_pipeline.errors import ModelError
 from woopra_pipeline.woopra.log_days import log_days_between
 
 Kind: TypeAlias = Literal["start", "day", "bad day", "note", "end"]
 STEPS = {step.op.name for step in (raw_export, parsed_days, model)}
-QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass(frozen=True)
@@ -87,41 +79,26 @@ class Backfill:
         self, assets: Sequence[AssetsDefinition], log_days: Sequence[date]
     ) -> tuple[str | None, dict[date, str]]:
         """One run of `assets`; returns the step at which days failed, and why each of them did."""
-        run_id = make_new_run_id()
         listener = _Listener(self.notify, len(log_days))
-        self.instance.add_event_listener(run_id, listener)
-        tags = {}
-        if log_days:
-            tags[ASSET_PARTITION_RANGE_START_TAG] = str(log_days[0])
-            tags[ASSET_PARTITION_RANGE_END_TAG] = str(log_days[-1])
-        job = self.definitions.resolve_implicit_global_asset_job_def()
-        with alive(self.instance, self.directory, run_id):
-            try:
-                job.execute_in_process(
-                    run_config=QUIET | (self._fetch_config if raw_export in assets else {}),
-                    instance=self.instance,
-                    asset_selection=[key for asset in assets for key in asset.keys],
-                    run_id=run_id,
-                    tags=tags,
-                )
-            except DagsterExecutionInterruptedError:
-                raise KeyboardInterrupt from None
-            except DagsterAssetCheckFailedError as error:
-                raise ModelError(
-                    f"{' '.join(str(error).split())}: what was made is wrong, and the fault is in "
-                    "this program; see with `woopra-pipeline ui` what was found"
-                ) from error
-            except Failure as failure:
-                return listener.step, {
-                    date.fromisoformat(log_day): str(sentence.value)
-                    for log_day, sentence in failure.metadata.items()
-                }
-        return None, {}
-
-    @property
-    def _fetch_config(self) -> dict[str, Any]:
-        config = {"accept_shorter": self.accept_shorter}
-        return {"ops": {raw_export.op.name: {"config": config}}}
+        fetching = {raw_export.op.name: {"accept_shorter": self.accept_shorter}}
+        try:
+            failed = execute(
+                self.definitions,
+                self.instance,
+                self.directory,
+                [key for asset in assets for key in asset.keys],
+                log_days,
+                config=fetching if raw_export in assets else {},
+                listen=listener,
+            )
+        except DagsterAssetCheckFailedError as error:
+            raise ModelError(
+                f"{' '.join(str(error).split())}: what was made is wrong, and the fault is in "
+                "this program; see with `woopra-pipeline ui` what was found"
+            ) from error
+        if failed is None:
+            return None, {}
+        return listener.step, {date.fromisoformat(day): why for day, why in failed.items()}
 
 
 class _Listener:

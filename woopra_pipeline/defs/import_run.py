@@ -4,25 +4,11 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import date
 
-from dagster import (
-    AssetKey,
-    DagsterExecutionInterruptedError,
-    DagsterInstance,
-    Definitions,
-    EventLogEntry,
-    Failure,
-)
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-)
-from dagster._core.utils import make_new_run_id
+from dagster import AssetKey, DagsterInstance, Definitions, EventLogEntry
 
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.defs.assets.imports import import_batches
-from woopra_pipeline.defs.instance import alive
-
-QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+from woopra_pipeline.defs.in_process import execute
 
 
 def run_imports(
@@ -39,7 +25,6 @@ def run_imports(
 
     Without `sources` all are imported. Returns why the day failed, or None if it did not.
     """
-    run_id = make_new_run_id()
     step = import_batches.op.name
 
     def listen(entry: EventLogEntry) -> None:
@@ -50,23 +35,13 @@ def run_imports(
         ):
             notify(entry.user_message)
 
-    instance.add_event_listener(run_id, listen)
-    job = definitions.resolve_implicit_global_asset_job_def()
-    config = {"sources": list(sources), "dry_run": dry_run}
-    with alive(instance, directory, run_id):
-        try:
-            job.execute_in_process(
-                run_config=QUIET | {"ops": {step: {"config": config}}},
-                instance=instance,
-                asset_selection=[AssetKey(step)],
-                run_id=run_id,
-                tags={
-                    ASSET_PARTITION_RANGE_START_TAG: str(log_day),
-                    ASSET_PARTITION_RANGE_END_TAG: str(log_day),
-                },
-            )
-        except DagsterExecutionInterruptedError:
-            raise KeyboardInterrupt from None
-        except Failure as failure:
-            return "; ".join(str(sentence.value) for sentence in failure.metadata.values())
-    return None
+    failed = execute(
+        definitions,
+        instance,
+        directory,
+        [AssetKey(step)],
+        [log_day],
+        config={step: {"sources": list(sources), "dry_run": dry_run}},
+        listen=listen,
+    )
+    return None if failed is None else "; ".join(failed.values())
