@@ -18,8 +18,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from benchmarks.measuring import Cost, Costs, in_new_process
+from woopra_pipeline.current_day.day_files import grow, log_file, start_current_day
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.following.open_day import grow, log_file, start_open_day
 from woopra_pipeline.model.update import update_model
 from woopra_pipeline_tests.merge_shapes import SHAPES, chain, delete, visit
 
@@ -117,7 +117,7 @@ class Bench:
         folder = self.directory.parsed / log_day.isoformat()
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        day = start_open_day(self.directory.parsed, log_day, READ_AT)
+        day = start_current_day(self.directory.parsed, log_day, READ_AT)
         with log_file(day).open("ab") as log:
             log.writelines(line.encode() for line in lines)
             size = log.tell()

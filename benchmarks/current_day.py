@@ -20,9 +20,9 @@ from pathlib import Path
 
 from benchmarks.parse import log_lines
 from benchmarks.synthetic_days import make_parsed_days
+from woopra_pipeline.current_day.day_files import grow, log_file, start_current_day
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.files import remove
-from woopra_pipeline.following.open_day import grow, log_file, start_open_day
 from woopra_pipeline.model.update import update_model
 from woopra_pipeline.parse.parsed_days import ParsedDay, find_parsed_days, write_manifest
 
@@ -50,7 +50,7 @@ def run(directory: DataDirectory, days: int, visits: int, steps: int) -> None:
     lines = cycle(log_lines(random.Random(1)))
     log_day = last_day + timedelta(days=1)
     (directory.parsed / log_day.isoformat()).mkdir()
-    day = start_open_day(directory.parsed, log_day, READ_AT)
+    day = start_current_day(directory.parsed, log_day, READ_AT)
     for step in range(1, steps + 1):
         new_lines = b"".join(line + b"\n" for line in islice(lines, max(1, visits // steps)))
         if step not in {2, steps // 2, steps}:
@@ -65,7 +65,7 @@ def run(directory: DataDirectory, days: int, visits: int, steps: int) -> None:
     print(f"{day.line_count:,} lines, {day.raw_bytes / 1e6:,.0f} MB, {len(day.files):,} files")
     with timed("manifests read"):
         find_parsed_days(directory.parsed)
-    again = start_open_day(directory.parsed, log_day, READ_AT)
+    again = start_current_day(directory.parsed, log_day, READ_AT)
     with timed("the whole day parsed"):
         longer(again, log_file(day).read_bytes())
     with timed("the whole day applied in its place"):

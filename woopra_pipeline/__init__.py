@@ -7,7 +7,7 @@ The packages, from the ground up; each imports only from what stands above it in
 - `woopra`: the service: its HTTP API, its rate budget, its calendar of log days
 - `archive`: the day files as they were downloaded, byte for byte
 - `parse`: a day file into Arrow tables and Parquet
-- `following`: the current day's file while it grows, step by step into a parsed day that grows
+- `current_day`: the current day's file while it grows, step by step into a parsed day that grows
 - `model`: the parsed days into `woopra.duckdb`
 - `imports`: import sources into batches, batches into Woopra, each line exactly once
 - `report`: the model as charts, and as a page for readers without SQL

@@ -13,7 +13,7 @@ from woopra_pipeline.defs.assets.parsed import parsed_days
 from woopra_pipeline.defs.assets.report import project_report
 from woopra_pipeline.defs.catch_up import catch_up
 from woopra_pipeline.defs.checks import every_line_accounted, model_checks
-from woopra_pipeline.defs.follow import follow_current_day_sensor
+from woopra_pipeline.defs.current_day_sensor import follow_current_day_sensor
 from woopra_pipeline.defs.import_checks import few_imported_lines_rejected, nothing_unknown_for_long
 from woopra_pipeline.defs.jobs import (
     daily_imports,

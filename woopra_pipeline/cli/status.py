@@ -34,7 +34,7 @@ class Status:
     to_parse: list[date]
     """Archived days that are not parsed, or were from another file or by another parser."""
     followed: list[date]
-    """Days that are parsed as far as they were followed, and yet to be fetched whole."""
+    """Days that are parsed as far as they were known while current, and yet to be fetched whole."""
     in_model: list[date]
     to_apply: list[date]
     """Days by which the model differs from the parsed ones."""
@@ -168,7 +168,7 @@ def _lines(status: Status) -> list[tuple[str, str]]:
         *_held_back(status.held_back),
         ("Gaps", spans(status.gaps) or "none"),
         ("Parsed", _days(status.parsed)),
-        *_followed(status.followed),
+        *_current_day(status.followed),
         (
             "In the model",
             f"{_days(status.in_model)}; {count(status.profiles, 'profile')}, "
@@ -204,8 +204,10 @@ def _held_back(log_days: list[date]) -> list[tuple[str, str]]:
     ]
 
 
-def _followed(log_days: list[date]) -> list[tuple[str, str]]:
-    return [("Followed", f"{spans(log_days)}, to be fetched when over")] if log_days else []
+def _current_day(log_days: list[date]) -> list[tuple[str, str]]:
+    if not log_days:
+        return []
+    return [("Current day", f"{spans(log_days)} so far, to be fetched when over")]
 
 
 def _days(log_days: list[date]) -> str:

@@ -279,7 +279,7 @@ def _settle(ledger: Ledger, verdict: Verdict) -> None:
 
 
 def _log_days(connection: duckdb.DuckDBPyConnection) -> set[date]:
-    """The log days of which the model has the whole file; of one still followed, some may lack."""
+    """The log days of which the model has the whole file; of one that is open, some may lack."""
     sql = "select log_day from log_days where not is_open"
     return {log_day for (log_day,) in connection.execute(sql).fetchall()}
 

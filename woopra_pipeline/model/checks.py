@@ -140,7 +140,7 @@ def run_check(
     if check is UP_TO_DATE:
         parameters["due_day"] = due_log_day(now)
     if check is USUAL_NUMBER_OF_VISITS:
-        parameters["open_day"] = log_day_at(now)
+        parameters["current_day"] = log_day_at(now)
     sql = statements(f"checks/{check.name}").rstrip()
     result = connection.execute(
         f"with found as materialized (\n{sql}\n)\n"

@@ -19,10 +19,10 @@ import pyarrow as pa
 
 from woopra_pipeline.archive.days import Archive
 from woopra_pipeline.clock import Clock, system_clock
+from woopra_pipeline.current_day.day_files import FOLDER_PREFIX
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import DatabaseDamagedError, ParsedDayError
 from woopra_pipeline.files import read_json, remove, replace_json
-from woopra_pipeline.following.open_day import FOLDER_PREFIX
 from woopra_pipeline.full_disk import needs_room
 from woopra_pipeline.model.database import (
     connect,
@@ -261,8 +261,8 @@ class _WholeDays:
     def _parse_again(self, log_day: date, error: ParsedDayError) -> None:
         folder = self._directory.parsed / log_day.isoformat()
         archive = Archive(self._directory.raw)
-        was_open = any(folder.glob(f"{FOLDER_PREFIX}*"))
-        if was_open and log_day not in archive.log_days():
+        was_current = any(folder.glob(f"{FOLDER_PREFIX}*"))
+        if was_current and log_day not in archive.log_days():
             self._notify(
                 f"{log_day} was followed so far and is damaged: it is left out of the model until "
                 f"it is followed anew or fetched ({error})"

@@ -4,7 +4,7 @@
     parsed/YYYY-MM-DD/<fingerprint>/visits_log-00000.parquet …
 
 A folder that no manifest names does not exist for anyone (R9). The day whose file still grows is a
-parsed day like the others, except that it is open: `following` adds files to it.
+parsed day like the others, except that it is open: `current_day` adds files to it.
 """
 
 import dataclasses
@@ -41,7 +41,8 @@ class ParsedDay:
     rows. `files` are the names of the Parquet files in `folder` and their sizes in bytes;
     `checksums` are theirs by name, and empty for a day that version 0.1 parsed.
 
-    An open day is what is known so far of a file that still grows; `following` says how.
+    An open day is the current day: what is known so far of a file that still grows, as
+    `current_day` says, or was known last.
     """
 
     log_day: date

@@ -91,12 +91,15 @@ def test_of_a_model_that_was_changed_all_is_outstanding(incomplete):
     assert "was changed by another program" in status["problems"][0]
 
 
-def test_of_a_day_that_is_followed(command_line):
+def test_of_the_current_day(command_line):
     put_day(command_line.directory, date(2026, 1, 29), b"", is_open=True)
     status = json.loads(command_line("status", "--format", "json").stdout)
     assert status["followed"] == status["parsed"] == ["2026-01-29"]
     assert status["gaps"] == status["to_parse"] == []
-    assert "Followed        2026-01-29, to be fetched when over\n" in command_line("status").stdout
+    assert (
+        "Current day     2026-01-29 so far, to be fetched when over\n"
+        in command_line("status").stdout
+    )
 
 
 def test_what_is_damaged_is_said_beside_the_rest(incomplete):

@@ -21,11 +21,11 @@ from dagster._core.utils import make_new_run_id
 
 from woopra_pipeline.clock import frozen_clock
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.defs import follow
+from woopra_pipeline.defs import current_day_sensor
 from woopra_pipeline.defs.assets import current_day as current_day_module
 from woopra_pipeline.defs.assets.current_day import current_day
 from woopra_pipeline.defs.assets.model import model
-from woopra_pipeline.defs.follow import follow_current_day_sensor
+from woopra_pipeline.defs.current_day_sensor import follow_current_day_sensor
 from woopra_pipeline.defs.resources import DataDirectoryResource, WoopraResource
 from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.sandbox import Sandbox, SandboxSettings, serve
@@ -54,7 +54,7 @@ class Steps:
         self.go_to(next(times))
         self.monkeypatch.setattr(current_day_module, "sleep", sleep)
         self.monkeypatch.setattr(current_day_module, "monotonic", lambda: sum(slept))
-        self.monkeypatch.setattr(follow, "MINUTES_A_RUN", len(hours))
+        self.monkeypatch.setattr(current_day_sensor, "MINUTES_A_RUN", len(hours))
         with serve(self.sandbox) as running, DagsterInstance.ephemeral() as instance:
             settings = running.settings
             definitions = Definitions(
@@ -147,7 +147,7 @@ def add_run(instance, status, **tags):
         job_name="any",
         run_id=make_new_run_id(),
         status=DagsterRunStatus.STARTED,
-        tags=tags or {SENSOR_NAME_TAG: follow.NAME},
+        tags=tags or {SENSOR_NAME_TAG: current_day_sensor.NAME},
     )
     instance.add_run(run)
     if status is DagsterRunStatus.FAILURE:
@@ -192,7 +192,7 @@ def test_while_runs_fail_the_pauses_get_longer(instance, monkeypatch, failures, 
     ended_at = datetime.fromtimestamp(instance.get_run_records()[0].end_time, UTC)
 
     def decision_after(pause):
-        monkeypatch.setattr(follow, "system_clock", frozen_clock(ended_at + pause))
+        monkeypatch.setattr(current_day_sensor, "system_clock", frozen_clock(ended_at + pause))
         return decision(instance)
 
     assert isinstance(decision_after(timedelta(minutes=minutes - 1)), SkipReason)

@@ -278,7 +278,7 @@ def test_a_model_that_falls_behind_is_warned_of(findings, now, days):
     assert (found.examples[0][2] if found else None) == days
 
 
-def test_a_day_that_was_only_followed_is_not_there_yet(findings):
+def test_the_current_day_is_not_there_yet(findings):
     found = findings("update log.days set is_open = true where log_day = '2026-01-31'")
     assert {name: finding.count for name, finding in found.items()} == {"up_to_date": 1}
 

@@ -245,7 +245,7 @@ def test_a_damaged_day_that_is_not_archived_is_an_error_and_costs_nothing(direct
     assert days_in(directory) == [FIRST, SECOND]
 
 
-def test_a_damaged_day_that_is_followed_is_left_out_until_it_is_followed_anew(directory):
+def test_a_damaged_current_day_is_left_out_until_it_is_followed_anew(directory):
     put_day(directory, date(2026, 3, 8), FILE, is_open=True)
     folder = find_parsed_day(directory.parsed, date(2026, 3, 8)).folder
     folder.rename(folder.with_name("open-0123456789abcdef"))

@@ -1,4 +1,4 @@
-"""R7 for days that are followed: however a day grows, the tables are those of its lines so far."""
+"""R7 for the current day: however a day grows, the tables are those of its lines so far."""
 
 import tempfile
 from datetime import date
@@ -9,8 +9,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
+from woopra_pipeline.current_day.day_files import grow, log_file, start_current_day
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.following.open_day import grow, log_file, start_open_day
 from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.model.update import ModelUpdate, update_model
 from woopra_pipeline.parse.parsed_days import find_parsed_day
@@ -23,11 +23,11 @@ DAY = date(2026, 3, 6)
 
 
 def follow(directory: DataDirectory, log_day: date, more: bytes) -> bytes:
-    """Let the open day grow by these lines, or begin with them; returns all of its lines."""
+    """Let the current day grow by these lines, or begin with them; returns all of its lines."""
     day = find_parsed_day(directory.parsed, log_day)
     if day is None or not day.is_open:
         (directory.parsed / str(log_day)).mkdir(parents=True, exist_ok=True)
-        day = start_open_day(directory.parsed, log_day, FETCHED_AT)
+        day = start_current_day(directory.parsed, log_day, FETCHED_AT)
     with log_file(day).open("ab") as log:
         log.write(more)
         size = log.tell()
@@ -53,7 +53,7 @@ class GrowingDays(RuleBasedStateMachine):
             self.update()
 
     @rule(log_day=days)
-    def a_day_is_followed_anew(self, log_day: date) -> None:
+    def the_current_day_is_started_anew(self, log_day: date) -> None:
         remove_day(self.directory, log_day)
         known = self.log.get(log_day, b"")
         whole_lines = known[: known.rfind(b"\n") + 1]
@@ -87,7 +87,7 @@ class GrowingDays(RuleBasedStateMachine):
     ],
 )
 def test_days_that_grow(monkeypatch, examples, steps):
-    monkeypatch.setattr("woopra_pipeline.following.open_day.MOST_FILES", 20)
+    monkeypatch.setattr("woopra_pipeline.current_day.day_files.MOST_FILES", 20)
     run_state_machine_as_test(
         GrowingDays,
         settings=settings(max_examples=examples, stateful_step_count=steps),

@@ -108,7 +108,7 @@ def _drawn_command(chance: random.Random, log_days: list[date], faults: frozense
 
 
 def _drawn_arguments(chance: random.Random, log_days: list[date]) -> tuple[str, ...]:
-    *closed, open_day = log_days
+    *closed, current_day = log_days
     (kind,) = chance.choices(list(HOW_OFTEN), list(HOW_OFTEN.values()))
     first, last = sorted(chance.choices(closed, k=2))
     some = chance.choices(closed, k=chance.randint(1, len(closed) + 1))
@@ -119,7 +119,7 @@ def _drawn_arguments(chance: random.Random, log_days: list[date]) -> tuple[str, 
         "backfill": ("backfill", str(first), str(last)),
         "send": ("send", str(last), *chance.sample(NAMES, chance.randint(1, len(NAMES)))),
         "import": ("import", *source, "--day", str(last), *dry_run),
-        "follow": ("follow", str(open_day)),
+        "follow": ("follow", str(current_day)),
         "update": ("update",),
         "verify": ("import", "--verify"),
         "rebuild": ("import", "--rebuild-ledger"),

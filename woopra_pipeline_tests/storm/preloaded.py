@@ -109,9 +109,9 @@ def _command_line(arguments: Sequence[str]) -> None:
 def _follow(arguments: Sequence[str]) -> None:
     """What one step of the asset `current_day` does."""
     from woopra_pipeline.archive.project import claim_archive
+    from woopra_pipeline.current_day import follow_current_day
     from woopra_pipeline.data_directory import DataDirectory
     from woopra_pipeline.defs.resources import woopra
-    from woopra_pipeline.following import follow_current_day
     from woopra_pipeline.model.update import update_model
 
     _, log_day = arguments

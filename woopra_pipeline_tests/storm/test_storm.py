@@ -51,20 +51,20 @@ def test_a_generated_world_merges_and_logs_again():
     assert any(row["relogged_count"] for row in made["relog_audit"])
 
 
-def test_the_open_day_only_grows_and_holds_what_is_imported():
+def test_the_current_day_only_grows_and_holds_what_is_imported():
     world = GeneratedWorld(random.Random(4), 3)
     before = b""
     for _ in range(20):
         world.take(['{"visitor":{"email":"a"},"actions":[{"name":"order","time":1}]}'])
-        now = world.file(world.open_day) or b""
+        now = world.file(world.current_day) or b""
         assert now.startswith(before)
         before = now
     world.end()
-    file = world.file(world.open_day) or b""
+    file = world.file(world.current_day) or b""
     assert file.startswith(before)
     assert file.count(b"pid of a") == 20
     world.take(['{"visitor":{"email":"b"}}'])
-    assert world.file(world.open_day) == file, "what comes later is of another day"
+    assert world.file(world.current_day) == file, "what comes later is of another day"
 
 
 @pytest.mark.parametrize("seed", range(8))

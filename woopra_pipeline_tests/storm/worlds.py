@@ -47,8 +47,8 @@ class World(ABC):
         self.days = list(
             log_days_between(FIRST_DAY, FIRST_DAY + timedelta(days=max(day_count, 2) - 1))
         )
-        self.open_day = self.days[-1]
-        start = start_of_log_day(self.open_day) + timedelta(hours=HOURS_UNTIL_STORM)
+        self.current_day = self.days[-1]
+        start = start_of_log_day(self.current_day) + timedelta(hours=HOURS_UNTIL_STORM)
         self.time = Time(start)
         self.taken: list[str] = []
         """The lines that were imported, in order."""
@@ -56,7 +56,7 @@ class World(ABC):
         self.is_over = False
 
     def end(self) -> None:
-        """Let the open day end, and another one pass."""
+        """Let the current day end, and another one pass."""
         with self.lock:
             self.is_over = True
             self.time.offset += timedelta(days=DAYS_UNTIL_CALM)
@@ -83,26 +83,26 @@ class GeneratedWorld(World):
     def __init__(self, chance: random.Random, day_count: int) -> None:
         super().__init__(chance, day_count)
         self._files = {day: drawn_file(chance) for day in self.days}
-        ending = self._files[self.open_day]
+        ending = self._files[self.current_day]
         # Imported lines are put behind it, so it has to end with a newline.
         self._coming = [line + b"\n" for line in ending.split(b"\n")]
-        self._files[self.open_day] = b""
+        self._files[self.current_day] = b""
         self._after: list[bytes] = []
 
     def file(self, log_day: date) -> bytes | None:
         with self.lock:
-            if log_day == self.open_day:
+            if log_day == self.current_day:
                 self._grow()
             return self._files.get(log_day)
 
     def _grow(self) -> None:
         number = len(self._coming) if self.is_over else self.chance.randrange(4)
-        self._files[self.open_day] += b"".join(self._coming[:number])
+        self._files[self.current_day] += b"".join(self._coming[:number])
         del self._coming[:number]
 
     def _log_imported(self, lines: Sequence[str]) -> None:
         if not self.is_over:
-            self._files[self.open_day] += b"".join(map(export_line, lines))
+            self._files[self.current_day] += b"".join(map(export_line, lines))
 
 
 class SandboxWorld(World):

@@ -282,7 +282,7 @@ def test_a_day_is_asked_for_only_once_it_is_closed(server, make_client, frozen_t
         assert server.requests == []
 
 
-def test_the_open_day_can_be_read_from_a_position(server, make_client, frozen_time):
+def test_the_current_day_can_be_read_from_a_position(server, make_client, frozen_time):
     server.answers(whole(b"rest\n", headers={"X-Woopra-Pos": "4711"}))
     frozen_time.now = datetime(2026, 3, 5, 20, tzinfo=UTC)
     piece, position = make_client().read_log_day_from(

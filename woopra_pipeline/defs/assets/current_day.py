@@ -19,14 +19,14 @@ from pydantic import Field
 
 from woopra_pipeline.archive.project import claim_archive
 from woopra_pipeline.clock import system_clock
+from woopra_pipeline.current_day import CurrentDay, follow_current_day
 from woopra_pipeline.defs.resources import DataDirectoryResource, WoopraResource
-from woopra_pipeline.following import FollowedDay, follow_current_day
 from woopra_pipeline.model.update import update_model
 
 SECONDS_A_STEP = 60
 
 
-class FollowConfig(Config):
+class CurrentDayConfig(Config):
     """How long to follow the day; nothing need be given."""
 
     minutes: int = Field(0, description="For how long to take a step a minute; 0: one step.")
@@ -35,7 +35,7 @@ class FollowConfig(Config):
 @asset(group_name="following", kinds={"api", "parquet"}, owners=["team:data"])
 def current_day(
     context: AssetExecutionContext,
-    config: FollowConfig,
+    config: CurrentDayConfig,
     woopra: WoopraResource,
     data_directory: DataDirectoryResource,
 ) -> MaterializeResult[None]:
@@ -60,31 +60,31 @@ def _step(
     directory = data_directory.directory
     with woopra.client(directory, notify=context.log.warning) as client:
         claim_archive(directory.raw, client.settings.project)
-        followed = follow_current_day(
+        step = follow_current_day(
             client, directory.parsed, clock=system_clock, notify=context.log.warning
         )
     update_model(directory, memory_limit=data_directory.model_memory)
-    context.log.info(f"{followed.log_day}: {followed.new_line_count:,} new lines")
-    return _describe(followed)
+    context.log.info(f"{step.log_day}: {step.new_line_count:,} new lines")
+    return _describe(step)
 
 
-def _describe(followed: FollowedDay) -> dict[str, Any]:
+def _describe(step: CurrentDay) -> dict[str, Any]:
     metadata: dict[str, Any] = {
-        "log_day": str(followed.log_day),
-        "new_lines": followed.new_line_count,
-        "new_bytes": followed.new_byte_count,
+        "log_day": str(step.log_day),
+        "new_lines": step.new_line_count,
+        "new_bytes": step.new_byte_count,
     }
-    if followed.day is not None:
+    if step.day is not None:
         metadata |= {
-            "dagster/row_count": followed.day.line_count,
-            "position": followed.day.raw_bytes,
-            "rejected_lines": followed.day.rejected_count,
-            "path": MetadataValue.path(followed.day.folder),
+            "dagster/row_count": step.day.line_count,
+            "position": step.day.raw_bytes,
+            "rejected_lines": step.day.rejected_count,
+            "path": MetadataValue.path(step.day.folder),
         }
-    if followed.latest_action_at is not None:
-        behind = system_clock() - followed.latest_action_at
+    if step.latest_action_at is not None:
+        behind = system_clock() - step.latest_action_at
         metadata |= {
-            "latest_action": MetadataValue.timestamp(followed.latest_action_at),
+            "latest_action": MetadataValue.timestamp(step.latest_action_at),
             "seconds_behind": behind.total_seconds(),
         }
     return metadata

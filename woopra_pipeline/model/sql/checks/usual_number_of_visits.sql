@@ -9,7 +9,7 @@ with
         select log_day, visit_count
         from log_days
         where log_day > (select max(log_day) - 7 from log_days)
-            and log_day < $open_day
+            and log_day < $current_day
     ),
     usual as (
         select

@@ -15,7 +15,7 @@ from dagster import (
 from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG, SENSOR_NAME_TAG
 
 from woopra_pipeline.clock import system_clock
-from woopra_pipeline.defs.assets.current_day import FollowConfig, current_day
+from woopra_pipeline.defs.assets.current_day import CurrentDayConfig, current_day
 from woopra_pipeline.defs.assets.model import model
 
 NAME = "follow_current_day_sensor"
@@ -51,10 +51,10 @@ def follow_current_day_sensor(context: SensorEvaluationContext) -> RunRequest | 
         # A run that ended in what is still to come says that the clock was set back since.
         if ended_at <= system_clock() < next_at:
             return SkipReason(f"The last run failed; the next is due at {next_at:%H:%M} UTC.")
-    following = FollowConfig(minutes=MINUTES_A_RUN)
+    config = CurrentDayConfig(minutes=MINUTES_A_RUN)
     return RunRequest(
         asset_selection=[*current_day.keys, *model.keys],
         asset_check_keys=[],
-        run_config=RunConfig(ops={current_day.op.name: following}),
+        run_config=RunConfig(ops={current_day.op.name: config}),
         tags={MAX_RUNTIME_SECONDS_TAG: str(MINUTES_UNTIL_DEAD * 60)},
     )

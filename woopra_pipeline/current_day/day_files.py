@@ -59,8 +59,8 @@ def find_usable_day(parsed_folder: Path, log_day: date) -> ParsedDay | None:
     return day if is_whole and day.parser_version == PARSER_VERSION else None
 
 
-def start_open_day(parsed_folder: Path, log_day: date, started_at: datetime) -> ParsedDay:
-    """An open day without lines, in a folder of its own that no manifest names yet."""
+def start_current_day(parsed_folder: Path, log_day: date, started_at: datetime) -> ParsedDay:
+    """A current day without lines, in a folder of its own that no manifest names yet."""
     name = f"{FOLDER_PREFIX}{secrets.token_hex(8)}"
     folder = parsed_folder / log_day.isoformat() / name
     make_folder(folder)
@@ -83,7 +83,7 @@ def start_open_day(parsed_folder: Path, log_day: date, started_at: datetime) -> 
 
 
 def log_file(day: ParsedDay) -> Path:
-    """The open day's own file; its first `raw_bytes` count."""
+    """The current day's own file; its first `raw_bytes` count."""
     return day.folder / LOG_NAME
 
 
@@ -131,17 +131,17 @@ def grow(day: ParsedDay, byte_count: int, read_at: datetime) -> ParsedDay:
 
 
 def _from_the_start(day: ParsedDay) -> ParsedDay:
-    """An open day with the same file and without lines: to become few large parts."""
-    fresh = start_open_day(day.folder.parents[1], day.log_day, day.fetched_at)
+    """The current day with the same file and without lines: to become few large parts."""
+    fresh = start_current_day(day.folder.parents[1], day.log_day, day.fetched_at)
     shutil.copyfile(log_file(day), log_file(fresh))
     sync(log_file(fresh))
     return fresh
 
 
 def remove_unnamed(parsed_folder: Path) -> None:
-    """Remove what no manifest names from the folders of days that are or were open.
+    """Remove what no manifest names from the folders of days that are or were current.
 
-    That is what killed steps left, and open days that were closed or started anew since the step
+    That is what killed steps left, and current days that were closed or started anew since the step
     before; these are left until then for the sake of those who are reading them.
     """
     for day_folder in {path.parent for path in parsed_folder.glob(f"*/{FOLDER_PREFIX}*")}:

@@ -16,8 +16,8 @@ import orjson
 import pytest
 
 from woopra_pipeline.archive import Archive, fetch_log_day
+from woopra_pipeline.current_day import CurrentDay, follow_current_day
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.following import FollowedDay, follow_current_day
 from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.model.update import ModelUpdate, update_model
 from woopra_pipeline.parse.parse_day import parse_log_day
@@ -34,7 +34,7 @@ from woopra_pipeline.tables import MODEL_TABLES
 from woopra_pipeline.woopra.client import WoopraClient
 from woopra_pipeline.woopra.log_days import end_of_log_day
 from woopra_pipeline_tests.conftest import FrozenTime
-from woopra_pipeline_tests.following.test_killed_step import step_that_dies
+from woopra_pipeline_tests.current_day.test_killed_step import step_that_dies
 
 FIRST, SECOND, LONG_DAY, SHORT_DAY = (date(2026, 3, day) for day in range(5, 9))
 WORLD = SandboxSettings(seed=8, people=400, first_day=FIRST)
@@ -59,7 +59,7 @@ class Pipeline:
             parse_log_day(archive, log_day, self.directory.parsed, processes=1)
         self.update()
 
-    def follow(self, *moods: Mood) -> FollowedDay:
+    def follow(self, *moods: Mood) -> CurrentDay:
         self.running.moods.upcoming.extend(moods)
         clock = self.running.sandbox.clock
         followed = follow_current_day(self.client, self.directory.parsed, clock=clock)

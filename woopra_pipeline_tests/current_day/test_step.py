@@ -7,14 +7,14 @@ import pytest
 from pyarrow import parquet
 
 from woopra_pipeline.archive import Archive
+from woopra_pipeline.current_day import follow_current_day
+from woopra_pipeline.current_day.day_files import log_file
 from woopra_pipeline.errors import (
     DiskFullError,
     ParsedDayError,
     RequestRejectedError,
     ServiceUnavailableError,
 )
-from woopra_pipeline.following import follow_current_day
-from woopra_pipeline.following.open_day import log_file
 from woopra_pipeline.parse.parse_day import parse_log_day
 from woopra_pipeline.parse.parsed_days import MANIFEST_NAME, find_parsed_day
 from woopra_pipeline.tables import PARSED_TABLES
@@ -37,7 +37,7 @@ FILE = b"".join(LINES)
 ENDS = [0, *itertools.accumulate(map(len, LINES))]
 
 
-class Following:
+class StepwiseDay:
     """A folder of parsed days, followed on a server whose file is `content`."""
 
     def __init__(self, folder, server, client, clock):
@@ -94,61 +94,61 @@ def as_closed(tmp_path, content):
 
 
 @pytest.fixture
-def following(tmp_path, server, make_client, frozen_time):
-    return Following(tmp_path / "parsed", server, make_client(attempts=4), frozen_time.clock)
+def current_day(tmp_path, server, make_client, frozen_time):
+    return StepwiseDay(tmp_path / "parsed", server, make_client(attempts=4), frozen_time.clock)
 
 
-def is_as_closed(following, tmp_path, content):
+def is_as_closed(current_day, tmp_path, content):
     rows, counts = as_closed(tmp_path, content)
-    day = find_parsed_day(following.folder, DAY)
+    day = find_parsed_day(current_day.folder, DAY)
     assert {name: getattr(day, name) for name in COUNTS} == counts
-    assert following.rows() == rows
+    assert current_day.rows() == rows
     return True
 
 
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "byte order mark"])
 @pytest.mark.parametrize("step", [11, 70, 10_000])
 def test_steps_of_any_size_end_in_what_the_parser_makes_of_the_file(
-    tmp_path, following, step, mark
+    tmp_path, current_day, step, mark
 ):
     file = mark + FILE
     for end in (*range(0, len(file), step), len(file)):
-        followed = following.step_to(file[:end])
-        assert followed.day.raw_bytes == file.rfind(b"\n", 0, end) + 1
-        assert followed.day.is_open
-    assert is_as_closed(following, tmp_path, file)
+        taken = current_day.step_to(file[:end])
+        assert taken.day.raw_bytes == file.rfind(b"\n", 0, end) + 1
+        assert taken.day.is_open
+    assert is_as_closed(current_day, tmp_path, file)
 
 
-def test_a_step_takes_one_request_that_asks_for_the_last_known_line_again(following):
+def test_a_step_takes_one_request_that_asks_for_the_last_known_line_again(current_day):
     for end in ENDS:
-        following.step_to(FILE[:end])
+        current_day.step_to(FILE[:end])
     # The line that is no JSON could be mistaken for a web page, and is not asked for on its own.
-    assert following.positions == [0, 0, 0, ENDS[1], ENDS[1], ENDS[3], ENDS[3]]
+    assert current_day.positions == [0, 0, 0, ENDS[1], ENDS[1], ENDS[3], ENDS[3]]
 
 
-def test_a_step_says_what_is_new(following):
-    first = following.step_to(FILE[: ENDS[1]])
+def test_a_step_says_what_is_new(current_day):
+    first = current_day.step_to(FILE[: ENDS[1]])
     assert (first.log_day, first.new_line_count, first.new_byte_count) == (DAY, 1, ENDS[1])
     assert first.latest_action_at == datetime.fromtimestamp(1773000060, UTC)
-    second = following.step_to(FILE[: ENDS[3] + 5])
+    second = current_day.step_to(FILE[: ENDS[3] + 5])
     assert (second.new_line_count, second.new_byte_count) == (2, ENDS[3] - ENDS[1])
     assert second.latest_action_at is None
-    third = following.step_to(FILE[: ENDS[3] + 9])
+    third = current_day.step_to(FILE[: ENDS[3] + 9])
     assert (third.new_line_count, third.new_byte_count) == (0, 0)
     assert third.day == second.day
 
 
-def test_a_time_that_is_yet_to_come_is_not_the_latest(following):
+def test_a_time_that_is_yet_to_come_is_not_the_latest(current_day):
     line = b'{"type":"visit","pid":"a","actions":[{"time":1773000000000},{"time":4000000000000}]}\n'
-    latest = following.step_to(line).latest_action_at
+    latest = current_day.step_to(line).latest_action_at
     assert latest == datetime.fromtimestamp(1773000000, UTC)
 
 
-def test_a_day_without_lines_is_there_too(tmp_path, following):
-    following.step_to(b"")
-    assert is_as_closed(following, tmp_path, b"")
-    following.step_to(FILE)
-    assert is_as_closed(following, tmp_path, FILE)
+def test_a_day_without_lines_is_there_too(tmp_path, current_day):
+    current_day.step_to(b"")
+    assert is_as_closed(current_day, tmp_path, b"")
+    current_day.step_to(FILE)
+    assert is_as_closed(current_day, tmp_path, FILE)
 
 
 REST = FILE[ENDS[1] :]
@@ -168,54 +168,54 @@ REST = FILE[ENDS[1] :]
         pytest.param([whole(b"{}\n" * 90), whole(FILE)], 2, id="another file once"),
     ],
 )
-def test_an_answer_that_is_not_whole_is_asked_for_again(tmp_path, following, answers, positions):
-    following.step_to(FILE[: ENDS[1]])
-    folder = find_parsed_day(following.folder, DAY).folder
-    assert following.step(*answers).new_line_count == len(LINES) - 1
-    assert is_as_closed(following, tmp_path, FILE)
-    assert following.positions == [0] * (1 + positions)
-    assert find_parsed_day(following.folder, DAY).folder == folder
+def test_an_answer_that_is_not_whole_is_asked_for_again(tmp_path, current_day, answers, positions):
+    current_day.step_to(FILE[: ENDS[1]])
+    folder = find_parsed_day(current_day.folder, DAY).folder
+    assert current_day.step(*answers).new_line_count == len(LINES) - 1
+    assert is_as_closed(current_day, tmp_path, FILE)
+    assert current_day.positions == [0] * (1 + positions)
+    assert find_parsed_day(current_day.folder, DAY).folder == folder
 
 
-def test_an_answer_without_length_that_ends_early_costs_only_time(tmp_path, following):
+def test_an_answer_without_length_that_ends_early_costs_only_time(tmp_path, current_day):
     cut = raw(head_of(200, {}), FILE[: ENDS[4] - 3])
-    assert following.step(cut).new_line_count == 3
-    assert following.step_to(FILE).new_line_count == 3
-    assert is_as_closed(following, tmp_path, FILE)
+    assert current_day.step(cut).new_line_count == 3
+    assert current_day.step_to(FILE).new_line_count == 3
+    assert is_as_closed(current_day, tmp_path, FILE)
 
 
 PAGE = b"<html>\r\n<head><title>Down</title></head>\r\n</html>\r\n"
 
 
 @pytest.mark.parametrize("end", [ENDS[4], ENDS[4] + 9], ids=["between lines", "within a line"])
-def test_lines_that_go_over_into_a_web_page_are_asked_for_again(tmp_path, following, end):
-    following.step_to(FILE[: ENDS[1]])
-    assert following.step(whole(FILE[:end] + PAGE), whole(FILE)).new_line_count == len(LINES) - 1
-    assert is_as_closed(following, tmp_path, FILE)
+def test_lines_that_go_over_into_a_web_page_are_asked_for_again(tmp_path, current_day, end):
+    current_day.step_to(FILE[: ENDS[1]])
+    assert current_day.step(whole(FILE[:end] + PAGE), whole(FILE)).new_line_count == len(LINES) - 1
+    assert is_as_closed(current_day, tmp_path, FILE)
 
 
 @pytest.mark.parametrize("error", [b'{"error":"internal"}\n', b"Unavailable\n", b"\n"])
-def test_a_day_does_not_begin_with_what_cannot_be_read(tmp_path, following, error):
-    assert following.step(whole(error)).day.line_count == 0
-    assert following.notices == []
-    following.step_to(FILE)
-    assert is_as_closed(following, tmp_path, FILE)
-    assert following.notices == []
+def test_a_day_does_not_begin_with_what_cannot_be_read(tmp_path, current_day, error):
+    assert current_day.step(whole(error)).day.line_count == 0
+    assert current_day.notices == []
+    current_day.step_to(FILE)
+    assert is_as_closed(current_day, tmp_path, FILE)
+    assert current_day.notices == []
 
 
-def test_a_day_may_begin_with_lines_that_are_rejected(tmp_path, following):
+def test_a_day_may_begin_with_lines_that_are_rejected(tmp_path, current_day):
     content = b'{"type":"click"}\n' + FILE
     for end in range(0, len(content), 40):
-        following.step_to(content[:end])
-    following.step_to(content)
-    assert is_as_closed(following, tmp_path, content)
+        current_day.step_to(content[:end])
+    current_day.step_to(content)
+    assert is_as_closed(current_day, tmp_path, content)
 
 
 def test_a_step_leaves_room_on_the_disk(tmp_path, server, make_client, frozen_time):
     client = make_client(least_free_bytes=1 << 60)
-    following = Following(tmp_path / "parsed", server, client, frozen_time.clock)
+    current_day = StepwiseDay(tmp_path / "parsed", server, client, frozen_time.clock)
     with pytest.raises(DiskFullError, match=r"is full, with .* bytes free, while following"):
-        following.step_to(FILE)
+        current_day.step_to(FILE)
 
 
 OTHER = b'{"type":"visit","pid":"other"}\n' * 40
@@ -230,72 +230,72 @@ OTHER = b'{"type":"visit","pid":"other"}\n' * 40
         pytest.param(OTHER[:62], id="another and shorter file"),
     ],
 )
-def test_a_file_that_is_not_what_it_was_is_followed_anew(tmp_path, following, content):
-    before = following.step_to(FILE)
-    after = following.step_to(content)
-    assert is_as_closed(following, tmp_path, content)
+def test_a_file_that_is_not_what_it_was_is_followed_anew(tmp_path, current_day, content):
+    before = current_day.step_to(FILE)
+    after = current_day.step_to(content)
+    assert is_as_closed(current_day, tmp_path, content)
     assert after.day.folder != before.day.folder
-    assert len(following.notices) == 1
+    assert len(current_day.notices) == 1
     assert before.day.folder.exists(), "someone may be reading it"
-    following.step_to(content + LINES[0])
-    assert is_as_closed(following, tmp_path, content + LINES[0])
+    current_day.step_to(content + LINES[0])
+    assert is_as_closed(current_day, tmp_path, content + LINES[0])
     assert not before.day.folder.exists()
 
 
-def test_a_file_that_is_too_short_for_the_position_is_followed_anew(tmp_path, following):
-    following.step_to(FILE)
-    following.step(whole(b"No such position", 416), whole(LINES[0]))
-    assert is_as_closed(following, tmp_path, LINES[0])
+def test_a_file_that_is_too_short_for_the_position_is_followed_anew(tmp_path, current_day):
+    current_day.step_to(FILE)
+    current_day.step(whole(b"No such position", 416), whole(LINES[0]))
+    assert is_as_closed(current_day, tmp_path, LINES[0])
 
 
-def test_a_request_that_is_refused_is_an_error(following):
+def test_a_request_that_is_refused_is_an_error(current_day):
     with pytest.raises(RequestRejectedError):
-        following.step(whole(b"No such parameter", 400))
+        current_day.step(whole(b"No such parameter", 400))
 
 
-def test_a_service_that_knows_no_positions_can_be_followed_too(tmp_path, following):
+def test_a_service_that_knows_no_positions_can_be_followed_too(tmp_path, current_day):
     for end in ENDS[1:]:
-        following.step(whole(FILE[:end]))
-        assert is_as_closed(following, tmp_path, FILE[:end])
+        current_day.step(whole(FILE[:end]))
+        assert is_as_closed(current_day, tmp_path, FILE[:end])
 
 
-def test_without_an_answer_the_day_stays_as_it_was(tmp_path, following):
-    following.step_to(FILE[: ENDS[2]])
+def test_without_an_answer_the_day_stays_as_it_was(tmp_path, current_day):
+    current_day.step_to(FILE[: ENDS[2]])
     with pytest.raises(ServiceUnavailableError):
-        following.step(whole(b"", 500))
-    assert is_as_closed(following, tmp_path, FILE[: ENDS[2]])
+        current_day.step(whole(b"", 500))
+    assert is_as_closed(current_day, tmp_path, FILE[: ENDS[2]])
 
 
-def test_a_file_that_is_not_there_yet_is_no_error(tmp_path, following):
-    assert following.step(whole(b"", 404)).day is None
-    assert find_parsed_day(following.folder, DAY) is None
-    assert "no file of log day 2026-03-10" in following.notices[0]
-    following.step_to(FILE)
-    assert is_as_closed(following, tmp_path, FILE)
-    assert [path.name for path in following.folder.glob(f"{DAY}/open-*")] == [
-        find_parsed_day(following.folder, DAY).folder.name
+def test_a_file_that_is_not_there_yet_is_no_error(tmp_path, current_day):
+    assert current_day.step(whole(b"", 404)).day is None
+    assert find_parsed_day(current_day.folder, DAY) is None
+    assert "no file of log day 2026-03-10" in current_day.notices[0]
+    current_day.step_to(FILE)
+    assert is_as_closed(current_day, tmp_path, FILE)
+    assert [path.name for path in current_day.folder.glob(f"{DAY}/open-*")] == [
+        find_parsed_day(current_day.folder, DAY).folder.name
     ]
 
 
-def test_a_day_that_is_there_as_a_closed_one_is_left_alone(tmp_path, following):
+def test_a_day_that_is_there_as_a_closed_one_is_left_alone(tmp_path, current_day):
     archive = Archive(tmp_path / "raw")
     archive_file(archive, DAY, FILE)
-    closed = parse_log_day(archive, DAY, following.folder, processes=1)
-    followed = following.step_to(FILE)
-    assert (followed.day, followed.new_line_count) == (closed, 0)
-    assert following.positions == []
+    closed = parse_log_day(archive, DAY, current_day.folder, processes=1)
+    taken = current_day.step_to(FILE)
+    assert (taken.day, taken.new_line_count) == (closed, 0)
+    assert current_day.positions == []
 
 
-def test_the_closed_day_takes_the_place_of_the_followed_one(tmp_path, following, frozen_time):
-    opened = following.step_to(FILE[: ENDS[4]]).day
+def test_the_closed_day_takes_the_place_of_the_current_one(tmp_path, current_day, frozen_time):
+    opened = current_day.step_to(FILE[: ENDS[4]]).day
     archive = Archive(tmp_path / "raw")
     archive_file(archive, DAY, FILE)
-    closed = parse_log_day(archive, DAY, following.folder, processes=1)
-    assert find_parsed_day(following.folder, DAY) == closed
+    closed = parse_log_day(archive, DAY, current_day.folder, processes=1)
+    assert find_parsed_day(current_day.folder, DAY) == closed
     assert not closed.is_open
-    assert is_as_closed(following, tmp_path, FILE)
+    assert is_as_closed(current_day, tmp_path, FILE)
     frozen_time.now += timedelta(days=1)
-    assert following.step_to(b"").log_day == DAY + timedelta(days=1)
+    assert current_day.step_to(b"").log_day == DAY + timedelta(days=1)
     assert not opened.folder.exists()
     assert {path.name for path in closed.folder.parent.iterdir()} == {
         MANIFEST_NAME,
@@ -303,21 +303,21 @@ def test_the_closed_day_takes_the_place_of_the_followed_one(tmp_path, following,
     }
 
 
-def test_a_closed_day_without_more_lines_takes_its_place_too(tmp_path, following):
-    opened = following.step_to(FILE).day
+def test_a_closed_day_without_more_lines_takes_its_place_too(tmp_path, current_day):
+    opened = current_day.step_to(FILE).day
     archive = Archive(tmp_path / "raw")
     archive_file(archive, DAY, FILE)
-    closed = parse_log_day(archive, DAY, following.folder, processes=1)
+    closed = parse_log_day(archive, DAY, current_day.folder, processes=1)
     assert closed.fingerprint != opened.fingerprint
-    assert find_parsed_day(following.folder, DAY) == closed
+    assert find_parsed_day(current_day.folder, DAY) == closed
 
 
-def test_at_midnight_the_next_day_begins_and_the_last_stays_as_it_is(following, frozen_time):
-    yesterday = following.step_to(FILE).day
+def test_at_midnight_the_next_day_begins_and_the_last_stays_as_it_is(current_day, frozen_time):
+    yesterday = current_day.step_to(FILE).day
     frozen_time.now += timedelta(days=1)
-    today = following.step_to(OTHER).day
+    today = current_day.step_to(OTHER).day
     assert today.log_day == DAY + timedelta(days=1)
-    assert find_parsed_day(following.folder, DAY) == yesterday
+    assert find_parsed_day(current_day.folder, DAY) == yesterday
 
 
 @pytest.mark.parametrize(
@@ -332,44 +332,44 @@ def test_at_midnight_the_next_day_begins_and_the_last_stays_as_it_is(following, 
         ),
     ],
 )
-def test_damage_is_mended_by_the_next_step(tmp_path, following, damage):
-    damage(following.step_to(FILE[: ENDS[3]]).day)
-    following.step_to(FILE)
-    assert is_as_closed(following, tmp_path, FILE)
+def test_damage_is_mended_by_the_next_step(tmp_path, current_day, damage):
+    damage(current_day.step_to(FILE[: ENDS[3]]).day)
+    current_day.step_to(FILE)
+    assert is_as_closed(current_day, tmp_path, FILE)
 
 
-def test_another_version_of_the_parser_starts_anew(tmp_path, following, monkeypatch):
-    before = following.step_to(FILE[: ENDS[3]]).day
-    monkeypatch.setattr("woopra_pipeline.following.open_day.PARSER_VERSION", -1)
-    after = following.step_to(FILE).day
+def test_another_version_of_the_parser_starts_anew(tmp_path, current_day, monkeypatch):
+    before = current_day.step_to(FILE[: ENDS[3]]).day
+    monkeypatch.setattr("woopra_pipeline.current_day.day_files.PARSER_VERSION", -1)
+    after = current_day.step_to(FILE).day
     assert after.folder != before.folder
     assert after.parser_version == -1
-    assert is_as_closed(following, tmp_path, FILE)
+    assert is_as_closed(current_day, tmp_path, FILE)
 
 
-def test_a_large_answer_becomes_parts_of_bounded_size(tmp_path, following, monkeypatch):
-    monkeypatch.setattr("woopra_pipeline.following.open_day.CHUNK_BYTES", 1_000)
-    following.step_to(OTHER * 100)
-    following.step_to(OTHER * 200)
-    assert is_as_closed(following, tmp_path, OTHER * 200)
-    assert len(find_parsed_day(following.folder, DAY).parquet_files(PARSED_TABLES[0])) > 100
+def test_a_large_answer_becomes_parts_of_bounded_size(tmp_path, current_day, monkeypatch):
+    monkeypatch.setattr("woopra_pipeline.current_day.day_files.CHUNK_BYTES", 1_000)
+    current_day.step_to(OTHER * 100)
+    current_day.step_to(OTHER * 200)
+    assert is_as_closed(current_day, tmp_path, OTHER * 200)
+    assert len(find_parsed_day(current_day.folder, DAY).parquet_files(PARSED_TABLES[0])) > 100
 
 
-def test_many_small_parts_become_few_large_ones(tmp_path, following, monkeypatch):
-    monkeypatch.setattr("woopra_pipeline.following.open_day.MOST_FILES", 50)
+def test_many_small_parts_become_few_large_ones(tmp_path, current_day, monkeypatch):
+    monkeypatch.setattr("woopra_pipeline.current_day.day_files.MOST_FILES", 50)
     counts = []
     for number in range(1, 61):
-        step = following.step_to(OTHER * number)
+        step = current_day.step_to(OTHER * number)
         assert step.new_line_count == 40
         counts.append(len(step.day.files))
         if number % 7 == 0:
-            assert is_as_closed(following, tmp_path, OTHER * number)
+            assert is_as_closed(current_day, tmp_path, OTHER * number)
     assert 40 < max(counts) <= 53
     assert min(counts[10:]) < 10
 
 
-def test_what_cannot_be_written_says_what_to_do(tmp_path, following):
-    following.folder.mkdir()
-    (following.folder / str(DAY)).touch()
+def test_what_cannot_be_written_says_what_to_do(tmp_path, current_day):
+    current_day.folder.mkdir()
+    (current_day.folder / str(DAY)).touch()
     with pytest.raises(ParsedDayError, match="make room or correct the permissions"):
-        following.step_to(FILE)
+        current_day.step_to(FILE)

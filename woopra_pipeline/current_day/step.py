@@ -20,15 +20,15 @@ import pyarrow.parquet as pq
 
 from woopra_pipeline.archive.staging import locked_folder
 from woopra_pipeline.clock import Clock, system_clock
-from woopra_pipeline.errors import LogDayNotFoundError, ParsedDayError, RequestRejectedError
-from woopra_pipeline.files import sync
-from woopra_pipeline.following.open_day import (
+from woopra_pipeline.current_day.day_files import (
     find_usable_day,
     grow,
     log_file,
     remove_unnamed,
-    start_open_day,
+    start_current_day,
 )
+from woopra_pipeline.errors import LogDayNotFoundError, ParsedDayError, RequestRejectedError
+from woopra_pipeline.files import sync
 from woopra_pipeline.full_disk import needs_room
 from woopra_pipeline.parse.parsed_days import ParsedDay
 from woopra_pipeline.parse.readable import FirstReadableLine
@@ -42,7 +42,7 @@ LONGEST_KNOWN_LINE = 1 << 20
 
 
 @dataclass(frozen=True)
-class FollowedDay:
+class CurrentDay:
     """What a step did: the current log day as it is known now."""
 
     log_day: date
@@ -60,7 +60,7 @@ def follow_current_day(
     *,
     clock: Clock = system_clock,
     notify: Callable[[str], None] = lambda message: None,
-) -> FollowedDay:
+) -> CurrentDay:
     """Bring the open parsed day of the current log day up to now.
 
     `parsed_folder` is `DataDirectory.parsed`. Each step appears whole or not at all (R9); two at
@@ -77,24 +77,24 @@ def follow_current_day(
         ):
             known = find_usable_day(parsed_folder, log_day)
             if known is not None and not known.is_open:
-                return FollowedDay(log_day, known)
+                return CurrentDay(log_day, known)
             day = None if known is None else _grown(client, known, now)
             if day is None:
                 if known is not None:
                     notify(f"The file of {log_day} is not what it was: following it anew")
-                known = start_open_day(parsed_folder, log_day, now)
+                known = start_current_day(parsed_folder, log_day, now)
                 day = _grown(client, known, now)
             assert known is not None
             assert day is not None, "every file goes on where nothing ends"
     except LogDayNotFoundError as error:
         notify(str(error))
-        return FollowedDay(log_day, None)
+        return CurrentDay(log_day, None)
     except OSError as error:
         raise ParsedDayError(
             f"The lines of {log_day} cannot be written ({error}): make room or correct the "
             f"permissions below {parsed_folder}"
         ) from error
-    return FollowedDay(
+    return CurrentDay(
         log_day,
         day,
         new_line_count=day.line_count - known.line_count,

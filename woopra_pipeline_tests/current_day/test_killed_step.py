@@ -1,4 +1,4 @@
-"""R9 for a day that is followed: killed at any point of a step, what is known of it is whole."""
+"""R9 for the current day: killed at any point of a step, what is known of it is whole."""
 
 import multiprocessing
 import shutil
@@ -10,7 +10,7 @@ import pytest
 from pyarrow import parquet
 
 from woopra_pipeline.clock import frozen_clock
-from woopra_pipeline.following import follow_current_day, open_day
+from woopra_pipeline.current_day import day_files, follow_current_day
 from woopra_pipeline.parse.parsed_days import MANIFEST_NAME, find_parsed_day
 from woopra_pipeline.tables import VISITS_LOG
 from woopra_pipeline.woopra.client import WoopraClient
@@ -35,7 +35,7 @@ def _step(
     most_files: int,
 ) -> None:
     """In a process of its own: a step that dies at the given one of its touches of a file."""
-    open_day.MOST_FILES = most_files
+    day_files.MOST_FILES = most_files
     with WoopraClient(settings) as client:
         if fatal_event is not None:
             die_at_touch(fatal_event)
@@ -47,7 +47,7 @@ def step_that_dies(
     settings: WoopraSettings,
     now: datetime,
     fatal_event: int | None,
-    most_files: int = open_day.MOST_FILES,
+    most_files: int = day_files.MOST_FILES,
 ) -> int | None:
     """Returns the exit code."""
     process = processes.Process(
