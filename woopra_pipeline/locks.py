@@ -1,5 +1,13 @@
-"""Doing something alone: a lock that dies with its holder, and that says who holds it."""
+"""Doing something alone: every lock of the project; each dies with the process that has it.
 
+- `held`: a lock file, beside it another that says who holds it
+- `alone`: a lock file and nothing else
+- `locked`, `locked_folder`, `lock_until_closed`: a file or folder that is there anyway
+
+All are locks of the operating system (`flock`), so that it does not matter how a process ends.
+"""
+
+import fcntl
 import os
 import platform
 import sys
@@ -54,6 +62,54 @@ def held(
     finally:
         holder.unlink(missing_ok=True)
         lock.release()
+
+
+@contextmanager
+def alone(path: Path, *, waits: bool = True) -> Iterator[None]:
+    """Hold the lock file at `path`, whose folder is there, while the block runs.
+
+    If someone else holds it, waits for it, or raises `HeldElsewhereError` unless it `waits`.
+    """
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=-1 if waits else 0)
+    except Timeout:
+        raise HeldElsewhereError("another process") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def locked(path: Path, *, waits: bool = True) -> Iterator[None]:
+    """Lock the file or folder at `path` itself while the block runs; it stays as it is.
+
+    If someone else has the lock, waits for it, or raises `HeldElsewhereError` unless it `waits`.
+    Raises `FileNotFoundError` if there is nothing at `path`.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if waits else fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise HeldElsewhereError("another process") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Hold the lock of `folder`, made if it is missing; waits while another process has it."""
+    make_folder(folder)
+    with locked(folder):
+        yield
+
+
+def lock_until_closed(descriptor: int) -> None:
+    """Lock an open file until it is closed; waits while another process has it locked."""
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 class _Holder(msgspec.Struct):

@@ -12,7 +12,7 @@ from typing import Literal
 
 from woopra_pipeline.archive.days import Archive, ArchivedDay
 from woopra_pipeline.archive.mending import find_or_mend
-from woopra_pipeline.archive.staging import StagedFile, locked_folder
+from woopra_pipeline.archive.staging import StagedFile
 from woopra_pipeline.clock import Clock, system_clock
 from woopra_pipeline.errors import (
     ArchiveError,
@@ -23,6 +23,7 @@ from woopra_pipeline.errors import (
 )
 from woopra_pipeline.files import sync
 from woopra_pipeline.full_disk import needs_room
+from woopra_pipeline.locks import locked_folder
 from woopra_pipeline.parse.readable import LineCounts, count_different_lines, count_lines
 from woopra_pipeline.woopra.client import AttemptFailedError, ExportResponse, WoopraClient
 from woopra_pipeline.woopra.settings import WoopraSettings

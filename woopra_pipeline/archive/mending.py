@@ -12,8 +12,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from woopra_pipeline.archive.days import FILE_SUFFIX, READ_SIZE, Archive, ArchivedDay
-from woopra_pipeline.archive.staging import LineCount, locked_folder
+from woopra_pipeline.archive.staging import LineCount
 from woopra_pipeline.errors import ArchiveError
+from woopra_pipeline.locks import locked_folder
 
 MADE_ANEW = "the manifest was damaged and was made anew from the file"
 STATUS_OF_A_DOWNLOAD = 200

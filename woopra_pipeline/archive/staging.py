@@ -5,36 +5,29 @@ day's folder, held for moments only, orders what they do to the folder. A lock o
 file, held as long as its writer lives, tells a download in progress from what a killed run left.
 """
 
-import fcntl
 import hashlib
 import os
 import tempfile
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import orjson
 import pyarrow as pa
 
-from woopra_pipeline.files import TEMPORARY_PREFIX, make_folder, modes, sync
+from woopra_pipeline.files import TEMPORARY_PREFIX, modes, sync
+from woopra_pipeline.locks import (
+    HeldElsewhereError,
+    lock_until_closed,
+    locked,
+    locked_folder,
+)
 from woopra_pipeline.parse.readable import FirstReadableLine
 from woopra_pipeline.room import Room
 
 LARGEST_LAST_LINE = 64 << 20
 LONGEST_BEGINNING = 4_096
-
-
-@contextmanager
-def locked_folder(folder: Path) -> Iterator[None]:
-    """Hold the lock of `folder`, made if it is missing; waits while another process has it."""
-    make_folder(folder)
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 class StagedFile:
@@ -109,15 +102,14 @@ class StagedFile:
             _remove_abandoned(self._folder)
             self._descriptor, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=self._folder)
             self.path = Path(name)
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            lock_until_closed(self._descriptor)
         self.path.chmod(modes().file)
 
 
 def _remove_abandoned(folder: Path) -> None:
     """Remove the temporary files in the locked `folder` whose writers no longer live."""
     for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
-        with suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with suppress(FileNotFoundError, HeldElsewhereError), locked(path, waits=False):
             path.unlink()
 
 

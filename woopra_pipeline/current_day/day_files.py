@@ -20,9 +20,9 @@ from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 
-from woopra_pipeline.archive.staging import locked_folder
 from woopra_pipeline.errors import ConfigurationError, ParsedDayError
 from woopra_pipeline.files import make_file, make_folder, remove, sync
+from woopra_pipeline.locks import locked_folder
 from woopra_pipeline.parse.lines import BYTE_ORDER_MARK, whole_lines
 from woopra_pipeline.parse.parse_day import CHUNK_BYTES, PARSER_VERSION
 from woopra_pipeline.parse.parsed_days import (

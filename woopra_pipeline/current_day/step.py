@@ -18,7 +18,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from woopra_pipeline.archive.staging import locked_folder
 from woopra_pipeline.clock import Clock, system_clock
 from woopra_pipeline.current_day.day_files import (
     find_usable_day,
@@ -30,6 +29,7 @@ from woopra_pipeline.current_day.day_files import (
 from woopra_pipeline.errors import LogDayNotFoundError, ParsedDayError, RequestRejectedError
 from woopra_pipeline.files import sync
 from woopra_pipeline.full_disk import needs_room
+from woopra_pipeline.locks import locked_folder
 from woopra_pipeline.parse.parsed_days import ParsedDay
 from woopra_pipeline.parse.readable import FirstReadableLine
 from woopra_pipeline.room import Room

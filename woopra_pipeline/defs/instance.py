@@ -14,13 +14,13 @@ from typing import Any, TextIO, cast
 import yaml
 from dagster import DagsterInstance
 from dagster._core.instance import InstanceRef
-from filelock import FileLock, Timeout
 from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
 from woopra_pipeline.data_directory import DataDirectory, checkout
 from woopra_pipeline.errors import RunStorageError
 from woopra_pipeline.files import OF_GROUP, make_folder, modes, replacing, set_modes
 from woopra_pipeline.full_disk import needs_room
+from woopra_pipeline.locks import HeldElsewhereError, alone
 
 CONFIGURATION_NAME = "dagster.yaml"
 SECONDS_BETWEEN_LOOKS = 5.0
@@ -44,7 +44,7 @@ def open_instance(directory: DataDirectory) -> Iterator[DagsterInstance]:
     with ExitStack() as stack:
         stack.enter_context(_said_plainly(directory))
         # Two processes that open an instance for the first time would both create its tables.
-        with FileLock(directory.dagster / "opening"):
+        with alone(directory.dagster / "opening"):
             instance = stack.enter_context(DagsterInstance.from_ref(reference))
             stack.callback(share, directory)
             end_dead_runs(instance, directory)
@@ -115,7 +115,7 @@ def alive(instance: DagsterInstance, directory: DataDirectory, run_id: str) -> I
     """
     path = _locks(directory) / run_id
     make_folder(path.parent)
-    with FileLock(path), _ending_dead_runs(instance, directory):
+    with alone(path), _ending_dead_runs(instance, directory):
         try:
             yield
         finally:
@@ -151,10 +151,10 @@ def end_dead_runs(instance: DagsterInstance, directory: DataDirectory) -> None:
     """End the runs whose process is gone, and free what runs that have ended still hold."""
     for path in _locks(directory).glob("*"):
         try:
-            with FileLock(path, timeout=0):
+            with alone(path, waits=False):
                 _end(instance, path.name, "The process that executed this run is gone.")
                 path.unlink(missing_ok=True)
-        except Timeout:
+        except HeldElsewhereError:
             continue
     for run_id in instance.event_log_storage.get_concurrency_run_ids():
         run = instance.get_run_by_id(run_id)

@@ -10,10 +10,10 @@ from typing import BinaryIO
 
 from woopra_pipeline.archive.days import Archive, ArchivedDay
 from woopra_pipeline.archive.mending import get_or_mend
-from woopra_pipeline.archive.staging import locked_folder
 from woopra_pipeline.errors import ArchiveError, ParsedDayError
 from woopra_pipeline.files import make_folder, remove, sync
 from woopra_pipeline.full_disk import needs_room
+from woopra_pipeline.locks import locked_folder
 from woopra_pipeline.parse.lines import BYTE_ORDER_MARK, whole_lines
 from woopra_pipeline.parse.parsed_days import (
     MANIFEST_NAME,

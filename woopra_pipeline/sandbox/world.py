@@ -18,11 +18,11 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from filelock import FileLock
 
 from woopra_pipeline.clock import Clock, system_clock
 from woopra_pipeline.errors import ConfigurationError
 from woopra_pipeline.files import make_folder, replacing
+from woopra_pipeline.locks import alone
 from woopra_pipeline.sandbox.days import LineKind, LoggedDay, file_of, live_through
 from woopra_pipeline.sandbox.identities import Identities, State
 from woopra_pipeline.sandbox.imports import Imports, MalformedLineError, read_line
@@ -260,7 +260,7 @@ class Sandbox:
     def _alone(self) -> Iterator[None]:
         """Keep every other thread and process out of this world."""
         make_folder(self.folder)
-        with self._thread_lock, FileLock(self.folder / "lock"):
+        with self._thread_lock, alone(self.folder / "lock"):
             yield
 
 

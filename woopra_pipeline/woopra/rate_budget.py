@@ -16,12 +16,12 @@ from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from filelock import FileLock
 from pyrate_limiter import Rate, RateItem, SQLiteBucket
 
 from woopra_pipeline.clock import Clock
 from woopra_pipeline.errors import ConfigurationError, RateBudgetSpentError
 from woopra_pipeline.files import make_file, make_folder
+from woopra_pipeline.locks import alone
 from woopra_pipeline.woopra.settings import WoopraSettings
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -97,7 +97,7 @@ class RateBudget:
 
     def _put_aside_what_is_no_budget(self) -> None:
         # The lock that the bucket holds as well: of two processes only one puts the file aside.
-        with FileLock(f"{self._path}.lock"):
+        with alone(self._path.with_name(f"{self._path.name}.lock")):
             problem = _problem_of(self._path)
             if problem is None:
                 return
