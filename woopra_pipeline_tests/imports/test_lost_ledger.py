@@ -14,6 +14,7 @@ from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import (
     ConfigurationError,
     CredentialsRejectedError,
+    DiskFullError,
     LedgerError,
     UnusableLedgerError,
 )
@@ -502,7 +503,7 @@ def test_a_journal_that_cannot_be_written_stops_the_sending(lost, monkeypatch):
     lost.run("profiles")
     with monkeypatch.context() as patch:
         patch.setattr("woopra_pipeline.imports.journals.replace_journal", full)
-        with pytest.raises(LedgerError, match=r"cannot be written .No space left on device"):
+        with pytest.raises(DiskFullError, match=r"is full, with .* while importing from visits"):
             lost.run("visits")
     assert lost.lines_sent() == 20
     assert lost.imports.states() == {"accepted": 20, "planned": 40}
