@@ -165,12 +165,19 @@ def has_ledger(directory: DataDirectory) -> bool:
 
 def why_lost(directory: DataDirectory) -> str | None:
     """What shows that there was a ledger, where none is; None if nothing does."""
+    ledger = directory.imports / LEDGER_NAME
+    side = ledger.with_name(f"{LEDGER_NAME}-wal")
+    why = _signs_of_sending(directory) or (f"{side} is there" if _size(side) else None)
+    # If another process has made the first ledger in the meantime, this is what it left.
+    return None if _size(ledger) else why
+
+
+def _signs_of_sending(directory: DataDirectory) -> str | None:
     if was_anything_sent(directory):
         return "batches beside it were sent"
     if published_requests(directory):
         return f"{directory.published_imports} shows what was sent"
-    side = (directory.imports / LEDGER_NAME).with_name(f"{LEDGER_NAME}-wal")
-    return f"{side} is there" if _size(side) else None
+    return None
 
 
 def require_ledger(path: Path, version: int, tables: set[str]) -> None:
@@ -203,8 +210,8 @@ class Ledger:
         self._clock = clock
         self.path = directory.imports / LEDGER_NAME
         self._in_line: set[str] = set()
-        if _size(self.path) == 0:
-            self._require_nothing_sent()
+        if _size(self.path) == 0 and (why := why_lost(directory)):
+            raise self._lost(why)
         make_folder(self.path.parent)
         make_file(self.path)
         with _raising_ledger_errors(self.path):
@@ -215,11 +222,9 @@ class Ledger:
                 self.connection.close()
                 raise
 
-    def _require_nothing_sent(self) -> None:
-        why = why_lost(self.directory)
-        if why is not None:
-            state = "empty" if self.path.exists() else "missing"
-            raise unusable(self.path, f"is {state}, although {why}")
+    def _lost(self, why: str) -> UnusableLedgerError:
+        state = "empty" if self.path.exists() else "missing"
+        return unusable(self.path, f"is {state}, although {why}")
 
     def _prepare(self) -> None:
         for pragma in (
@@ -236,7 +241,8 @@ class Ledger:
             ((version,),) = self.connection.execute("pragma user_version").fetchall()
             tables = table_names(self.connection)
             if version == 0 and not tables:
-                self._require_nothing_sent()
+                if why := _signs_of_sending(self.directory):
+                    raise self._lost(why)
                 note_format(self.directory)
                 create_tables(self.connection)
             else:

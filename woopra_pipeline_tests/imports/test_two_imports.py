@@ -7,6 +7,7 @@ import pytest
 
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import LedgerError
+from woopra_pipeline.imports import ledger
 from woopra_pipeline.imports.runs import Importer
 from woopra_pipeline.woopra.client import WoopraClient
 from woopra_pipeline_tests.conftest import settings_for
@@ -89,6 +90,20 @@ def test_who_dies_frees_the_source_and_what_it_was_sending_is_unknown(imports, p
     assert reason == "its sending was interrupted before an answer came"
 
 
+def test_a_first_import_beside_another_one_is_no_lost_ledger(imports, monkeypatch):
+    imports.source("it", SQL)
+    look = ledger.was_anything_sent
+
+    def look_late(directory):
+        monkeypatch.undo()
+        imports.run("it")
+        return look(directory)
+
+    monkeypatch.setattr(ledger, "was_anything_sent", look_late)
+    imports.run("it")
+    assert len(imports.server.taken) == 10
+
+
 def test_different_sources_are_imported_at_once(imports):
     names = ["one", "two [2]", "three"]
     for name in names:
@@ -97,7 +112,7 @@ def test_different_sources_are_imported_at_once(imports):
     for process, errors in runs:
         process.join(60)
         assert process.exitcode == 0
-        assert errors.empty()
+        assert errors.empty(), errors.get()
     assert len(imports.server.taken) == 30
     assert imports.query("select source, count(*) from import_lines group by all order by all") == [
         ("one", 10),
