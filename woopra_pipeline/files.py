@@ -1,20 +1,15 @@
-"""Whole or absent: how this package puts files where others may already be reading (R9).
+"""The files and folders of the data directory: who may read them, and what is done to any of them.
 
 What lies below the data directory is about persons, so only its owner may read it: files have mode
 0600, folders 0700. With `WOOPRA_FILE_MODE=group` a group shares it, with 0660 and 2770. The modes
 of what this package creates are set here; what libraries create follows the process's umask.
-
-A file is written under a temporary name beside its target, flushed to disk, and renamed over it.
-A set of files is written as a folder that nothing names yet; replacing one small manifest, which
-names the folder, makes all of them current at once.
 """
 
 import os
 import shutil
 import stat
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +17,6 @@ import orjson
 
 from woopra_pipeline.errors import ConfigurationError
 
-TEMPORARY_PREFIX = ".tmp-"
 FILE_MODE_VARIABLE = "WOOPRA_FILE_MODE"
 PERMISSIONS = 0o777
 
@@ -113,33 +107,6 @@ def _set_mode(path: Path, mode: int) -> None:
     with suppress(FileNotFoundError, PermissionError):
         if not path.is_symlink() and stat.S_IMODE(path.stat().st_mode) != mode:
             path.chmod(mode)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; when the block ends well, it becomes `path`, durably.
-
-    The block must create the file and close it. If it raises, `path` is as it was.
-    """
-    make_folder(path.parent)
-    descriptor, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, suffix=path.name, dir=path.parent)
-    os.close(descriptor)
-    temporary = Path(name)
-    try:
-        yield temporary
-        sync(temporary)
-        temporary.chmod(modes().file)
-        temporary.replace(path)
-        sync(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def replace_json(path: Path, content: object) -> None:
-    """Write `content` as indented JSON with sorted keys to `path`, whole or not at all."""
-    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
-    with replacing(path) as temporary:
-        temporary.write_bytes(orjson.dumps(content, option=options))
 
 
 def read_json(path: Path) -> object:

@@ -5,44 +5,12 @@ import orjson
 import pytest
 
 from woopra_pipeline.errors import ConfigurationError
-from woopra_pipeline.files import (
-    limit_new_files,
-    make_file,
-    modes,
-    remove,
-    replace_json,
-    replacing,
-    set_modes,
-)
+from woopra_pipeline.files import limit_new_files, make_file, modes, remove, set_modes
+from woopra_pipeline.replacing import replace_json
 
 
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
-
-
-def test_a_replaced_file_appears_only_when_the_block_ends(tmp_path):
-    path = tmp_path / "folder" / "file"
-    with replacing(path) as temporary:
-        temporary.write_text("new")
-        assert not path.exists()
-        assert temporary.parent == path.parent
-    assert path.read_text() == "new"
-    assert names(path.parent) == ["file"]
-
-
-def test_a_block_that_raises_leaves_the_file_as_it_was(tmp_path):
-    path = tmp_path / "file"
-    path.write_text("old")
-
-    def fail_halfway():
-        with replacing(path) as temporary:
-            temporary.write_text("half")
-            raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        fail_halfway()
-    assert path.read_text() == "old"
-    assert names(tmp_path) == ["file"]
 
 
 @pytest.fixture(params=[("", 0o600, 0o700), ("group", 0o660, 0o770)], ids=["owner", "group"])

@@ -20,7 +20,7 @@ import msgspec
 import pyarrow as pa
 
 from woopra_pipeline.errors import ArchiveError, ConfigurationError
-from woopra_pipeline.files import replace_json
+from woopra_pipeline.replacing import replace_json
 from woopra_pipeline.woopra.log_days import log_day_from_text
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from woopra_pipeline.errors import ConfigurationError
-from woopra_pipeline.files import replacing
+from woopra_pipeline.replacing import replacing
 
 PROJECT_FILE_NAME = "project"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import orjson
 import pyarrow as pa
 
-from woopra_pipeline.files import TEMPORARY_PREFIX, modes, sync
+from woopra_pipeline.files import modes, sync
 from woopra_pipeline.locks import (
     HeldElsewhereError,
     lock_until_closed,
@@ -24,6 +24,7 @@ from woopra_pipeline.locks import (
     locked_folder,
 )
 from woopra_pipeline.parse.readable import FirstReadableLine
+from woopra_pipeline.replacing import TEMPORARY_PREFIX
 from woopra_pipeline.room import Room
 
 LARGEST_LAST_LINE = 64 << 20

@@ -5,12 +5,12 @@ from datetime import date, timedelta
 from woopra_pipeline.cli.terminal import count, show
 from woopra_pipeline.clock import system_clock
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.files import replacing
 from woopra_pipeline.imports.ledger import Ledger, State
 from woopra_pipeline.imports.runs import Importer
 from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.imports.sources import sources_folder
 from woopra_pipeline.imports.verification import prove_imports
+from woopra_pipeline.replacing import replacing
 from woopra_pipeline.sandbox import Sandbox, SandboxClock, serve
 from woopra_pipeline.woopra.client import WoopraClient
 from woopra_pipeline.woopra.log_days import start_of_log_day

@@ -18,9 +18,10 @@ from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
 from woopra_pipeline.data_directory import DataDirectory, checkout
 from woopra_pipeline.errors import RunStorageError
-from woopra_pipeline.files import OF_GROUP, make_folder, modes, replacing, set_modes
+from woopra_pipeline.files import OF_GROUP, make_folder, modes, set_modes
 from woopra_pipeline.full_disk import needs_room
 from woopra_pipeline.locks import HeldElsewhereError, alone
+from woopra_pipeline.replacing import replacing
 
 CONFIGURATION_NAME = "dagster.yaml"
 SECONDS_BETWEEN_LOOKS = 5.0

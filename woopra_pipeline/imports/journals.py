@@ -24,8 +24,8 @@ import orjson
 
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import LedgerError
-from woopra_pipeline.files import replace_json, replacing
 from woopra_pipeline.imports.sources import Shape
+from woopra_pipeline.replacing import replace_json, replacing
 
 JOURNAL_NAME = "sent.jsonl"
 FORMAT_VERSION = 1

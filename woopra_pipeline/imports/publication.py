@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import DatabaseDamagedError, LedgerError, UnusableLedgerError
-from woopra_pipeline.files import TEMPORARY_PREFIX, read_json, remove, replace_json, replacing
+from woopra_pipeline.files import read_json, remove
 from woopra_pipeline.full_disk import needs_room
 from woopra_pipeline.imports.batch_files import BatchFile, read_lines
 from woopra_pipeline.imports.ledger import Ledger
@@ -31,6 +31,7 @@ from woopra_pipeline.model.database import (
     write_ahead_log,
 )
 from woopra_pipeline.model.schema import create_table
+from woopra_pipeline.replacing import replace_json, replacing
 from woopra_pipeline.sql_text import literal, quoted
 from woopra_pipeline.tables import IMPORT_TABLES
 
@@ -172,8 +173,6 @@ def _build_path(directory: DataDirectory) -> Path:
 def _build(directory: DataDirectory) -> Path:
     """The private file, with the tables of this version."""
     build = _build_path(directory)
-    for left in build.parent.glob(f"{TEMPORARY_PREFIX}*{build.name}*"):
-        remove(left)
     if not build.exists():
         remove(write_ahead_log(build))
         with replacing(build) as temporary:

@@ -21,7 +21,7 @@ import pyarrow as pa
 from woopra_pipeline.clock import Clock, system_clock
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import LedgerError, UnusableLedgerError
-from woopra_pipeline.files import TEMPORARY_PREFIX, remove, replacing, sync
+from woopra_pipeline.files import sync
 from woopra_pipeline.imports.agreement import lacking
 from woopra_pipeline.imports.journals import (
     PlanHeader,
@@ -52,6 +52,7 @@ from woopra_pipeline.imports.published_requests import (
 from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.imports.sources import Shape, find_sources, source_lock
 from woopra_pipeline.locks import HeldElsewhereError, held
+from woopra_pipeline.replacing import replacing
 
 SIDE_FILES = ("-wal", "-shm", "-journal")
 
@@ -87,8 +88,6 @@ def rebuild_ledger(
     path = directory.imports / LEDGER_NAME
     with _holding_everything(directory, clock):
         is_readable = _require_lost(directory, clock)
-        for left in path.parent.glob(f"{TEMPORARY_PREFIX}*{LEDGER_NAME}*"):
-            remove(left)
         recover_batch_files(directory)
         with replacing(path) as temporary:
             base = path if is_readable else None

@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import ReadingError, SourceError
-from woopra_pipeline.files import make_folder, remove, replacing
+from woopra_pipeline.files import make_folder, remove
 from woopra_pipeline.imports.plain_rows import (
     Columns,
     NeverPlainError,
@@ -37,6 +37,7 @@ from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.locks import HeldElsewhereError, held
 from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.reading_sql import lock, require_reading
+from woopra_pipeline.replacing import replacing
 from woopra_pipeline.sql_text import literal, quoted
 from woopra_pipeline.woopra.log_days import end_of_log_day, start_of_log_day
 

@@ -22,7 +22,7 @@ from woopra_pipeline.clock import Clock, system_clock
 from woopra_pipeline.current_day.day_files import FOLDER_PREFIX
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import DatabaseDamagedError, ParsedDayError
-from woopra_pipeline.files import read_json, remove, replace_json
+from woopra_pipeline.files import read_json, remove
 from woopra_pipeline.full_disk import needs_room
 from woopra_pipeline.model.database import (
     connect,
@@ -46,6 +46,7 @@ from woopra_pipeline.model.schema import (
 from woopra_pipeline.model.stages import Stage
 from woopra_pipeline.parse.parse_day import parse_log_day
 from woopra_pipeline.parse.parsed_days import ParsedDay, find_parsed_day, parsed_log_days
+from woopra_pipeline.replacing import replace_json
 from woopra_pipeline.sql_text import read_parquet
 from woopra_pipeline.tables import MODEL_TABLES, PARSED_TABLES
 from woopra_pipeline.woopra.log_days import log_position

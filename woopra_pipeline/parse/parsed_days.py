@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from xxhash import xxh3_128
 
 from woopra_pipeline.errors import ConfigurationError, ParsedDayError
-from woopra_pipeline.files import replace_json
+from woopra_pipeline.replacing import replace_json
 from woopra_pipeline.tables import (
     ACTIONS_LOG,
     DELETES_LOG,

@@ -15,9 +15,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from woopra_pipeline.archive.project import read_owner
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.files import replacing
 from woopra_pipeline.full_disk import needs_room
 from woopra_pipeline.model.database import connect_published
+from woopra_pipeline.replacing import replacing
 from woopra_pipeline.report.charts import CHARTS, to_svg
 from woopra_pipeline.report.figures import Period, Row, figures, of_period, whole_period
 

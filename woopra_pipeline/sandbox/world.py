@@ -21,8 +21,9 @@ import numpy as np
 
 from woopra_pipeline.clock import Clock, system_clock
 from woopra_pipeline.errors import ConfigurationError
-from woopra_pipeline.files import make_folder, replacing
+from woopra_pipeline.files import make_folder
 from woopra_pipeline.locks import alone
+from woopra_pipeline.replacing import replacing
 from woopra_pipeline.sandbox.days import LineKind, LoggedDay, file_of, live_through
 from woopra_pipeline.sandbox.identities import Identities, State
 from woopra_pipeline.sandbox.imports import Imports, MalformedLineError, read_line
