@@ -16,7 +16,7 @@ from woopra_pipeline.defs.metadata import rows_as_table
 from woopra_pipeline.defs.resources import DataDirectoryResource
 from woopra_pipeline.model.checks import MODEL_CHECKS, MOST_EXAMPLES, Finding, run_check
 from woopra_pipeline.model.database import connect_published
-from woopra_pipeline.parse.accounts import find_miscounts
+from woopra_pipeline.parse.miscounts import find_miscounts
 
 
 @asset_check(asset="visits_log", blocking=True)

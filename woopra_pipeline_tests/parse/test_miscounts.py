@@ -5,7 +5,7 @@ import pytest
 
 from woopra_pipeline.archive.days import Archive
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.parse.accounts import Miscount, find_miscounts
+from woopra_pipeline.parse.miscounts import Miscount, find_miscounts
 from woopra_pipeline.parse.parse_day import parse_log_day
 from woopra_pipeline.parse.parsed_days import write_manifest
 from woopra_pipeline_tests.parse.archived_files import archive_file
