@@ -38,7 +38,7 @@ def nothing_unknown_for_long(data_directory: DataDirectoryResource) -> AssetChec
     )
 
 
-@asset_check(asset=import_batches, name="few_lines_rejected")
+@asset_check(asset=import_batches)
 def few_imported_lines_rejected(
     data_directory: DataDirectoryResource, imports: ImportsResource
 ) -> AssetCheckResult:
