@@ -68,8 +68,3 @@ def log_day_at(instant: datetime) -> date:
 def log_position(day: date, line: int) -> int:
     """The position of the `line`-th physical line (1-based) of `day`'s file in the whole log."""
     return (day - EPOCH).days << LINE_BITS | line
-
-
-def split_log_position(position: int) -> tuple[date, int]:
-    """The log day and the 1-based line number that `position` was made of."""
-    return EPOCH + timedelta(days=position >> LINE_BITS), position & (1 << LINE_BITS) - 1
