@@ -30,6 +30,7 @@ create or replace temp table writes as
 select
     counted_lines.pid,
     properties.key,
+    -- It skips NULL; a JSON null is none.
     max_by(properties.value, log_position) as value,
     max(log_position) as log_position
 from log.properties as properties
