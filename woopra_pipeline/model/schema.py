@@ -25,7 +25,7 @@ from woopra_pipeline.tables import (
     Table,
 )
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Raised whenever the tables of this module change; an older build file is then built anew."""
 
 LOG_POSITION = Column(

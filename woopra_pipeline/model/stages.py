@@ -12,6 +12,7 @@ class Stage(Enum):
         "macros",
         *(f"views/{table.name}" for table in MODEL_TABLES if table.is_view),
         "as_of",
+        "logged",
     )
     """Once in a new file, whose tables are made already. The others are those of each update."""
     NOTES = ("working_tables",)
