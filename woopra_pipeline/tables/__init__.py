@@ -4,7 +4,7 @@ The parser's Arrow schemas, the model's DDL, the comments in the databases and w
 columns all derive from the `Table` objects here: `parsed` has what a day file becomes, `model` what
 users query in `woopra.duckdb`, `imports` what they query in `imports.duckdb`, and `table` says what
 a table and a column are. The private tables of the model, in its schema `log`, are in
-`model/schema.py`, and those of the import ledger in `imports/ledger.sql`.
+`model/schema.py`, and those of the import ledger in `imports/ledger/tables.sql`.
 """
 
 from woopra_pipeline.tables.imports import (

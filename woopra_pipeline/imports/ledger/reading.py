@@ -16,17 +16,11 @@ from urllib.parse import quote
 from woopra_pipeline.clock import system_clock
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import LedgerError
-from woopra_pipeline.imports.agreement import unusable
-from woopra_pipeline.imports.ledger import (
-    BUSY_SECONDS,
-    LEDGER_NAME,
-    SCHEMA_VERSION,
-    Ledger,
-    State,
-    require_ledger,
-    table_names,
-    why_lost,
-)
+from woopra_pipeline.imports.ledger.batches import State
+from woopra_pipeline.imports.ledger.ledger import BUSY_SECONDS
+from woopra_pipeline.imports.ledger.lost import LEDGER_NAME, unusable, why_lost
+from woopra_pipeline.imports.ledger.schema import SCHEMA_VERSION, require_ledger, version
+from woopra_pipeline.imports.ledger.tables import LedgerTables
 from woopra_pipeline.imports.sources import source_lock
 from woopra_pipeline.locks import lives
 
@@ -45,7 +39,7 @@ def read_line_counts(directory: DataDirectory) -> dict[str, int]:
     try:
         with _readable(path) as address, closing(_connect(address)) as connection:
             _require_this_version(path, connection)
-            ledger = _LedgerInUse(directory, connection)
+            ledger = LedgerTables(directory, connection, system_clock)
             counts = Counter(ledger.line_counts())
             for batch in ledger.batches(None, State.SENDING):
                 if not lives(source_lock(directory, batch.source)):
@@ -57,23 +51,12 @@ def read_line_counts(directory: DataDirectory) -> dict[str, int]:
 
 
 def _require_this_version(path: Path, connection: sqlite3.Connection) -> None:
-    ((version,),) = connection.execute("pragma user_version").fetchall()
-    require_ledger(path, version, table_names(connection))
-    if version != SCHEMA_VERSION:
+    require_ledger(path, connection)
+    if (found := version(connection)) != SCHEMA_VERSION:
         raise LedgerError(
-            f"The import ledger {path} is of version {version}: `woopra-pipeline import --list` "
+            f"The import ledger {path} is of version {found}: `woopra-pipeline import --list` "
             f"brings it to version {SCHEMA_VERSION}"
         )
-
-
-class _LedgerInUse(Ledger):
-    """A ledger whose connection somebody else has opened."""
-
-    def __init__(self, directory: DataDirectory, connection: sqlite3.Connection) -> None:
-        self.directory = directory
-        self._clock = system_clock
-        self.path = directory.imports / LEDGER_NAME
-        self.connection = connection
 
 
 def _connect(address: str) -> sqlite3.Connection:

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from woopra_pipeline.errors import ConfigurationError, SourceError
-from woopra_pipeline.imports import planning
+from woopra_pipeline.imports.planning import events, staging
 from woopra_pipeline_tests.imports.conftest import DAY, NEXT_DAY, NOON
 from woopra_pipeline_tests.imports.import_server import Mood
 from woopra_pipeline_tests.imports.rows import write_rows
@@ -200,8 +200,8 @@ def test_what_was_accepted_is_sent_again_if_it_is_asked_for_by_name(imports):
 
 
 def test_what_does_not_fit_into_memory_is_spilled_and_nothing_is_left_of_it(imports, monkeypatch):
-    monkeypatch.setattr(planning, "STAGING_MEMORY", "40MB")
-    monkeypatch.setattr(planning, "SORTED_BYTES", 8_000_000)
+    monkeypatch.setattr(staging, "MEMORY", "40MB")
+    monkeypatch.setattr(events, "SORTED_BYTES", 8_000_000)
     imports.source(
         "it",
         f"select {{'email': md5(i::text)}} as visitor, repeat(md5(i::text), 20) as name, "
