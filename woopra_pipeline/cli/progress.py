@@ -1,6 +1,8 @@
 """How far a backfill is: bars on a terminal, a short line now and then anywhere else."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -9,17 +11,33 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    SpinnerColumn,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
 )
 
-from woopra_pipeline.cli.terminal import count, say
+from woopra_pipeline.cli.terminal import say
 from woopra_pipeline.control_characters import visible
 from woopra_pipeline.defs.backfill import Progress as Happening
+from woopra_pipeline.wording import count
 
 DOING = {"raw_export": "fetching", "parsed_days": "parsing", "model": "updating the model"}
 SECONDS_BETWEEN_LINES = 30.0
+
+
+@contextmanager
+def at_work(doing: str) -> Iterator[None]:
+    """Say on stderr what the block does; a terminal also shows for how long it has done it."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        say(doing)
+        yield
+        return
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    with Progress(*columns, console=console, transient=True) as progress:
+        progress.add_task(doing, total=None)
+        yield
 
 
 class BackfillProgress:

@@ -6,13 +6,14 @@ Importing this fixes the partitions, so it comes after `WOOPRA_START_DATE` is se
 from datetime import date
 
 from woopra_pipeline.cli.progress import BackfillProgress
-from woopra_pipeline.cli.terminal import count, say
+from woopra_pipeline.cli.terminal import say
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.definitions import definitions
 from woopra_pipeline.defs.backfill import Backfill
 from woopra_pipeline.defs.instance import open_instance
 from woopra_pipeline.defs.partitions import START_DATE
 from woopra_pipeline.defs.resources import woopra
+from woopra_pipeline.wording import count
 
 __all__ = ["START_DATE", "take_to_model"]
 

@@ -50,6 +50,7 @@ from woopra_pipeline.replacing import replace_json
 from woopra_pipeline.sql_text import read_parquet
 from woopra_pipeline.tables import MODEL_TABLES, PARSED_TABLES
 from woopra_pipeline.woopra.log_days import log_position
+from woopra_pipeline.wording import count
 
 REBUILD_SHARE = 0.5
 """Above this share of changed lines, building anew is cheaper than changing what is there."""
@@ -181,7 +182,7 @@ def update_model(
                 touched = 0
                 if method == "days":
                     notify(
-                        f"applying {len(difference.added)} log days to the model, "
+                        f"applying {count(len(difference.added), 'log day')} to the model, "
                         f"taking {len(difference.obsolete)} out"
                     )
                     touched = _apply(connection, difference, clock)
@@ -193,7 +194,7 @@ def update_model(
             notify(f"the build of the model is damaged and is made anew ({_first_line(error)})")
             difference, method = days.difference({}), "rebuild"
         if method == "rebuild":
-            notify(f"building the model from {len(days.parsed)} log days")
+            notify(f"building the model from {count(len(days.parsed), 'log day')}")
             whole = days.difference({})
             touched, content = _rebuild(build, whole.added, clock, memory_limit)
         publishing = time.monotonic()
@@ -404,5 +405,5 @@ def _set(connection: duckdb.DuckDBPyConnection, variable: str, value: object) ->
 
 
 def _count(connection: duckdb.DuckDBPyConnection, rows: str) -> int:
-    ((count,),) = connection.sql(f"select count(*) from {rows}").fetchall()
-    return int(count)
+    ((number,),) = connection.sql(f"select count(*) from {rows}").fetchall()
+    return int(number)

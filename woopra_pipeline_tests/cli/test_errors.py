@@ -11,8 +11,12 @@ CASES = [
     pytest.param(["nonsense"], {}, "No such command 'nonsense'", id="unknown command"),
     pytest.param(["backfill"], {}, "Missing argument 'FROM'", id="missing argument"),
     pytest.param(
-        ["backfill", "2026-13-01", "2026-01-02"], {}, "write it as YYYY-MM-DD", id="no date"
+        ["backfill", "1 January", "2026-01-02"], {}, "write it as YYYY-MM-DD", id="no date"
     ),
+    pytest.param(
+        ["backfill", "2026-02-30", "2026-03-01"], {}, "not in the calendar", id="no such date"
+    ),
+    pytest.param(["query"], {}, "Give the SQL, or a file", id="no SQL"),
     pytest.param(
         ["backfill", "2026-01-02", "2026-01-01"], {}, "later than TO", id="days in wrong order"
     ),

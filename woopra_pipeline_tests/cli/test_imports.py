@@ -1,5 +1,6 @@
 """`woopra-pipeline import`, as the docs tell it and as users meet it."""
 
+import json
 import os
 import re
 import shutil
@@ -62,10 +63,22 @@ def test_a_dry_run_says_where_its_lines_are(command_line, command_line_here):
     source(command_line, "one", sql)
     tried = command_line("import", "one", "--day", DAY, "--dry-run")
     assert tried.returncode == 0, tried.stderr
-    assert "1 new lines of 2 rows, 1 set aside (dry run)" in tried.stderr
+    assert "one: 2 rows, 1 set aside (" in tried.stderr
     (query,) = re.findall(r'query "(.+)"$', tried.stdout, re.MULTILINE)
     shown = command_line_here("query", query, "--format", "csv").stdout
     assert '""email"":""ada@example.com""' in shown
+
+
+def test_what_was_not_imported_has_a_reason(command_line, command_line_here):
+    source(command_line, "one", "select {'email': unnest(['ada@example.com', ''])} as visitor")
+    for _ in range(2):
+        done = command_line("import", "one", "--day", DAY)
+        assert done.returncode == 0, done.stderr
+    assert "one: 2 rows, 1 sent before, 1 set aside (" in done.stderr
+    (query,) = re.findall(r'which lines: woopra-pipeline query "(.+)"$', done.stdout, re.MULTILINE)
+    [row] = json.loads(command_line_here("query", query, "--format", "json").stdout)
+    assert row["state"] == "rejected"
+    assert row["reason"]
 
 
 @pytest.mark.parametrize("table", IMPORT_TABLES, ids=lambda table: table.name)

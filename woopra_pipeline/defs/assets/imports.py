@@ -28,6 +28,7 @@ from woopra_pipeline.defs.resources import DataDirectoryResource, ImportsResourc
 from woopra_pipeline.imports.runs import Importer, ImportRun
 from woopra_pipeline.imports.sources import find_sources
 from woopra_pipeline.imports.verification import Verdict, verify_imports
+from woopra_pipeline.wording import count
 
 READ_BY_SOURCES = ["profiles", "visits", "actions"]
 LONGEST_LINE_SHOWN = 500
@@ -93,8 +94,8 @@ def _describe(runs: Sequence[ImportRun]) -> tuple[str, AssetMetadata]:
         ),
     }
     sentences = [
-        f"{run.source}: {run.plan.line_count:,} new lines of {run.plan.row_count:,} rows, "
-        + (f"{run.plan.set_aside_count:,} set aside (dry run)" if run.dry_run else _states(run))
+        f"{run.source}: {_planned(run)}; "
+        + ("nothing is sent in a dry run" if run.dry_run else f"of this day so far: {_states(run)}")
         for run in runs
     ]
     sentence = "; ".join(sentences) or "there are no import sources"
@@ -113,8 +114,20 @@ def _of_source(run: ImportRun) -> dict[str, str | int]:
     }
 
 
+def _planned(run: ImportRun) -> str:
+    """What a source had, in words, such as `3 rows, 1 sent before, 2 new lines`."""
+    plan = run.plan
+    parts = [count(plan.row_count, "row")]
+    if plan.known_count:
+        parts.append(f"{plan.known_count:,} sent before")
+    if plan.set_aside_count:
+        reason = plan.first_set_aside[0].reason if plan.first_set_aside else "see import_lines"
+        parts.append(f"{plan.set_aside_count:,} set aside ({reason})")
+    return ", ".join([*parts, count(plan.line_count, "new line")])
+
+
 def _states(run: ImportRun) -> str:
-    return ", ".join(f"{count:,} {state}" for state, count in run.lines.items()) or "none"
+    return ", ".join(f"{number:,} {state}" for state, number in run.lines.items()) or "none"
 
 
 def _table(rows: Sequence[Mapping[str, str | int]]) -> TableMetadataValue:
