@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagster import ConfigurableResource, EnvVar
 from dagster_duckdb import DuckDBResource
@@ -14,10 +14,11 @@ from pydantic import Field
 from woopra_pipeline.data_directory import DATA_DIRECTORY_VARIABLE, DataDirectory
 from woopra_pipeline.defs.alerts import WEBHOOK_VARIABLE, AlertsResource
 from woopra_pipeline.imports.settings import ImportSettings
-from woopra_pipeline.model.update import MEMORY_LIMIT
-from woopra_pipeline.sandbox import Sandbox, serve
-from woopra_pipeline.woopra.client import WoopraClient
+from woopra_pipeline.model.database import MEMORY_LIMIT
 from woopra_pipeline.woopra.settings import WoopraSettings
+
+if TYPE_CHECKING:
+    from woopra_pipeline.woopra.client import WoopraClient
 
 SERVICE_VARIABLES = {
     "project": "WOOPRA_PROJECT",
@@ -152,14 +153,18 @@ class WoopraResource(ConfigurableResource["WoopraResource"]):
     @contextmanager
     def client(
         self, directory: DataDirectory, notify: Callable[[str], None]
-    ) -> Iterator[WoopraClient]:
+    ) -> "Iterator[WoopraClient]":
         """A client of the project, or of an embedded sandbox that is served meanwhile."""
+        from woopra_pipeline.woopra.client import WoopraClient
+
         if self.project:
             with WoopraClient(
                 self.settings, rate_budget_path=directory.rate_budget, notify=notify
             ) as client:
                 yield client
         else:
+            from woopra_pipeline.sandbox import Sandbox, serve
+
             with (
                 serve(Sandbox(directory.sandbox)) as sandbox,
                 WoopraClient(sandbox.settings, notify=notify) as client,

@@ -25,6 +25,7 @@ from woopra_pipeline.errors import DatabaseDamagedError, ParsedDayError
 from woopra_pipeline.files import read_json, remove
 from woopra_pipeline.full_disk import needs_room
 from woopra_pipeline.model.database import (
+    MEMORY_LIMIT,
     connect,
     file_stamp,
     is_damage,
@@ -60,9 +61,6 @@ SWEEP_FACTOR = 8
 
 PATIENCE_SECONDS = 600.0
 """How long an update waits for another one that holds the model."""
-
-MEMORY_LIMIT = "4GB"
-"""How much memory DuckDB takes for an update before it works on disk."""
 
 Method = Literal["none", "days", "rebuild"]
 """How a difference was applied: there was none, day by day, or by building the model anew."""

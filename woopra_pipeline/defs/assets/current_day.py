@@ -5,7 +5,7 @@ and nothing. So one run takes many steps, each of which goes all the way to the 
 """
 
 from time import monotonic, sleep
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagster import (
     AssetExecutionContext,
@@ -17,11 +17,11 @@ from dagster import (
 )
 from pydantic import Field
 
-from woopra_pipeline.archive.project import claim_archive
 from woopra_pipeline.clock import system_clock
-from woopra_pipeline.current_day import CurrentDay, follow_current_day
 from woopra_pipeline.defs.resources import DataDirectoryResource, WoopraResource
-from woopra_pipeline.model.update import update_model
+
+if TYPE_CHECKING:
+    from woopra_pipeline.current_day import CurrentDay
 
 SECONDS_A_STEP = 60
 
@@ -57,6 +57,10 @@ def current_day(
 def _step(
     context: AssetExecutionContext, woopra: WoopraResource, data_directory: DataDirectoryResource
 ) -> dict[str, Any]:
+    from woopra_pipeline.archive.project import claim_archive
+    from woopra_pipeline.current_day import follow_current_day
+    from woopra_pipeline.model.update import update_model
+
     directory = data_directory.directory
     with woopra.client(directory, notify=context.log.warning) as client:
         claim_archive(directory.raw, client.settings.project)
@@ -68,7 +72,7 @@ def _step(
     return _describe(step)
 
 
-def _describe(step: CurrentDay) -> dict[str, Any]:
+def _describe(step: "CurrentDay") -> dict[str, Any]:
     metadata: dict[str, Any] = {
         "log_day": str(step.log_day),
         "new_lines": step.new_line_count,

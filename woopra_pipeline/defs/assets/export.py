@@ -1,16 +1,18 @@
 """The archive: each log day's file as Woopra delivered it."""
 
+from typing import TYPE_CHECKING
+
 from dagster import AssetExecutionContext, BackfillPolicy, Config, MetadataValue, asset
 from pydantic import Field
 
-from woopra_pipeline.archive import Archive
-from woopra_pipeline.archive.fetch import FetchedDay, fetch_log_day
-from woopra_pipeline.archive.project import claim_archive
 from woopra_pipeline.clock import system_clock
 from woopra_pipeline.defs.archive_checks import record_held_back
 from woopra_pipeline.defs.days import AssetMetadata, work_through_days
 from woopra_pipeline.defs.partitions import UP_TO_DATE_BY_NINE, log_days
 from woopra_pipeline.defs.resources import DataDirectoryResource, WoopraResource
+
+if TYPE_CHECKING:
+    from woopra_pipeline.archive import FetchedDay
 
 DOWNLOADS_AT_ONCE = 4
 
@@ -47,6 +49,9 @@ def raw_export(
     day that fails costs no other: if not in the same run, the sensor catch_up takes the good ones
     on.
     """
+    from woopra_pipeline.archive import Archive, fetch_log_day
+    from woopra_pipeline.archive.project import claim_archive
+
     directory = data_directory.directory
     archive = Archive(directory.raw)
     with woopra.client(directory, notify=context.log.warning) as client:
@@ -66,7 +71,7 @@ def raw_export(
         )
 
 
-def _describe(fetched: FetchedDay) -> tuple[str, AssetMetadata]:
+def _describe(fetched: "FetchedDay") -> tuple[str, AssetMetadata]:
     archived = fetched.archived
     metadata = {
         "dagster/partition_row_count": archived.line_count,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import date
+from typing import TYPE_CHECKING
 
 from dagster import (
     AssetCheckResult,
@@ -25,10 +26,11 @@ from woopra_pipeline.clock import system_clock
 from woopra_pipeline.defs.days import AssetMetadata, work_through_days
 from woopra_pipeline.defs.partitions import log_days
 from woopra_pipeline.defs.resources import DataDirectoryResource, ImportsResource, WoopraResource
-from woopra_pipeline.imports.runs import Importer, ImportRun
-from woopra_pipeline.imports.sources import find_sources
-from woopra_pipeline.imports.verification import Verdict, verify_imports
 from woopra_pipeline.wording import count
+
+if TYPE_CHECKING:
+    from woopra_pipeline.imports.runs import ImportRun
+    from woopra_pipeline.imports.verification import Verdict
 
 READ_BY_SOURCES = ["profiles", "visits", "actions"]
 LONGEST_LINE_SHOWN = 500
@@ -62,6 +64,9 @@ def import_batches(
 
     Sources are SQL files in `imports/sources` below the data directory. Days are sent in order.
     """
+    from woopra_pipeline.imports.runs import Importer
+    from woopra_pipeline.imports.sources import find_sources
+
     directory = data_directory.directory
     names = config.sources or [source.name for source in find_sources(directory)]
     with ExitStack() as stack:
@@ -70,13 +75,13 @@ def import_batches(
             client = stack.enter_context(woopra.client(directory, notify=context.log.warning))
         importer = Importer(directory, client, imports.settings, notify=context.log.warning)
 
-        def work(log_day: date) -> list[ImportRun]:
+        def work(log_day: date) -> "list[ImportRun]":
             return importer.run_all(names, log_day, dry_run=config.dry_run)
 
         work_through_days(context, work, _describe)
 
 
-def _describe(runs: Sequence[ImportRun]) -> tuple[str, AssetMetadata]:
+def _describe(runs: "Sequence[ImportRun]") -> tuple[str, AssetMetadata]:
     lines = sum(run.plan.line_count for run in runs)
     batches = sum(len(run.plan.files) for run in runs)
     metadata = {
@@ -102,7 +107,7 @@ def _describe(runs: Sequence[ImportRun]) -> tuple[str, AssetMetadata]:
     return sentence, {"import_batches": metadata}
 
 
-def _of_source(run: ImportRun) -> dict[str, str | int]:
+def _of_source(run: "ImportRun") -> dict[str, str | int]:
     return {
         "source": run.source,
         "shape": run.plan.shape.value,
@@ -114,7 +119,7 @@ def _of_source(run: ImportRun) -> dict[str, str | int]:
     }
 
 
-def _planned(run: ImportRun) -> str:
+def _planned(run: "ImportRun") -> str:
     """What a source had, in words, such as `3 rows, 1 sent before, 2 new lines`."""
     plan = run.plan
     parts = [count(plan.row_count, "row")]
@@ -126,7 +131,7 @@ def _planned(run: ImportRun) -> str:
     return ", ".join([*parts, count(plan.line_count, "new line")])
 
 
-def _states(run: ImportRun) -> str:
+def _states(run: "ImportRun") -> str:
     return ", ".join(f"{number:,} {state}" for state, number in run.lines.items()) or "none"
 
 
@@ -160,6 +165,8 @@ def import_verification(
 
     What is found is accepted, what is absent although the day is over will be sent again.
     """
+    from woopra_pipeline.imports.verification import verify_imports
+
     verdicts = verify_imports(
         data_directory.directory,
         settings=imports.settings,
@@ -199,7 +206,7 @@ def import_verification(
     )
 
 
-def _of_verdict(verdict: Verdict) -> dict[str, str | int]:
+def _of_verdict(verdict: "Verdict") -> dict[str, str | int]:
     return {
         "batch": verdict.batch.batch_id,
         "source": verdict.batch.source,

@@ -15,10 +15,8 @@ from dagster import (
 from woopra_pipeline.defs.lineage import column_lineage
 from woopra_pipeline.defs.metadata import column_schema, preview
 from woopra_pipeline.defs.partitions import UP_TO_DATE_BY_NINE
-from woopra_pipeline.defs.pictures import charts_of
 from woopra_pipeline.defs.resources import DataDirectoryResource
 from woopra_pipeline.model.database import connect_published
-from woopra_pipeline.model.update import update_model
 from woopra_pipeline.tables import MODEL_TABLES
 
 
@@ -50,6 +48,9 @@ def model(
 
     All tables change together, whichever are selected.
     """
+    from woopra_pipeline.defs.pictures import charts_of
+    from woopra_pipeline.model.update import update_model
+
     directory = data_directory.directory
     update = update_model(
         directory, notify=context.log.info, memory_limit=data_directory.model_memory

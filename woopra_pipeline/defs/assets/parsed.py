@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from typing import TYPE_CHECKING
 
 from dagster import (
     AssetExecutionContext,
@@ -13,15 +14,14 @@ from dagster import (
     multi_asset,
 )
 
-from woopra_pipeline.archive import Archive
 from woopra_pipeline.defs.days import AssetMetadata, work_through_days
 from woopra_pipeline.defs.metadata import column_schema
 from woopra_pipeline.defs.partitions import UP_TO_DATE_BY_NINE, log_days
 from woopra_pipeline.defs.resources import DataDirectoryResource
-from woopra_pipeline.parse.parse_day import days_at_once, parse_log_day
-from woopra_pipeline.parse.parsed_days import ParsedDay
-from woopra_pipeline.parse.workers import Workers
 from woopra_pipeline.tables import DELETES_LOG, PARSED_TABLES
+
+if TYPE_CHECKING:
+    from woopra_pipeline.parse.parsed_days import ParsedDay
 
 DELETES_KEY = AssetKey(DELETES_LOG.name)
 
@@ -51,6 +51,10 @@ def parsed_days(
 
     All tables come from one reading, so all are made, whichever are selected.
     """
+    from woopra_pipeline.archive import Archive
+    from woopra_pipeline.parse.parse_day import days_at_once, parse_log_day
+    from woopra_pipeline.parse.workers import Workers
+
     directory = data_directory.directory
     archive = Archive(directory.raw)
     days = [date.fromisoformat(key) for key in context.partition_keys]
@@ -69,7 +73,7 @@ def parsed_days(
         yield MaterializeResult(asset_key=key)
 
 
-def _describe(day: ParsedDay) -> tuple[str, AssetMetadata]:
+def _describe(day: "ParsedDay") -> tuple[str, AssetMetadata]:
     metadata = {
         table.name: {
             "dagster/partition_row_count": day.row_count(table),
