@@ -12,7 +12,7 @@ from woopra_pipeline.definitions import definitions
 from woopra_pipeline.defs.backfill import Backfill
 from woopra_pipeline.defs.instance import open_instance
 from woopra_pipeline.defs.partitions import START_DATE
-from woopra_pipeline.defs.resources import woopra
+from woopra_pipeline.defs.resources import woopra_now
 from woopra_pipeline.wording import count
 
 __all__ = ["START_DATE", "take_to_model"]
@@ -28,7 +28,7 @@ def take_to_model(
     Returns why each day that did not get there did not. Raises `ConfigurationError`, before
     anything is done, if a project is named without its credentials.
     """
-    woopra().process_config_and_initialize().require_complete()
+    woopra_now().require_complete()
     days = (last - first).days + 1
     if days >= MANY_DAYS:
         say(f"Dagster records what is planned for {count(days, 'log day')}, which takes a moment")

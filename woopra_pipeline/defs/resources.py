@@ -239,6 +239,16 @@ def woopra() -> WoopraResource:
     return WoopraResource(**variables)
 
 
+def woopra_now() -> WoopraResource:
+    """The same outside a run, with what is set now; Dagster would make an instance to read it."""
+    values: dict[str, Any] = {
+        field: os.environ[variable]
+        for field, variable in SERVICE_VARIABLES.items()
+        if os.environ.get(variable)
+    }
+    return WoopraResource(**values)
+
+
 def alerts() -> AlertsResource:
     """Where this process's environment wants alerts; the address stays in its variable."""
     variables: dict[str, Any] = (

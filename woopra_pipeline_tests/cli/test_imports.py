@@ -11,7 +11,8 @@ import pytest
 
 from woopra_pipeline.data_directory import checkout
 from woopra_pipeline.tables import IMPORT_TABLES
-from woopra_pipeline_tests.cli.conftest import PROGRAM, CommandLine
+from woopra_pipeline_tests.cli.conftest import CommandLine, CommandLineHere
+from woopra_pipeline_tests.cli.program import PROGRAM
 
 DOCS = (checkout() / "docs" / "imports.md").read_text(encoding="utf-8")
 SCRIPTS = re.findall(r"^```sh\n(.*?)^```$", DOCS, re.MULTILINE | re.DOTALL)
@@ -22,7 +23,7 @@ DAY = "2026-01-28"
 def copied_demo(demo_line: CommandLine, tmp_path: Path) -> CommandLine:
     """A copy of what the demo made, to import from."""
     shutil.copytree(demo_line.folder, tmp_path / "data")
-    return CommandLine(tmp_path / "data")
+    return CommandLineHere(tmp_path / "data")
 
 
 def source(command_line: CommandLine, name: str, sql: str) -> None:

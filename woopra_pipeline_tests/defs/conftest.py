@@ -9,8 +9,6 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from dagster import (
     AssetKey,
     AssetRecordsFilter,
@@ -18,8 +16,6 @@ from dagster import (
     EventLogRecord,
     in_process_executor,
 )
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
 
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.defs.archive_checks import no_file_held_back
@@ -33,28 +29,8 @@ from woopra_pipeline.defs.checks import every_line_accounted, model_checks
 from woopra_pipeline.defs.instance import open_instance
 from woopra_pipeline.defs.jobs import daily_log_day
 from woopra_pipeline.defs.resources import DataDirectoryResource, WoopraResource
+from woopra_pipeline_tests import dagster_storage  # noqa: F401
 from woopra_pipeline_tests.shared_folders import shared_folder
-
-
-@event.listens_for(Engine, "connect")
-def _do_without_durability(connection, _):
-    """What Dagster records need not survive a power failure here, and waiting for disks is slow."""
-    connection.execute("pragma synchronous = off")
-
-
-_directory_of = ScriptDirectory.from_config
-_directories: dict[str | None, ScriptDirectory] = {}
-
-
-def _read_once(config: Config) -> ScriptDirectory:
-    """The migrations of Dagster's tables: ninety files, read whenever an instance is opened."""
-    location = config.get_main_option("script_location")
-    if location not in _directories:
-        _directories[location] = _directory_of(config)
-    return _directories[location]
-
-
-ScriptDirectory.from_config = _read_once
 
 
 class Project:

@@ -19,7 +19,6 @@ SQL = (
 )
 
 processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload([__name__])
 
 
 def _import(root, base_url, name, errors):

@@ -18,7 +18,6 @@ from woopra_pipeline_tests.model.published_tables import in_order, published_tab
 FIRST_DAY = date(2026, 3, 6)
 
 processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload(["woopra_pipeline.model.update"])
 
 
 def busy_day(chance: random.Random) -> bytes:

@@ -48,7 +48,6 @@ SETTINGS = ImportSettings(lines_per_batch=7)
 SENTENCE = r"The import ledger .*ledger.sqlite .*--rebuild-ledger`; until then nothing is imported"
 
 processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload([__name__])
 
 
 class Lost:
