@@ -43,6 +43,7 @@ class Project:
         shutil.copytree(instance, self.directory.root, dirs_exist_ok=True)
         self.woopra = WoopraResource()
         self.happened: list[Progress] = []
+        self._definitions: tuple[WoopraResource, Definitions] | None = None
 
     @property
     def data_directory(self) -> DataDirectoryResource:
@@ -50,6 +51,12 @@ class Project:
 
     @property
     def definitions(self) -> Definitions:
+        """The same as long as the service is the same, for Dagster takes its time to read them."""
+        if self._definitions is None or self._definitions[0] is not self.woopra:
+            self._definitions = self.woopra, self._make_definitions()
+        return self._definitions[1]
+
+    def _make_definitions(self) -> Definitions:
         return Definitions(
             assets=[raw_export, parsed_days, model, project_report],
             asset_checks=[no_file_held_back, every_line_accounted, model_checks],
