@@ -1,7 +1,6 @@
 """`woopra-pipeline import`, as the docs tell it and as users meet it."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -12,7 +11,7 @@ import pytest
 from woopra_pipeline.data_directory import checkout
 from woopra_pipeline.tables import IMPORT_TABLES
 from woopra_pipeline_tests.cli.conftest import CommandLine, CommandLineHere
-from woopra_pipeline_tests.cli.program import PROGRAM
+from woopra_pipeline_tests.cli.program import forked_for_shells
 
 DOCS = (checkout() / "docs" / "imports.md").read_text(encoding="utf-8")
 SCRIPTS = re.findall(r"^```sh\n(.*?)^```$", DOCS, re.MULTILINE | re.DOTALL)
@@ -32,21 +31,20 @@ def source(command_line: CommandLine, name: str, sql: str) -> None:
     (folder / f"{name}.sql").write_text(sql)
 
 
-def test_the_docs_can_be_followed_literally(copied_demo):
-    programs = str(Path(PROGRAM).parent)
-    environment = copied_demo.environment(PATH=f"{programs}{os.pathsep}{os.environ['PATH']}")
+def test_the_docs_can_be_followed_literally(copied_demo, tmp_path_factory):
     outputs = []
-    for script in SCRIPTS:
-        done = subprocess.run(
-            ["bash", "-e", "-c", script],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=240,
-        )
-        assert done.returncode == 0, done.stderr
-        outputs.append(done.stdout)
+    with forked_for_shells(tmp_path_factory.mktemp("programs")) as path:
+        for script in SCRIPTS:
+            done = subprocess.run(
+                ["bash", "-e", "-c", script],
+                env=copied_demo.environment(PATH=path),
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=240,
+            )
+            assert done.returncode == 0, done.stderr
+            outputs.append(done.stdout)
     first, orders, move = outputs
     assert first.count("Nothing was sent. What would be: woopra-pipeline query ") == 1
     assert first.count("crm_properties: 1 accepted for 2026-01-28") == 2

@@ -31,10 +31,10 @@ KNOWN = st.sampled_from([VISIT, DELETE, *OTHERS, *PLAIN_ODDITIES])
 FILES = st.builds(
     lambda before, odd, after: b"\n".join([*before, *odd, *after]),
     st.lists(KNOWN, max_size=6),
-    st.lists(lines(), max_size=1),
+    st.lists(lines(), max_size=3),
     st.lists(KNOWN, max_size=6),
 )
-"""Files of known lines and at most one odd one: to draw those takes longer than all else here."""
+"""Files of known lines and few odd ones: to draw those takes longer than all else here."""
 
 
 def judged(file):
