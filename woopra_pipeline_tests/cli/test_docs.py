@@ -177,8 +177,9 @@ def test_every_query_of_the_sql_page_returns_rows(beside_data, sql):
         assert connection.execute(sql).fetchall()
 
 
-def test_the_python_of_the_sql_page_runs(beside_data):
-    (source,) = blocks(PAGES["sql.md"], "python")
+@pytest.mark.parametrize("source", blocks(PAGES["sql.md"], "python"))
+def test_the_python_of_the_sql_page_runs(beside_data, monkeypatch, source):
+    monkeypatch.setenv("WOOPRA_DATA_DIR", "data")
     names: dict[str, list[tuple[object, ...]]] = {}
     exec(source, names)
     assert len(names["people"]) > 1000
