@@ -16,6 +16,7 @@ class ColumnType(Enum):
     INTEGER = "INTEGER"
     JSON = "JSON"
     TIMESTAMPTZ = "TIMESTAMPTZ"
+    UBIGINT = "UBIGINT"
     VARCHAR = "VARCHAR"
 
     @property
@@ -32,6 +33,7 @@ _ARROW_TYPES = {
     ColumnType.INTEGER: pa.int32(),
     ColumnType.JSON: pa.string(),
     ColumnType.TIMESTAMPTZ: pa.timestamp("us", tz="UTC"),
+    ColumnType.UBIGINT: pa.uint64(),
     ColumnType.VARCHAR: pa.string(),
 }
 
