@@ -3,8 +3,8 @@
 A type follows from the values of all living rows. So the values of each property are counted by
 kind: what an update brings is added, what it voids or takes away is taken off, and the type is read
 from the sums. The rows of a relation are stored in a table of the schema `log`, whose columns only
-ever come; users see a view of it, with the names and the order that follow from the days alone.
-Rows come and go with each update. A table is made anew only if the type of a column is another one, or a
+ever come. Users see a view of it, with the names and the order that follow from the days alone.
+Rows come and go with each update. A table is made anew only if a column gets another type, or if a
 property has come that the limits had left out.
 """
 

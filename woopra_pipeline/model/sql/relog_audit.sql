@@ -27,7 +27,7 @@
 -- many of these lives and void the same kinds. It grows by the power of 3/2.)
 --
 -- Reads: added_days, changed_steps, grown_pids, log.actions, log.audits, log.days, log.merges,
---     revoiding_deletes, thinned_pids.
+--     profiles, revoiding_deletes, thinned_pids.
 -- Writes: log.audits, profiles.
 -- Makes: affected_merges, arriving_actions, audited_actions, audited_deletes, kinds, paired,
 --     paired_counts, paired_on_path, perhaps_audited, provisional_pids, reconsidered_pids,
