@@ -251,7 +251,9 @@ PROPERTY_TYPES = ModelTable(
             *_EVERY_PROPERTY
         ),
         Column("type", _T.VARCHAR, "Type of the column; NULL: it is left out").of(*_EVERY_PROPERTY),
-        required("is_pinned", _T.BOOLEAN, "Whether types.yml says the type").of(),
+        required("is_pinned", _T.BOOLEAN, "Whether types.yml says the type").of(
+            "actions_log.properties", "properties_log.key"
+        ),
         required("value_count", _T.BIGINT, "Values other than null").of(*_EVERY_PROPERTY),
         Column(
             "distinct_count",
