@@ -32,7 +32,7 @@ from woopra_pipeline.sql_text import literal, quoted
 from woopra_pipeline.tables import EVENT_COLUMNS, PEOPLE, Column
 from woopra_pipeline.woopra.log_days import log_position
 
-ACTIONS_AT_ONCE = 2_000_000
+ACTIONS_AT_ONCE = 1_000_000
 """How many actions are counted in one go when all are."""
 MOST_DISTINCT = 100
 """Up to how many different values are told; also in `model/sql/views/property_types.sql`."""
