@@ -217,7 +217,9 @@ def _count(connection: duckdb.DuckDBPyConnection, settings: TypedSettings) -> No
     )
     _run(connection, Stage.TYPED_PROPERTIES)
     _run(connection, Stage.TYPED_LEVELS)
-    connection.execute("delete from log.typed_relations where row_count = 0 and name is null")
+    connection.execute(
+        "delete from log.typed_relations where row_count = 0 and name is null and event is not null"
+    )
 
 
 _TYPE = f"""

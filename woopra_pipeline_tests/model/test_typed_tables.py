@@ -223,6 +223,16 @@ def test_an_action_without_a_name_is_no_event(model):
     assert model.ask("from property_types") == []
 
 
+def test_people_come_into_a_model_without_any(model):
+    model.update(b"")
+    model.update(visit("A", ("buy", "{}"), visitor='{"age":1}'), offset=1)
+    assert model.ask("select age from people") == [(1,)]
+    model.update(b"", offset=1)
+    assert model.ask("from property_types") == []
+    model.update(visit("B", visitor='{"age":2}'), offset=2)
+    assert model.ask("select age from people") == [(2,)]
+
+
 def test_what_is_voided_counts_no_more(model):
     line = visit("A", ("buy", '{"amount":"x"}'), visitor='{"age":"x"}')
     model.update(line, visit("B", ("buy", '{"amount":"1"}'), visitor='{"age":1}'))
