@@ -109,7 +109,7 @@ MODEL_CHECKS = (
     ModelCheck(
         "types_unchanged",
         PROPERTY_TYPES,
-        "No typed column has another type than before the last update (R11).",
+        "No typed column has another type than before the last log day (R11).",
     ),
     ModelCheck(
         "pinned_types_fit",

@@ -177,9 +177,18 @@ TYPED_COLUMNS = Table(
         Column("is_pinned", ColumnType.BOOLEAN, "Whether types.yml says it", nullable=False),
     ),
 )
+EARLIER_TYPES = Table(
+    "log.earlier_types",
+    "Types after the last update that brought a day that was over, of properties that had a value",
+    (
+        Column("event", ColumnType.VARCHAR, "Name of the actions; NULL: the profiles"),
+        Column("key", ColumnType.VARCHAR, "Name of the property", nullable=False),
+        Column("type", ColumnType.VARCHAR, "Type of its column", nullable=False),
+    ),
+)
 TYPE_CHANGES = Table(
     "log.type_changes",
-    "Types that are not what they were before the last update",
+    "Types that were others before the last update that brought a day that was over, or since",
     (
         Column("event", ColumnType.VARCHAR, "Name of the actions; NULL: the profiles"),
         Column("key", ColumnType.VARCHAR, "Name of the property", nullable=False),
@@ -225,6 +234,7 @@ LOG_TABLES = (
     TYPED_PROPERTIES,
     TYPED_VALUES,
     TYPED_COLUMNS,
+    EARLIER_TYPES,
     TYPE_CHANGES,
     TYPED_STATE,
     IDENTIFIER_KEYS,

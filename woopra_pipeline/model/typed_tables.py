@@ -122,14 +122,11 @@ def _flat(pinned: Types) -> Iterable[tuple[str | None, str, str]]:
     return ((event, key, kind) for (event, key), kind in pinned.items())
 
 
-def read_types(connection: duckdb.DuckDBPyConnection, choice: TypedChoice) -> Types:
-    """The types of all columns that have a value, by event and key; none if by another choice."""
-    if _read_fingerprint(connection) != choice.fingerprint(connection):
+def read_earlier_types(connection: duckdb.DuckDBPyConnection, choice: TypedChoice) -> Types:
+    """The types that changes are told by, by event and key; none if they are by another choice."""
+    if not is_of_choice(connection, choice):
         return {}
-    rows = connection.sql(
-        "select event, key, type from property_types "
-        "where type is not null and not is_pinned and value_count > 0"
-    ).fetchall()
+    rows = connection.sql("select event, key, type from log.earlier_types").fetchall()
     return {(event, key): kind for event, key, kind in rows}
 
 
@@ -148,12 +145,15 @@ def update_typed_relations(
     choice: TypedChoice,
     earlier_types: Types,
     notify: Callable[[str], None],
+    *,
+    is_day_over: bool,
 ) -> None:
     """Bring the typed relations in line with the living rows, within the update's transaction.
 
     The working tables of the update say what has come and gone. If the relations were made by
     another choice, or by none, they are made anew from all rows. Types that are not those of
-    `earlier_types` are noted in `log.type_changes`.
+    `earlier_types` are noted in `log.type_changes`. While a day is followed (not `is_day_over`),
+    later changes are told by the same types, so that a night's check sees those of all the day.
     """
     _set(connection, "most_distinct", MOST_DISTINCT)
     is_whole = not is_of_choice(connection, choice)
@@ -166,6 +166,12 @@ def update_typed_relations(
     wanted = _wanted(connection, choice)
     _Making(connection, wanted, is_whole=is_whole).run()
     _note_changes(connection, earlier_types, wanted.values())
+    if is_day_over or is_whole:
+        connection.execute(
+            "delete from log.earlier_types; insert into log.earlier_types "
+            "select event, key, type from property_types "
+            "where type is not null and not is_pinned and value_count > 0"
+        )
     _tell_what_is_left_out(connection, choice.settings, notify)
 
 

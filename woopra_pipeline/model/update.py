@@ -49,7 +49,7 @@ from woopra_pipeline.model.typed_tables import (
     TypedChoice,
     Types,
     is_of_choice,
-    read_types,
+    read_earlier_types,
     update_typed_relations,
 )
 from woopra_pipeline.parse.parse_day import parse_log_day
@@ -192,7 +192,10 @@ def update_model(
         earlier_types: Types = {}
 
         def retype(connection: duckdb.DuckDBPyConnection) -> None:
-            update_typed_relations(connection, choice, earlier_types, notify)
+            is_day_over = not difference.added or not all(day.is_open for day in difference.added)
+            update_typed_relations(
+                connection, choice, earlier_types, notify, is_day_over=is_day_over
+            )
 
         try:
             with connect(build, memory_limit=memory_limit) as connection:
@@ -203,7 +206,7 @@ def update_model(
                     notify("making the typed tables anew, for their settings have changed")
                     method = "types"
                 if ledger is not None and method != "none":
-                    earlier_types = read_types(connection, choice)
+                    earlier_types = read_earlier_types(connection, choice)
                 touched = 0
                 if method == "days":
                     notify(

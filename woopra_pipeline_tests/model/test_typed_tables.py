@@ -266,6 +266,21 @@ def test_the_first_line_at_fault_is_named(model):
     assert model.ask("from log.type_changes") == []
 
 
+def test_changes_of_a_day_that_is_followed_are_told_until_it_is_over(model):
+    model.update(visit("A", ("buy", '{"amount":1}')))
+    lines = [visit("A", ("buy", '{"amount":"a"}')), visit("A", ("buy", '{"amount":2}'))]
+    fault = [("buy", "amount", "BIGINT", "VARCHAR", DAY + timedelta(1), 1)]
+    for so_far in (1, 2):
+        file = b"\n".join(lines[:so_far])
+        put_day(model.directory, DAY + timedelta(1), file, is_open=True)
+        model.update()
+        assert model.ask("from log.type_changes") == fault
+    model.update(*lines, offset=1)
+    assert model.ask("from log.type_changes") == fault
+    model.update(visit("A"), offset=2)
+    assert model.ask("from log.type_changes") == []
+
+
 def test_a_model_that_is_built_anew_knows_the_types_of_before(model):
     model.update(visit("A", ("buy", '{"amount":1}')))
     model.put(1, visit("A", ("buy", '{"amount":"a"}')))

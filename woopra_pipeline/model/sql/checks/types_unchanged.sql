@@ -1,4 +1,4 @@
--- Types that are not what they were before the last update, with the first line that the earlier type
+-- Types that are not what they were before the last log day, with the first line that the earlier type
 -- cannot take; without a line if what it could not take has gone.
 --
 -- Reads: log.type_changes.
