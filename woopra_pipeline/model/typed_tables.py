@@ -217,7 +217,7 @@ def _count(connection: duckdb.DuckDBPyConnection, settings: TypedSettings) -> No
     ).fetchall()
     left_out = [number for number, event in new if event is not None and settings.leaves_out(event)]
     connection.execute(
-        "update log.typed_relations set is_left_out = list_contains(?::bigint[], relation) "
+        "update log.typed_relations set is_left_out = relation in (select unnest(?::bigint[])) "
         "where is_left_out is null",
         [left_out],
     )
@@ -256,7 +256,7 @@ def _wanted(connection: duckdb.DuckDBPyConnection, choice: TypedChoice) -> dict[
     rows = connection.execute(
         f"select relation, key, {_TYPE} as type "
         "from (select *, row_count - null_count as value_count from log.typed_properties) "
-        "where list_contains(?::bigint[], relation) "
+        "where relation in (select unnest(?::bigint[])) "
         "qualify row_number() over (partition by relation order by value_count desc, key) <= ? "
         "order by relation, value_count desc, key",
         [list(numbers), settings.most_keys],
@@ -506,7 +506,8 @@ class _Making:
         numbers = [*self.forgotten, *(relation.number for relation in self.made)]
         columns = [(relation, column) for relation in self.made for column in relation.columns]
         self.connection.execute(
-            "delete from log.typed_columns where list_contains(?::bigint[], relation)", [numbers]
+            "delete from log.typed_columns where relation in (select unnest(?::bigint[]))",
+            [numbers],
         )
         self.connection.execute(
             "insert into log.typed_columns select unnest(?::bigint[]), unnest(?::varchar[]), "
