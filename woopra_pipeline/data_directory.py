@@ -6,6 +6,7 @@ model/                the private build of the model; only its one writer opens 
 woopra.duckdb         the published model: open it read-only at any time
 imports/              import sources, the batches made of them, and the ledger
 imports.duckdb        what was imported, published: open it read-only at any time
+types.yml             types that users pin for columns of the model, if they do
 reports/              pages about the project, made from the published model
 sandbox/              the embedded Woopra's world
 dagster/              Dagster's runs and events
@@ -91,6 +92,11 @@ class DataDirectory:
     def published_imports(self) -> Path:
         """The DuckDB file that says what was imported."""
         return self.root / "imports.duckdb"
+
+    @property
+    def types(self) -> Path:
+        """The file in which users pin types of typed columns."""
+        return self.root / "types.yml"
 
     @property
     def reports(self) -> Path:

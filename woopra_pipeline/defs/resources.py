@@ -15,6 +15,7 @@ from woopra_pipeline.data_directory import DATA_DIRECTORY_VARIABLE, DataDirector
 from woopra_pipeline.defs.alerts import WEBHOOK_VARIABLE, AlertsResource
 from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.model.database import MEMORY_LIMIT
+from woopra_pipeline.model.typed_settings import DEFAULT_SETTINGS, TypedSettings
 from woopra_pipeline.woopra.settings import WoopraSettings
 
 if TYPE_CHECKING:
@@ -38,6 +39,32 @@ class DataDirectoryResource(ConfigurableResource["DataDirectoryResource"]):
         default=MEMORY_LIMIT,
         description="How much memory an update of the model takes before it works on disk.",
     )
+    typed_names: int = Field(
+        default=DEFAULT_SETTINGS.most_names,
+        description="Action names that get a typed relation at most.",
+    )
+    typed_keys: int = Field(
+        default=DEFAULT_SETTINGS.most_keys,
+        description="Properties that get a typed column at most in each relation.",
+    )
+    names_left_out: list[str] = Field(
+        default=list(DEFAULT_SETTINGS.names_left_out),
+        description="Action names that get no typed relation; `*` stands for any characters.",
+    )
+    identifier_keys: list[str] = Field(
+        default=list(DEFAULT_SETTINGS.identifiers),
+        description="Keys of the properties that the table `identifiers` shows.",
+    )
+
+    @property
+    def typed(self) -> TypedSettings:
+        """What is typed; raises `ConfigurationError` if a limit makes no sense."""
+        return TypedSettings(
+            self.typed_names,
+            self.typed_keys,
+            tuple(self.names_left_out),
+            tuple(self.identifier_keys),
+        )
 
     @property
     def directory(self) -> DataDirectory:
@@ -266,13 +293,18 @@ def imports() -> ImportsResource:
 def resources() -> dict[str, ConfigurableResource[Any]]:
     """The resources of this process's environment."""
     directory = DataDirectory.from_environment()
+    typed = TypedSettings.from_environment()
     is_set = bool(os.environ.get(DATA_DIRECTORY_VARIABLE))
     return {
         "woopra": woopra(),
         "imports": imports(),
         "alerts": alerts(),
         "data_directory": DataDirectoryResource(
-            root=EnvVar(DATA_DIRECTORY_VARIABLE) if is_set else str(directory.root)
+            root=EnvVar(DATA_DIRECTORY_VARIABLE) if is_set else str(directory.root),
+            typed_names=typed.most_names,
+            typed_keys=typed.most_keys,
+            names_left_out=list(typed.names_left_out),
+            identifier_keys=list(typed.identifiers),
         ),
         "duckdb": DuckDBResource(
             database=str(directory.published_model),

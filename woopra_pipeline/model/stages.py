@@ -34,6 +34,15 @@ class Stage(Enum):
     MERGES_FOLLOWED = ("merges",)
     ALIASES_RENEWED = ("departed_pids",)
     RELOGS_AUDITED = ("relog_audit",)
+    TYPED_WHOLE = ("typed_whole",)
+    """Once for some days at a time, if all typed relations are made anew."""
+    TYPED_CHANGES = ("typed_changes",)
+    """Otherwise once."""
+    TYPED_RELATIONS = ("typed_relations",)
+    """After either; then Python says which names are left out."""
+    TYPED_PROPERTIES = ("typed_properties",)
+    TYPED_LEVELS = ("typed_levels",)
+    """Then Python changes the typed relations themselves."""
 
 
 ON_DEMAND = ("explain",)

@@ -19,6 +19,7 @@ class ColumnType(Enum):
     INTEGER = "INTEGER"
     JSON = "JSON"
     TIMESTAMPTZ = "TIMESTAMPTZ"
+    UBIGINT = "UBIGINT"
     VARCHAR = "VARCHAR"
 
     @property
@@ -39,6 +40,7 @@ def _arrow_types() -> "dict[ColumnType, pa.DataType]":
         ColumnType.INTEGER: pa.int32(),
         ColumnType.JSON: pa.string(),
         ColumnType.TIMESTAMPTZ: pa.timestamp("us", tz="UTC"),
+        ColumnType.UBIGINT: pa.uint64(),
         ColumnType.VARCHAR: pa.string(),
     }
 

@@ -67,7 +67,7 @@ def _step(
         step = follow_current_day(
             client, directory.parsed, clock=system_clock, notify=context.log.warning
         )
-    update_model(directory, memory_limit=data_directory.model_memory)
+    update_model(directory, memory_limit=data_directory.model_memory, typed=data_directory.typed)
     context.log.info(f"{step.log_day}: {step.new_line_count:,} new lines")
     return _describe(step)
 

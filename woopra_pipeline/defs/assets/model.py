@@ -53,7 +53,10 @@ def model(
 
     directory = data_directory.directory
     update = update_model(
-        directory, notify=context.log.info, memory_limit=data_directory.model_memory
+        directory,
+        notify=context.log.info,
+        memory_limit=data_directory.model_memory,
+        typed=data_directory.typed,
     )
     context.log.info(
         f"model in line with the parsed days: {len(update.added)} added, "

@@ -27,11 +27,12 @@
 -- many of these lives and void the same kinds. It grows by the power of 3/2.)
 --
 -- Reads: added_days, changed_steps, grown_pids, log.actions, log.audits, log.days, log.merges,
---     revoiding_deletes, thinned_pids.
+--     profiles, revoiding_deletes, thinned_pids.
 -- Writes: log.audits, profiles.
 -- Makes: affected_merges, arriving_actions, audited_actions, audited_deletes, kinds, paired,
---     paired_counts, paired_on_path, perhaps_audited, provisional_pids, relog_groups, relogs,
---     spans, surely_audited, sweep_counts, swept, voided_actions, voided_kinds.
+--     paired_counts, paired_on_path, perhaps_audited, provisional_pids, reconsidered_pids,
+--     relog_groups, relogs, spans, surely_audited, sweep_counts, swept, voided_actions,
+--     voided_kinds.
 
 delete from log.audits
 where log_position not in (select log_position from log.merges);
@@ -411,6 +412,11 @@ where canonical_pid is not null
         or (action_count = 0 and log_day < getvariable('last_gap'))
     );
 
-update profiles
-set is_provisional = pid in (from provisional_pids)
+create or replace temp table reconsidered_pids as
+select pid
+from profiles
 where is_provisional <> (pid in (from provisional_pids));
+
+update profiles
+set is_provisional = not is_provisional
+where pid in (from reconsidered_pids);
