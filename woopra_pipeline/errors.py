@@ -12,6 +12,7 @@
     │   └── ServiceUnavailableError    unreachable, 5xx, 429 or a broken body, after all retries
     ├── ArchiveError               an archived day is missing or damaged
     ├── ParsedDayError             a parsed day is missing or damaged
+    ├── LakeError                  the lake cannot be reached, or something in it is damaged
     ├── ModelError                 the model is missing or cannot be opened
     │   ├── DatabaseHeldError          another process has a DuckDB file open
     │   └── DatabaseDamagedError       a file is no DuckDB database, or a damaged one
@@ -73,6 +74,10 @@ class ArchiveError(PipelineError):
 
 class ParsedDayError(PipelineError):
     """A parsed day is missing or its files do not match their manifest."""
+
+
+class LakeError(PipelineError):
+    """The lake cannot be reached or written, or what is in it is missing or damaged."""
 
 
 class ModelError(PipelineError):
