@@ -12,7 +12,8 @@
     │   └── ServiceUnavailableError    unreachable, 5xx, 429 or a broken body, after all retries
     ├── ArchiveError               an archived day is missing or damaged
     ├── ParsedDayError             a parsed day is missing or damaged
-    ├── LakeError                  the lake cannot be reached, or something in it is damaged
+    ├── LakeError                  something in the lake is missing, damaged or another than here
+    │   └── LakeUnreachableError       the lake as a whole cannot be read or written
     ├── ModelError                 the model is missing or cannot be opened
     │   ├── DatabaseHeldError          another process has a DuckDB file open
     │   └── DatabaseDamagedError       a file is no DuckDB database, or a damaged one
@@ -77,7 +78,11 @@ class ParsedDayError(PipelineError):
 
 
 class LakeError(PipelineError):
-    """The lake cannot be reached or written, or what is in it is missing or damaged."""
+    """Something in the lake is missing, damaged, or another than here."""
+
+
+class LakeUnreachableError(LakeError):
+    """The lake as a whole cannot be reached, read or written."""
 
 
 class ModelError(PipelineError):

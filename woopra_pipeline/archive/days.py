@@ -89,6 +89,10 @@ class Archive:
                 continue
         return sorted(days)
 
+    def holds(self, log_day: date) -> bool:
+        """Whether there is a manifest of `log_day`, be it damaged."""
+        return (self.day_folder(log_day) / MANIFEST_NAME).exists()
+
     def find(self, log_day: date) -> ArchivedDay | None:
         """The current version of `log_day`, or None; `ArchiveError` if its manifest is damaged."""
         path = self.day_folder(log_day) / MANIFEST_NAME

@@ -1,6 +1,8 @@
 """How far a backfill is: bars on a terminal, a short line now and then anywhere else."""
 
 import time
+from collections.abc import Callable
+from datetime import date
 from types import TracebackType
 from typing import Self
 
@@ -18,7 +20,13 @@ from woopra_pipeline.cli.terminal import count, say
 from woopra_pipeline.control_characters import visible
 from woopra_pipeline.defs.backfill import Progress as Happening
 
-DOING = {"raw_export": "fetching", "parsed_days": "parsing", "model": "updating the model"}
+DOING = {
+    "raw_export": "fetching",
+    "parsed_days": "parsing",
+    "model": "updating the model",
+    "lake_days": "putting into the lake",
+    "restore": "restoring",
+}
 SECONDS_BETWEEN_LINES = 30.0
 
 
@@ -29,7 +37,7 @@ class BackfillProgress:
         console = Console(stderr=True)
         self._on_terminal = console.is_terminal
         self._bars = Progress(
-            TextColumn("{task.description:<20}"),
+            TextColumn("{task.description:<21}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -65,6 +73,17 @@ class BackfillProgress:
                 self._line(happening.text)
             case "end":
                 self._end(happening)
+
+    def on_day(self, step: str) -> Callable[[date, str | None], None]:
+        """What hears of each day of a step that is no part of a run, and shows it."""
+
+        def hear(log_day: date, problem: str | None) -> None:
+            if problem is None:
+                self(Happening(step, "day"))
+            else:
+                self(Happening(step, "bad day", f"{log_day}: {problem}"))
+
+        return hear
 
     def _start(self, happening: Happening) -> None:
         step = happening.step

@@ -14,6 +14,7 @@ from pydantic import Field
 from woopra_pipeline.data_directory import DATA_DIRECTORY_VARIABLE, DataDirectory
 from woopra_pipeline.defs.alerts import WEBHOOK_VARIABLE, AlertsResource
 from woopra_pipeline.imports.settings import ImportSettings
+from woopra_pipeline.lake.location import LAKE_VARIABLE, Lake, open_lake
 from woopra_pipeline.model.update import MEMORY_LIMIT
 from woopra_pipeline.sandbox import Sandbox, serve
 from woopra_pipeline.woopra.client import WoopraClient
@@ -30,9 +31,14 @@ READ_FOLDERS_VARIABLE = "WOOPRA_READ_FOLDERS"
 
 
 class DataDirectoryResource(ConfigurableResource["DataDirectoryResource"]):
-    """Where archive, parsed files and model live."""
+    """Where archive, parsed files and model live, and the lake if there is one."""
 
     root: str = Field(description="The data directory; `data/` of the checkout unless it is set.")
+    lake: str = Field(
+        default="",
+        description="Folder or object store that is a second home of the days; empty: there is "
+        "none.",
+    )
     model_memory: str = Field(
         default=MEMORY_LIMIT,
         description="How much memory an update of the model takes before it works on disk.",
@@ -42,6 +48,10 @@ class DataDirectoryResource(ConfigurableResource["DataDirectoryResource"]):
     def directory(self) -> DataDirectory:
         """The paths below it."""
         return DataDirectory(Path(self.root).absolute())
+
+    def open_lake(self) -> Lake | None:
+        """The lake, if there is one; raises `ConfigurationError` if it is set to no such place."""
+        return open_lake(self.lake) if self.lake else None
 
 
 class WoopraResource(ConfigurableResource["WoopraResource"]):
@@ -257,7 +267,8 @@ def resources() -> dict[str, ConfigurableResource[Any]]:
         "imports": imports(),
         "alerts": alerts(),
         "data_directory": DataDirectoryResource(
-            root=EnvVar(DATA_DIRECTORY_VARIABLE) if is_set else str(directory.root)
+            root=EnvVar(DATA_DIRECTORY_VARIABLE) if is_set else str(directory.root),
+            lake=EnvVar(LAKE_VARIABLE) if os.environ.get(LAKE_VARIABLE) else "",
         ),
         "duckdb": DuckDBResource(
             database=str(directory.published_model),

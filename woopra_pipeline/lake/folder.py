@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import duckdb
 
-from woopra_pipeline.errors import ConfigurationError, LakeError
+from woopra_pipeline.errors import ConfigurationError, LakeUnreachableError
 from woopra_pipeline.files import remove
 from woopra_pipeline.lake.location import BLOCK_BYTES, LAKE_VARIABLE, Content, Entry, Lake
 from woopra_pipeline.locks import locked_folder
@@ -47,8 +47,14 @@ class FolderLake(Lake):
     def read_with_version(self, name: str) -> Content | None:
         """A small file with its version; None if there is none."""
         with self._said("read"), suppress(FileNotFoundError, NotADirectoryError):
-            content = self._path(name).read_bytes()
-            return Content(content, hashlib.sha256(content).hexdigest())
+            with self._path(name).open("rb") as file:
+                content = file.read()
+                modified_at = os.fstat(file.fileno()).st_mtime
+            return Content(
+                content,
+                hashlib.sha256(content).hexdigest(),
+                datetime.fromtimestamp(modified_at, UTC),
+            )
         return None
 
     def write(self, name: str, content: bytes) -> None:
@@ -148,8 +154,8 @@ class FolderLake(Lake):
         except OSError as error:
             raise self._error(done, error) from error
 
-    def _error(self, done: str, error: OSError) -> LakeError:
-        return LakeError(
+    def _error(self, done: str, error: OSError) -> LakeUnreachableError:
+        return LakeUnreachableError(
             f"The lake {self.location} cannot be {done} ({error.strerror or error}): see that the "
             "folder is there, may be read and written, and has room, then do the same again"
         )

@@ -42,6 +42,7 @@ class Content:
 
     content: bytes
     version: str
+    modified_at: datetime
 
 
 class Lake(ABC):

@@ -19,7 +19,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.fsspec import FsspecStore
 from obstore.store import AzureStore, GCSStore, S3Store
 
-from woopra_pipeline.errors import ConfigurationError, LakeError
+from woopra_pipeline.errors import ConfigurationError, LakeUnreachableError
 from woopra_pipeline.lake.duckdb_extensions import load_extension
 from woopra_pipeline.lake.location import BLOCK_BYTES, LAKE_VARIABLE, Content, Entry, Lake
 from woopra_pipeline.sql_text import literal
@@ -73,7 +73,8 @@ class ObjectStoreLake(Lake):
             except FileNotFoundError as error:
                 self._require_bucket(error)
                 return None
-            return Content(bytes(found.bytes()), found.meta["e_tag"] or "")
+            meta = found.meta
+            return Content(bytes(found.bytes()), meta["e_tag"] or "", meta["last_modified"])
         return None
 
     def write(self, name: str, content: bytes) -> None:
@@ -203,22 +204,22 @@ class ObjectStoreLake(Lake):
             )
 
     def _require_bucket(self, error: FileNotFoundError) -> None:
-        """Raise `LakeError` if it is the whole bucket that is not there."""
+        """Raise `LakeUnreachableError` if it is the whole bucket that is not there."""
         if code(str(error)) in NO_BUCKET:
             raise self._error("read", str(error)) from None
 
     @contextmanager
     def _said(self, done: str) -> Iterator[None]:
-        """Raise `LakeError` in place of whatever obstore raises: that may quote a store's answer.
+        """Raise `LakeUnreachableError` in place of whatever obstore raises.
 
-        An answer can name keys, and the error before this one is never shown.
+        That may quote a store's answer, which can name keys; so it is never shown.
         """
         try:
             yield
         except (BaseError, ValueError) as error:
             raise self._error(done, str(error)) from None
 
-    def _error(self, done: str, text: str) -> LakeError:
+    def _error(self, done: str, text: str) -> LakeUnreachableError:
         reason, advice = "it cannot be reached", f"check the network and {self._variables()}"
         status = re.search(r"status code: (\d{3} [A-Za-z ]+)", text)
         if code(text) in NO_BUCKET:
@@ -229,7 +230,9 @@ class ObjectStoreLake(Lake):
         elif status:
             reason = " ".join(["it answers", status[1], code(text)]).strip()
             advice = "do the same again later"
-        return LakeError(f"The lake {self.location} cannot be {done}, {reason}: {advice}")
+        return LakeUnreachableError(
+            f"The lake {self.location} cannot be {done}, {reason}: {advice}"
+        )
 
     def _variables(self) -> str:
         return f"{ENDPOINT_VARIABLES[self.scheme][0]}, {CREDENTIALS[self.scheme]}"
