@@ -97,11 +97,19 @@ def put_archived(
             raise another_file(lake, theirs, ours)
         present = _present(lake, RAW.day_folder(log_day))
         known = {} if theirs is None else _placed(theirs, present)
-        new = [version for version in every_version(day) if version.sha256 not in known]
-        for version in new:
+        here = {version.sha256: version for version in every_version(ours)}
+        for version in every_version(day):
+            if version.sha256 in known:
+                continue
+            if version.sha256 not in here:
+                # The lake has lost it, and only another machine can put it there again.
+                known[version.sha256] = version.path
+                continue
             path = _free_path(RAW.file_path(log_day, version.sha256), present, clock())
             try:
-                uploaded_bytes += _upload_archived(lake, archive, version, path, present)
+                uploaded_bytes += _upload_archived(
+                    lake, archive, here[version.sha256], path, present
+                )
             except ArchiveError:
                 if version.sha256 == day.sha256:
                     raise

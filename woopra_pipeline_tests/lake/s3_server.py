@@ -29,7 +29,7 @@ LONGEST_START_SECONDS = 60
 
 @dataclass(frozen=True)
 class S3Server:
-    """A server that is up. Writing to a bucket that is not there makes it."""
+    """A server that is up."""
 
     url: str
 
@@ -43,6 +43,21 @@ class S3Server:
             "AWS_REGION": "us-east-1",
             "AWS_ALLOW_HTTP": "true",
         }
+
+    def make_bucket(self, name: str) -> None:
+        """Make a bucket, as this server does when the first file is put there."""
+        import obstore
+        from obstore.store import S3Store
+
+        store = S3Store(
+            name,
+            endpoint=self.url,
+            access_key_id=ACCESS_KEY,
+            secret_access_key=SECRET_KEY,
+            region="us-east-1",
+            client_options={"allow_http": True},
+        )
+        obstore.put(store, "made", b"")
 
 
 def program() -> Path | None:
