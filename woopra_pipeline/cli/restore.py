@@ -1,5 +1,7 @@
 """`woopra-pipeline restore`: the days of the lake back on a disk."""
 
+import importlib
+
 import click
 
 from woopra_pipeline.cli.lake import project, the_lake
@@ -21,7 +23,8 @@ from woopra_pipeline.woopra.log_days import log_day_from_text
     is_flag=True,
     help="Where another file of a day is here, make the lake's current and keep the one here.",
 )
-def command(*, first: str | None, last: str | None, take_lake: bool) -> None:
+@click.option("--model", is_flag=True, help="Then bring the model in line with the days here.")
+def command(*, first: str | None, last: str | None, take_lake: bool, model: bool) -> None:
     """Bring archived and parsed days back from the lake: all, or those from FROM to TO.
 
     Checksums are compared, what is here already stays, and the same command carries on where it was
@@ -48,6 +51,8 @@ def command(*, first: str | None, last: str | None, take_lake: bool) -> None:
         f"{count(len(log_days), 'log day')} in the lake, {len(brought):,} of them brought here now "
         f"({count(byte_count, 'byte')})"
     )
+    if model:
+        importlib.import_module("woopra_pipeline.cli.runs").update_model(directory)
     if worked.bad:
         raise click.ClickException(
             f"{len(worked.bad):,} of {count(len(log_days), 'log day')} could not be restored: "

@@ -16,6 +16,7 @@ it could be an upload under way. No upload names a file that was there `REUSED_W
 so nothing is ever removed that a manifest is about to name.
 """
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
@@ -25,6 +26,7 @@ import msgspec
 from woopra_pipeline.archive.days import MANIFEST_NAME, Archive, ArchivedDay
 from woopra_pipeline.errors import ConfigurationError, LakeError
 from woopra_pipeline.lake.location import Content, Lake
+from woopra_pipeline.lake.versions import every_version
 from woopra_pipeline.parse import parsed_days
 from woopra_pipeline.parse.parsed_days import ParsedDay
 from woopra_pipeline.woopra.log_days import log_day_from_text
@@ -39,9 +41,13 @@ REUSED_WITHIN = timedelta(days=1)
 
 REQUESTS_AT_ONCE = 16
 
+SHA256 = re.compile(r"[0-9a-f]{64}")
+PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+"""What names in a manifest may be: whoever can write to the lake names no other place here."""
+
 
 def find_archived(lake: Lake, log_day: date) -> tuple[ArchivedDay | None, Content | None]:
-    """The archived day in the lake, and its manifest; the day is None if that is damaged.
+    """The archived day in the lake, and its manifest; the day is None if that makes no sense.
 
     Paths of its files are their names in the lake.
     """
@@ -49,13 +55,19 @@ def find_archived(lake: Lake, log_day: date) -> tuple[ArchivedDay | None, Conten
     if found is None:
         return None, None
     try:
-        return RAW.read_manifest(log_day, found.content), found
+        day = RAW.read_manifest(log_day, found.content)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None, found
+    versions = list(every_version(day))
+    is_sound = day.log_day == log_day and all(
+        SHA256.fullmatch(version.sha256) and version.path.parent == RAW.day_folder(log_day)
+        for version in versions
+    )
+    return day if is_sound else None, found
 
 
 def find_parsed(lake: Lake, log_day: date) -> tuple[ParsedDay | None, Content | None]:
-    """The parsed day in the lake, and its manifest; the day is None if that is damaged.
+    """The parsed day in the lake, and its manifest; the day is None if that makes no sense.
 
     Its folder is named as in the lake.
     """
@@ -63,9 +75,13 @@ def find_parsed(lake: Lake, log_day: date) -> tuple[ParsedDay | None, Content | 
     if found is None:
         return None, None
     try:
-        return parsed_days.read_manifest(PARSED, log_day, found.content), found
+        day = parsed_days.read_manifest(PARSED, log_day, found.content)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None, found
+    is_sound = day.log_day == log_day and all(
+        PLAIN_NAME.fullmatch(name) for name in (*day.folder.parts[2:], *day.files)
+    )
+    return day if is_sound and len(day.folder.parts) == 3 else None, found
 
 
 def log_days_in(lake: Lake) -> list[date]:

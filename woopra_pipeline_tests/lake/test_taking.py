@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import orjson
 import pytest
 
 from woopra_pipeline.archive import Archive
@@ -93,6 +94,29 @@ def test_a_damaged_manifest_is_noticed(lake, there, folder):
     lake.write(f"{folder}/{DAY}/manifest.json", b'{"log_day": 17')
     with pytest.raises(LakeError, match=r"manifest\.json is damaged"):
         take_day(lake, there, DAY)
+
+
+@pytest.mark.parametrize(
+    ("folder", "place", "name"),
+    [
+        ("raw", ("current", "sha256"), "../../../" + "a" * 64),
+        ("raw", ("current", "file"), "../elsewhere.jsonl.zst"),
+        ("parsed", ("folder",), "../../elsewhere"),
+        ("parsed", ("folder",), ""),
+        ("parsed", ("files",), {"../../../elsewhere.parquet": 1}),
+    ],
+)
+@pytest.mark.usefixtures("put")
+def test_a_manifest_that_names_other_places_is_damaged(*, lake, there, folder, place, name):
+    manifest = f"{folder}/{DAY}/manifest.json"
+    content = orjson.loads(lake.read(manifest))
+    (*outer, last) = place
+    inner = content[outer[0]] if outer else content
+    inner[last] = name
+    lake.write(manifest, orjson.dumps(content))
+    with pytest.raises(LakeError, match=r"manifest\.json is damaged"):
+        take_day(lake, there, DAY)
+    assert not list(there.root.parent.rglob("*elsewhere*"))
 
 
 @pytest.mark.usefixtures("put")
