@@ -14,7 +14,7 @@ from woopra_pipeline.errors import ConfigurationError, LakeUnreachableError
 from woopra_pipeline.files import remove
 from woopra_pipeline.lake.location import BLOCK_BYTES, LAKE_VARIABLE, Content, Entry, Lake
 from woopra_pipeline.locks import locked_folder
-from woopra_pipeline.replacing import TEMPORARY_PREFIX, replacing
+from woopra_pipeline.replacing import replacing
 
 
 class FolderLake(Lake):
@@ -101,7 +101,7 @@ class FolderLake(Lake):
         return None
 
     def entries(self, folder: str) -> Iterator[Entry]:
-        """All files below a folder, at any depth; what is on its way there is none."""
+        """All files below a folder, at any depth, those of killed writers too."""
         with self._said("read"):
             for parent, _, names in os.walk(self._path(folder)):
                 for name in names:
@@ -109,12 +109,11 @@ class FolderLake(Lake):
                     # It may be gone at any moment.
                     with suppress(FileNotFoundError):
                         status = path.stat()
-                        if not name.startswith(TEMPORARY_PREFIX):
-                            yield Entry(
-                                path.relative_to(self.folder).as_posix(),
-                                status.st_size,
-                                datetime.fromtimestamp(status.st_mtime, UTC),
-                            )
+                        yield Entry(
+                            path.relative_to(self.folder).as_posix(),
+                            status.st_size,
+                            datetime.fromtimestamp(status.st_mtime, UTC),
+                        )
 
     def folders(self, folder: str) -> list[str]:
         """The names of the folders right below a folder, in order."""
@@ -149,8 +148,6 @@ class FolderLake(Lake):
     def _said(self, done: str) -> Iterator[None]:
         try:
             yield
-        except (FileNotFoundError, NotADirectoryError):
-            raise
         except OSError as error:
             raise self._error(done, error) from error
 

@@ -16,7 +16,7 @@ from woopra_pipeline.errors import (
     PipelineError,
 )
 from woopra_pipeline.lake.cleaning import remove_unnamed
-from woopra_pipeline.lake.days import log_days_in
+from woopra_pipeline.lake.days import REQUESTS_AT_ONCE, log_days_in
 from woopra_pipeline.lake.location import Lake
 from woopra_pipeline.lake.putting import PutDay, put_day
 from woopra_pipeline.lake.taking import TakenDay, take_day, take_parsed
@@ -81,18 +81,24 @@ def restore_days(
 
 def bring_parsed_days(lake: Lake, directory: DataDirectory) -> Worked[ParsedDay | None]:
     """Bring the parsed days that other machines have put into the lake, for the model."""
-    return each_day(log_days_in(lake), lambda day: take_parsed(lake, directory, day)[0])
+    return each_day(
+        log_days_in(lake),
+        lambda log_day: take_parsed(lake, directory, log_day)[0],
+        at_once=REQUESTS_AT_ONCE,
+    )
 
 
 def each_day(
     log_days: Sequence[date],
     work: Callable[[date], Done],
     on_day: OnDay = lambda log_day, problem: None,
+    *,
+    at_once: int = DAYS_AT_ONCE,
 ) -> Worked[Done]:
-    """Call `work` for every log day, some at a time; raises what all days would meet."""
+    """Call `work` for every log day, some `at_once`; raises what all days would meet."""
     done: dict[date, Done] = {}
     bad: dict[date, PipelineError] = {}
-    pool = ThreadPoolExecutor(DAYS_AT_ONCE)
+    pool = ThreadPoolExecutor(at_once)
     try:
         days = {pool.submit(work, log_day): log_day for log_day in log_days}
         for future in as_completed(days):

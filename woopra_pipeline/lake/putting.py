@@ -145,11 +145,11 @@ def put_parsed(
             return theirs, uploaded_bytes
         present = _present(lake, PARSED / log_day.isoformat())
         if theirs is not None and not replaces:
-            archived, _ = find_archived(lake, log_day)
-            is_whole = all(name_of(theirs.folder / name) in present for name in theirs.files)
-            if not _comes_after(ours, theirs, archived) and (
-                is_whole or ours.fingerprint != theirs.fingerprint
-            ):
+            if ours.fingerprint == theirs.fingerprint:
+                stays = all(name_of(theirs.folder / name) in present for name in theirs.files)
+            else:
+                stays = not _comes_after(ours, theirs, find_archived(lake, log_day)[0])
+            if stays:
                 return theirs, uploaded_bytes
         ours.verify()
         day = _with_checksums(ours)

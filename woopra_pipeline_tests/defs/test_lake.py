@@ -148,6 +148,15 @@ def test_a_lake_of_another_project_is_refused(machine):
         machine.run([raw_export], [DAY])
 
 
+def test_a_lake_that_cannot_be_written_fails_the_day_which_is_on_the_disk(machine):
+    assert machine.run([raw_export], [DAY]) is None
+    folder = machine.lake.folder / "raw" / str(NEXT)
+    folder.write_bytes(b"a file in the place of a folder")
+    bad = machine.run([raw_export], [NEXT])
+    assert "cannot be written" in bad[str(NEXT)]
+    assert Archive(machine.directory.raw).log_days() == [DAY, NEXT]
+
+
 def test_nothing_depends_on_the_lake():
     for asset in (raw_export, parsed_days, model):
         assert AssetKey("lake_days") not in asset.dependency_keys

@@ -1,11 +1,13 @@
 """A lake keeps files, in a folder as in an object store, and says what is wrong without keys."""
 
+import os
+import subprocess
 import sys
 
 import duckdb
 import pytest
 
-from woopra_pipeline.errors import ConfigurationError, LakeError
+from woopra_pipeline.errors import ConfigurationError, LakeError, LakeUnreachableError
 from woopra_pipeline.lake.location import LAKE_VARIABLE, Lake, open_lake
 from woopra_pipeline_tests.lake.s3_server import ACCESS_KEY, SECRET_KEY
 
@@ -117,6 +119,19 @@ def test_wrong_keys_are_said_and_not_shown(s3_location, monkeypatch):
         assert refused.value.__suppress_context__
 
 
+def test_a_folder_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "raw").write_bytes(b"a file in the place of a folder")
+    lake = open_lake(str(tmp_path))
+    assert lake.read("raw/project") is None
+    for attempt in (
+        lambda: lake.write("raw/project", b""),
+        lambda: lake.create("raw/project", b""),
+        lambda: lake.upload("raw/copy", tmp_path / "raw"),
+    ):
+        with pytest.raises(LakeUnreachableError, match="cannot be written"):
+            attempt()
+
+
 def test_a_bucket_that_is_not_there_is_said(s3_location):
     lake = open_lake("s3://nobody-made-this/prefix")
     with pytest.raises(LakeError, match="there is no nobody-made-this"):
@@ -136,6 +151,18 @@ def test_without_the_extra_it_is_said_how_to_install_it(monkeypatch):
     monkeypatch.delitem(sys.modules, "woopra_pipeline.lake.object_store", raising=False)
     with pytest.raises(ConfigurationError, match=r"pip install 'woopra-pipeline\[lake\]'"):
         open_lake("s3://bucket/prefix")
+
+
+def test_all_but_the_lake_works_without_the_extra(tmp_path):
+    without = "import sys; sys.modules.update(dict.fromkeys(['obstore', 'deltalake']));"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", f"{without} import woopra_pipeline.definitions"],
+        env={**os.environ, "WOOPRA_DATA_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_folder_needs_no_extra(monkeypatch, tmp_path):
