@@ -1,5 +1,8 @@
 """The assets with a lake: what is in it is neither fetched nor parsed again."""
 
+import os
+import subprocess
+import sys
 from datetime import date
 
 import pytest
@@ -155,6 +158,29 @@ def test_a_lake_that_cannot_be_written_fails_the_day_which_is_on_the_disk(machin
     bad = machine.run([raw_export], [NEXT])
     assert "cannot be written" in bad[str(NEXT)]
     assert Archive(machine.directory.raw).log_days() == [DAY, NEXT]
+
+
+@pytest.mark.parametrize("lake", ["", "lake"], ids=["without a lake", "with a lake"])
+def test_the_asset_is_there_and_in_the_nightly_job_only_with_a_lake(tmp_path, lake):
+    keys = (
+        "from woopra_pipeline.definitions import definitions as d;"
+        "job = d.resolve_job_def('daily_log_day').asset_layer.selected_asset_keys;"
+        "every = d.resolve_all_asset_keys();"
+        "print([any('lake_days' in key.path for key in keys) for keys in (every, job)])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", keys],
+        env={
+            **os.environ,
+            "WOOPRA_DATA_DIR": str(tmp_path),
+            "WOOPRA_LAKE": lake and str(tmp_path / lake),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str([bool(lake)] * 2)
 
 
 def test_nothing_depends_on_the_lake():
