@@ -45,7 +45,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 
 DEAR_IMPORTS = {"Sandbox", "multiprocessing", "run_state_machine_as_test", "subprocess"}
-DEAR_FIXTURES = {"command_line", "demo", "import_server", "project"}
+DEAR_FIXTURES = {"command_line", "demo", "import_server", "location", "project", "s3_location"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -13,6 +13,7 @@ from woopra_pipeline.lake.days import (
     KEPT_FOR,
     PARSED,
     RAW,
+    damaged,
     find_archived,
     find_parsed,
     log_day_of,
@@ -40,6 +41,29 @@ def remove_unnamed(
                 if entry.name != manifest and clock() - entry.modified_at > kept_for
             ]
             unnamed = _unnamed(lake, folder, log_day, old, clock() - kept_for)
+            lake.remove(entry.name for entry in unnamed)
+            removed_bytes += sum(entry.size for entry in unnamed)
+    return removed_bytes
+
+
+def remove_unnamed_now(lake: Lake, log_days: Iterable[date]) -> int:
+    """Remove what the manifests of these days do not name, whoever may be reading it.
+
+    For what must not be kept. Nobody may be putting one of these days into the lake meanwhile.
+    Returns how many bytes the files had.
+    """
+    removed_bytes = 0
+    for log_day in log_days:
+        for folder in (RAW.folder, PARSED):
+            manifest = manifest_name(folder, log_day)
+            named, content = _named(lake, folder, log_day)
+            if content is not None and not named:
+                raise damaged(lake, manifest)
+            unnamed = [
+                entry
+                for entry in lake.entries(name_of(folder / log_day.isoformat()))
+                if entry.name not in {*named, manifest}
+            ]
             lake.remove(entry.name for entry in unnamed)
             removed_bytes += sum(entry.size for entry in unnamed)
     return removed_bytes

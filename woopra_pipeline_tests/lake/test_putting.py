@@ -9,7 +9,7 @@ import pytest
 from woopra_pipeline.archive import Archive
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import ArchiveError, LakeError, ParsedDayError
-from woopra_pipeline.lake.cleaning import remove_unnamed
+from woopra_pipeline.lake.cleaning import remove_unnamed, remove_unnamed_now
 from woopra_pipeline.lake.days import KEPT_FOR, log_days_in, parsed_days_in
 from woopra_pipeline.lake.putting import put_day
 from woopra_pipeline.parse.parsed_days import find_parsed_day, write_manifest
@@ -155,6 +155,17 @@ def test_a_file_that_may_be_removed_at_any_moment_is_not_named_again(lake, here,
     assert files_below(back.raw) == files_below(here.raw)
 
 
+def test_nothing_is_removed_beside_a_damaged_manifest(lake, here):
+    make_day(here, FIRST)
+    put_day(lake, here, DAY)
+    lake.write(f"parsed/{DAY}/manifest.json", b"{")
+    before = names_in(lake)
+    remove_unnamed(lake, clock=later(A_DAY_MORE))
+    with pytest.raises(LakeError, match=r"manifest\.json is damaged"):
+        remove_unnamed_now(lake, [DAY])
+    assert names_in(lake) == before
+
+
 def test_a_disk_that_is_behind_changes_nothing(lake, here, there):
     for directory in (here, there):
         make_day(directory, FIRST)
@@ -181,7 +192,7 @@ def test_a_day_can_be_replaced_whatever_is_there(lake, here, there, tmp_path):
     put_day(lake, here, DAY)
     make_day(there, SECOND)
     put_day(lake, there, DAY, replaces=True)
-    remove_unnamed(lake, kept_for=-KEPT_FOR)
+    assert remove_unnamed_now(lake, [DAY]) > 0
     assert files_below(restored(lake, tmp_path / "back").raw) == files_below(there.raw)
     assert names_in(lake) == named_in(lake)
 

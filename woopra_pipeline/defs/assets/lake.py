@@ -9,6 +9,7 @@ from woopra_pipeline.defs.days import AssetMetadata, work_through_days
 from woopra_pipeline.defs.partitions import UP_TO_DATE_BY_NINE, log_days
 from woopra_pipeline.defs.resources import DataDirectoryResource
 from woopra_pipeline.errors import ConfigurationError, LakeError
+from woopra_pipeline.lake.cleaning import remove_unnamed
 from woopra_pipeline.lake.location import LAKE_VARIABLE, Lake
 from woopra_pipeline.lake.project import claim_lake
 from woopra_pipeline.lake.putting import PutDay, put_day
@@ -30,7 +31,8 @@ DAYS_AT_ONCE = 4
 def lake_days(context: AssetExecutionContext, data_directory: DataDirectoryResource) -> None:
     """A day's archived file and its Parquet files in the lake, each with its manifest.
 
-    What is there already is not uploaded again.
+    What is there already is not uploaded again, and what no manifest has named for a week is
+    removed.
     """
     lake = data_directory.open_lake()
     if lake is None:
@@ -43,6 +45,8 @@ def lake_days(context: AssetExecutionContext, data_directory: DataDirectoryResou
         _describe,
         threads=DAYS_AT_ONCE,
     )
+    if removed_bytes := remove_unnamed(lake):
+        context.log.info(f"{removed_bytes:,} bytes removed that no manifest names any more")
 
 
 def _put_whole(lake: Lake, directory: DataDirectory, log_day: date) -> PutDay:
