@@ -31,6 +31,9 @@ from woopra_pipeline.parse.parsed_days import ParsedDay, checksum, find_parsed_d
 from woopra_pipeline.replacing import json_bytes
 
 FILES_AT_ONCE = 4
+ATTEMPTS = 10
+"""How often a manifest is tried that others write at the same time."""
+
 NAME_LENGTH = 16
 
 
@@ -89,7 +92,7 @@ def put_archived(
     """
     ours = get_or_mend(archive, log_day)
     uploaded_bytes = 0
-    while True:
+    for _ in range(ATTEMPTS):
         theirs, manifest = find_archived(lake, log_day)
         day = ours if theirs is None or replaces else merged(theirs, ours)
         if day is None:
@@ -123,6 +126,7 @@ def put_archived(
         version_read = manifest.version if manifest else None
         if lake.exchange(manifest_name(RAW.folder, log_day), content, version_read):
             return day, uploaded_bytes
+    raise _not_written(lake, log_day)
 
 
 def put_parsed(
@@ -139,7 +143,7 @@ def put_parsed(
     """
     ours = find_parsed_day(parsed_folder, log_day)
     uploaded_bytes = 0
-    while True:
+    for _ in range(ATTEMPTS):
         theirs, manifest = find_parsed(lake, log_day)
         if ours is None or ours.is_open:
             return theirs, uploaded_bytes
@@ -160,6 +164,7 @@ def put_parsed(
         version_read = manifest.version if manifest else None
         if lake.exchange(manifest_name(PARSED, log_day), content, version_read):
             return day, uploaded_bytes
+    raise _not_written(lake, log_day)
 
 
 def _comes_after(ours: ParsedDay, theirs: ParsedDay, archived: ArchivedDay | None) -> bool:
@@ -284,6 +289,14 @@ def _alternatives(wanted: Path, suffix: str) -> Iterator[Path]:
     stem = wanted.name.removesuffix(suffix)
     for number in count(2):
         yield wanted.with_name(f"{stem}-{number}{suffix}")
+
+
+def _not_written(lake: Lake, log_day: date) -> LakeError:
+    return LakeError(
+        f"The manifest of log day {log_day} could not be written to the lake {lake.location}: it "
+        f"had changed each of {ATTEMPTS} times; do the same again, and see that the store can "
+        "write a file only if nobody else has"
+    )
 
 
 def another_file(lake: Lake, theirs: ArchivedDay, ours: ArchivedDay) -> LakeError:

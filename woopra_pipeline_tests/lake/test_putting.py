@@ -297,3 +297,23 @@ def test_a_version_that_only_the_other_disk_knows_is_not_lost(lake, here, there,
     assert back.line_count == 5
     assert [version.line_count for version in back.earlier] == [3]
     assert [version.line_count for version in back.held_back] == [7]
+
+
+class ForgetfulLake:
+    """A lake on a store that says each time that a manifest was written meanwhile."""
+
+    def __init__(self, lake):
+        self._lake = lake
+
+    def __getattr__(self, name):
+        return getattr(self._lake, name)
+
+    def exchange(self, name, content, version):
+        return self._lake.exchange(name, content, "another version")
+
+
+def test_a_store_that_never_takes_a_manifest_is_said(lake, here):
+    make_day(here, FIRST)
+    with pytest.raises(LakeError, match="could not be written to the lake"):
+        put_day(ForgetfulLake(lake), here, DAY)
+    assert in_lake(lake) == (None, None)
