@@ -1,6 +1,7 @@
 """A real S3 server on loopback, SeaweedFS, for tests and measurements: nobody else's ports."""
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -97,14 +98,19 @@ def serve_s3(folder: Path) -> Iterator[S3Server]:
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd=folder,
+            env={**os.environ, "TMPDIR": str(folder)},
         )
     try:
         port = ports[PORTS.index("s3.port")]
         _wait_for(port, process, folder / "log")
         yield S3Server(f"http://127.0.0.1:{port}")
     finally:
+        # To end by itself it takes half a minute; what it leaves then is ours to remove.
         process.kill()
         process.wait()
+        for port in ports:
+            for left in Path("/tmp").glob(f"seaweedfs-*-grpc-{port}.sock"):
+                left.unlink(missing_ok=True)
 
 
 def free_ports(count: int) -> list[int]:
