@@ -1,5 +1,7 @@
 """Everything Dagster loads."""
 
+import os
+
 from dagster import Definitions, in_process_executor
 
 from woopra_pipeline.data_directory import DataDirectory
@@ -8,6 +10,7 @@ from woopra_pipeline.defs.archive_checks import no_file_held_back
 from woopra_pipeline.defs.assets.current_day import current_day
 from woopra_pipeline.defs.assets.export import raw_export
 from woopra_pipeline.defs.assets.imports import import_batches, import_verification
+from woopra_pipeline.defs.assets.lake import lake_days
 from woopra_pipeline.defs.assets.model import model
 from woopra_pipeline.defs.assets.parsed import parsed_days
 from woopra_pipeline.defs.assets.report import project_report
@@ -23,13 +26,18 @@ from woopra_pipeline.defs.jobs import (
 )
 from woopra_pipeline.defs.resources import resources
 from woopra_pipeline.files import limit_new_files, set_modes
+from woopra_pipeline.lake.location import LAKE_VARIABLE
 
 limit_new_files()
 # Whatever was made with other modes: by an earlier version, by Dagster, or before they were set.
 set_modes(DataDirectory.from_environment().contents)
 
+lake_assets = [lake_days] if os.environ.get(LAKE_VARIABLE) else []
+"""Nothing else depends on these, and without a lake there are none."""
+
 definitions = Definitions(
     assets=[
+        *lake_assets,
         raw_export,
         parsed_days,
         current_day,

@@ -51,7 +51,16 @@ multiprocessing.get_context("forkserver").set_forkserver_preload(
 
 
 DEAR_IMPORTS = {"Sandbox", "multiprocessing", "run_state_machine_as_test", "subprocess"}
-DEAR_FIXTURES = {"after_backfill", "command_line", "demo", "import_server", "program", "project"}
+DEAR_FIXTURES = {
+    "after_backfill",
+    "command_line",
+    "demo",
+    "import_server",
+    "location",
+    "program",
+    "project",
+    "s3_location",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -48,7 +48,7 @@ class FetchedDay:
     """What a fetch did: the version now current, and the one that was before, if any."""
 
     archived: ArchivedDay
-    outcome: Literal["new", "unchanged", "changed"]
+    outcome: Literal["new", "unchanged", "changed", "from the lake"]
     previous: ArchivedDay | None
 
 

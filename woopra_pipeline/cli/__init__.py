@@ -31,6 +31,8 @@ COMMANDS = (
     "export",
     "shell",
     "status",
+    "lake",
+    "restore",
     "ui",
 )
 MODULES = {"import": "imports"}

@@ -15,7 +15,7 @@ from woopra_pipeline.defs.partitions import START_DATE
 from woopra_pipeline.defs.resources import woopra_now
 from woopra_pipeline.wording import count
 
-__all__ = ["START_DATE", "take_to_model"]
+__all__ = ["START_DATE", "take_to_model", "update_model"]
 
 MANY_DAYS = 60
 
@@ -37,3 +37,9 @@ def take_to_model(
             definitions, instance, directory, progress, accept_shorter=accept_shorter
         )
         return backfill.run(first, last)
+
+
+def update_model(directory: DataDirectory) -> None:
+    """Bring the model in line with the parsed days, showing progress."""
+    with open_instance(directory) as instance, BackfillProgress() as progress:
+        Backfill(definitions, instance, directory, progress).update_model()

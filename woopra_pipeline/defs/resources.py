@@ -14,6 +14,7 @@ from pydantic import Field
 from woopra_pipeline.data_directory import DATA_DIRECTORY_VARIABLE, DataDirectory
 from woopra_pipeline.defs.alerts import WEBHOOK_VARIABLE, AlertsResource
 from woopra_pipeline.imports.settings import ImportSettings
+from woopra_pipeline.lake.location import LAKE_VARIABLE, Lake, open_lake
 from woopra_pipeline.model.database import MEMORY_LIMIT
 from woopra_pipeline.model.typed_settings import DEFAULT_SETTINGS, TypedSettings
 from woopra_pipeline.woopra.settings import WoopraSettings
@@ -32,9 +33,14 @@ READ_FOLDERS_VARIABLE = "WOOPRA_READ_FOLDERS"
 
 
 class DataDirectoryResource(ConfigurableResource["DataDirectoryResource"]):
-    """Where archive, parsed files and model live."""
+    """Where archive, parsed files and model live, and the lake if there is one."""
 
     root: str = Field(description="The data directory; `data/` of the checkout unless it is set.")
+    lake: str = Field(
+        default="",
+        description="Folder or object store that is a second home of the days; empty: there is "
+        "none.",
+    )
     model_memory: str = Field(
         default=MEMORY_LIMIT,
         description="How much memory an update of the model takes before it works on disk.",
@@ -70,6 +76,10 @@ class DataDirectoryResource(ConfigurableResource["DataDirectoryResource"]):
     def directory(self) -> DataDirectory:
         """The paths below it."""
         return DataDirectory(Path(self.root).absolute())
+
+    def open_lake(self) -> Lake | None:
+        """The lake, if there is one; raises `ConfigurationError` if it is set to no such place."""
+        return open_lake(self.lake) if self.lake else None
 
 
 class WoopraResource(ConfigurableResource["WoopraResource"]):
@@ -305,6 +315,7 @@ def resources() -> dict[str, ConfigurableResource[Any]]:
             typed_keys=typed.most_keys,
             names_left_out=list(typed.names_left_out),
             identifier_keys=list(typed.identifiers),
+            lake=EnvVar(LAKE_VARIABLE) if os.environ.get(LAKE_VARIABLE) else "",
         ),
         "duckdb": DuckDBResource(
             database=str(directory.published_model),

@@ -66,6 +66,7 @@ def test_every_table_and_column_is_documented(table):
         "WOOPRA_TYPED_KEYS",
         "WOOPRA_TYPED_LEAVE_OUT",
         "WOOPRA_IDENTIFIER_KEYS",
+        "WOOPRA_LAKE",
     ],
 )
 def test_every_variable_is_documented(variable):

@@ -46,12 +46,19 @@ def model(
 ) -> Iterator[MaterializeResult[None]]:
     """Apply every difference between the parsed days and the model, and publish the result.
 
-    All tables change together, whichever are selected.
+    All tables change together, whichever are selected. With a lake, the days that other machines
+    have put there and parsed are brought first.
     """
     from woopra_pipeline.defs.pictures import charts_of
+    from woopra_pipeline.lake.homes import bring_parsed_days
+    from woopra_pipeline.lake.project import claim_lake
     from woopra_pipeline.model.update import update_model
 
     directory = data_directory.directory
+    if (lake := data_directory.open_lake()) is not None:
+        claim_lake(lake, directory)
+        for log_day, error in bring_parsed_days(lake, directory).bad.items():
+            context.log.warning(f"{log_day} is as it is here: {error}")
     update = update_model(
         directory,
         notify=context.log.info,

@@ -49,21 +49,33 @@ def parsed_days(
 ) -> Iterator[MaterializeResult[None]]:
     """Parse the archived file of each log day; every line of it is counted exactly once.
 
-    All tables come from one reading, so all are made, whichever are selected.
+    All tables come from one reading, so all are made, whichever are selected. With a lake, a day
+    that was parsed elsewhere is taken from there instead, and what is parsed is put there.
     """
     from woopra_pipeline.archive import Archive
+    from woopra_pipeline.lake.project import claim_lake
+    from woopra_pipeline.lake.sharing import take_or_parse
     from woopra_pipeline.parse.parse_day import days_at_once, parse_log_day
     from woopra_pipeline.parse.workers import Workers
 
     directory = data_directory.directory
     archive = Archive(directory.raw)
     days = [date.fromisoformat(key) for key in context.partition_keys]
+    lake = data_directory.open_lake()
+    if lake is not None:
+        claim_lake(lake, directory)
     at_once = days_at_once(archive, days)
     with Workers() as workers:
         shared = workers if at_once > 1 else None
+
+        def parse(log_day: date) -> "ParsedDay":
+            if lake is None:
+                return parse_log_day(archive, log_day, directory.parsed, workers=shared)
+            return take_or_parse(lake, directory, log_day, workers=shared)
+
         work_through_days(
             context,
-            lambda log_day: parse_log_day(archive, log_day, directory.parsed, workers=shared),
+            parse,
             _describe,
             threads=at_once,
         )
