@@ -10,7 +10,6 @@ from woopra_pipeline.defs.archive_checks import no_file_held_back
 from woopra_pipeline.defs.assets.current_day import current_day
 from woopra_pipeline.defs.assets.export import raw_export
 from woopra_pipeline.defs.assets.imports import import_batches, import_verification
-from woopra_pipeline.defs.assets.lake import lake_days
 from woopra_pipeline.defs.assets.model import model
 from woopra_pipeline.defs.assets.parsed import parsed_days
 from woopra_pipeline.defs.assets.report import project_report
@@ -32,7 +31,13 @@ limit_new_files()
 # Whatever was made with other modes: by an earlier version, by Dagster, or before they were set.
 set_modes(DataDirectory.from_environment().contents)
 
-lake_assets = [lake_days] if os.environ.get(LAKE_VARIABLE) else []
+lake_assets, lake_checks = [], []
+if os.environ.get(LAKE_VARIABLE):
+    # What they need is only there with an extra.
+    from woopra_pipeline.defs.assets.lake import lake_days
+    from woopra_pipeline.defs.assets.lake_model import lake_equals_model, lake_model
+
+    lake_assets, lake_checks = [lake_days, lake_model], [lake_equals_model]
 """Nothing else depends on these, and without a lake there are none."""
 
 definitions = Definitions(
@@ -47,6 +52,7 @@ definitions = Definitions(
         import_verification,
     ],
     asset_checks=[
+        *lake_checks,
         no_file_held_back,
         every_line_accounted,
         model_checks,

@@ -1,6 +1,8 @@
 """`woopra-pipeline lake`: the days and tables in the lake."""
 
 import os
+from importlib import import_module
+from types import ModuleType
 
 import click
 
@@ -27,6 +29,30 @@ def update() -> None:
     """Put into the lake what it lacks of the days here, and compute its tables."""
     lake, directory = the_lake(), DataDirectory.from_environment()
     put(lake, directory)
+    _tables().compute(lake, directory)
+
+
+@command.command("check")
+def check() -> None:
+    """Compare the lake's tables with woopra.duckdb, row by row.
+
+    Ends with exit 0 only if all of them are equal.
+    """
+    _tables().compare(the_lake(), DataDirectory.from_environment())
+
+
+@command.command("attach")
+def attach() -> None:
+    """Print the SQL that opens the lake's tables in DuckDB.
+
+    Each table is opened at the version that belongs to the others.
+    """
+    _tables().print_statements(the_lake())
+
+
+def _tables() -> ModuleType:
+    """What is done with the tables, for which libraries are needed that not everyone has."""
+    return import_module("woopra_pipeline.cli.lake_tables")
 
 
 def put(lake: Lake, directory: DataDirectory) -> None:

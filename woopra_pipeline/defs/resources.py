@@ -14,6 +14,7 @@ from pydantic import Field
 from woopra_pipeline.data_directory import DATA_DIRECTORY_VARIABLE, DataDirectory
 from woopra_pipeline.defs.alerts import WEBHOOK_VARIABLE, AlertsResource
 from woopra_pipeline.imports.settings import ImportSettings
+from woopra_pipeline.lake.engine import SPARK_VARIABLE
 from woopra_pipeline.lake.location import LAKE_VARIABLE, Lake, open_lake
 from woopra_pipeline.model.database import MEMORY_LIMIT
 from woopra_pipeline.model.typed_settings import DEFAULT_SETTINGS, TypedSettings
@@ -40,6 +41,11 @@ class DataDirectoryResource(ConfigurableResource["DataDirectoryResource"]):
         default="",
         description="Folder or object store that is a second home of the days; empty: there is "
         "none.",
+    )
+    spark: str = Field(
+        default="",
+        description="What computes the tables of the lake: sail, or a Spark Connect server as "
+        "sc://host:port; empty: DuckDB.",
     )
     model_memory: str = Field(
         default=MEMORY_LIMIT,
@@ -316,6 +322,7 @@ def resources() -> dict[str, ConfigurableResource[Any]]:
             names_left_out=list(typed.names_left_out),
             identifier_keys=list(typed.identifiers),
             lake=EnvVar(LAKE_VARIABLE) if os.environ.get(LAKE_VARIABLE) else "",
+            spark=EnvVar(SPARK_VARIABLE) if os.environ.get(SPARK_VARIABLE) else "",
         ),
         "duckdb": DuckDBResource(
             database=str(directory.published_model),

@@ -136,6 +136,10 @@ class FolderLake(Lake):
     def let_duckdb_reach(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Nothing needs be done."""
 
+    def duckdb_statements(self) -> list[str]:
+        """None."""
+        return []
+
     def _path(self, name: str) -> Path:
         return self.folder / PurePosixPath(name)
 

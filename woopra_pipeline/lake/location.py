@@ -130,6 +130,13 @@ class Lake(ABC):
         Raises `ConfigurationError` if an extension of DuckDB is needed that is not installed.
         """
 
+    @abstractmethod
+    def duckdb_statements(self) -> list[str]:
+        """The statements by which any DuckDB reaches `uri()`, with its user's own credentials.
+
+        They hold no secret.
+        """
+
     def missing(self, name: str) -> LakeError:
         """The error for a file that should be there."""
         return LakeError(

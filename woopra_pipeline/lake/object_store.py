@@ -180,18 +180,44 @@ class ObjectStoreLake(Lake):
             "key_id": os.environ.get("AWS_ACCESS_KEY_ID"),
             "secret": os.environ.get("AWS_SECRET_ACCESS_KEY"),
             "session_token": os.environ.get("AWS_SESSION_TOKEN"),
-            "region": os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"),
             "scope": self.location,
         }
         options = [f"{name} {literal(value)}" for name, value in values.items() if value]
-        if self.endpoint:
-            parts = urlsplit(self.endpoint)
-            options += [
-                f"endpoint {literal(parts.netloc + parts.path.rstrip('/'))}",
-                "url_style 'path'",
-                f"use_ssl {str(parts.scheme == 'https').lower()}",
-            ]
+        options += [*self._region_options(), *self._endpoint_options()]
         return f"create or replace secret woopra_lake (type s3, {', '.join(options)})"
+
+    def duckdb_statements(self) -> list[str]:
+        """Extensions, and a secret that takes the credentials of the environment or the machine.
+
+        For `gs://`, DuckDB knows no such secret: its user has to make one.
+        """
+        options = [*self._endpoint_options(), f"scope {literal(self.location)}"]
+        if self.scheme == "s3":
+            options = ["type s3", "provider credential_chain", *self._region_options(), *options]
+            extensions = ["httpfs", "aws"]
+        elif self.scheme == "az":
+            options = ["type azure", "provider credential_chain", f"scope {literal(self.location)}"]
+            extensions = ["azure"]
+        else:
+            return ["-- make a secret of type gcs first\ninstall httpfs", "load httpfs"]
+        return [
+            *(f"{verb} {name}" for name in extensions for verb in ("install", "load")),
+            f"create or replace secret woopra_lake ({', '.join(options)})",
+        ]
+
+    def _region_options(self) -> list[str]:
+        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+        return [f"region {literal(region)}"] if region else []
+
+    def _endpoint_options(self) -> list[str]:
+        if not self.endpoint:
+            return []
+        parts = urlsplit(self.endpoint)
+        return [
+            f"endpoint {literal(parts.netloc + parts.path.rstrip('/'))}",
+            "url_style 'path'",
+            f"use_ssl {str(parts.scheme == 'https').lower()}",
+        ]
 
     def _check_endpoint(self) -> None:
         if not (endpoint := self.endpoint):

@@ -320,3 +320,8 @@ MODEL_TABLES: tuple[ModelTable, ...] = (
     LOG_DAYS,
     REJECTED_LINES,
 )
+
+LAKE_TABLES = tuple(
+    table for table in MODEL_TABLES if table not in (PEOPLE, IDENTIFIERS, PROPERTY_TYPES)
+)
+"""The public tables that the lake has too: those whose columns do not follow from the log."""

@@ -67,6 +67,7 @@ def test_every_table_and_column_is_documented(table):
         "WOOPRA_TYPED_LEAVE_OUT",
         "WOOPRA_IDENTIFIER_KEYS",
         "WOOPRA_LAKE",
+        "WOOPRA_SPARK",
     ],
 )
 def test_every_variable_is_documented(variable):
