@@ -8,9 +8,10 @@ MINUTES ?= 10
 DRIVER := .venv/.installed-driver
 SPARK_VERSION := 4.3.0
 SPARK := .venv/.installed-spark-$(SPARK_VERSION)
+EXPLORE := .venv/.installed-explore
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo lake-demo test test-fast test-long test-spark test-ui storm ui bench
+.PHONY: help install demo lake-demo test test-fast test-long test-spark test-ui storm ui explore bench
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,7 +57,7 @@ test-spark: $(SPARK)  ## the tables of the lake on a Spark cluster, which needs 
 
 $(DRIVER): $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
-		--constraint constraints.txt --editable '.[dev,ui]'
+		--constraint constraints.txt --editable '.[dev,ui,explore]'
 	touch $@
 
 test-ui: $(DRIVER)  ## the UI in a real browser; SCREENSHOTS=1 retakes the pictures of the docs
@@ -68,6 +69,14 @@ storm: $(INSTALLED)  ## random faults, kills and damage; MINUTES=60 for longer, 
 
 ui: $(INSTALLED)  ## the Dagster UI on the same instance and data
 	$(BIN)/woopra-pipeline ui
+
+$(EXPLORE): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
+		--constraint constraints.txt --editable '.[dev,explore]'
+	touch $@
+
+explore: $(EXPLORE)  ## look at the model in a browser
+	$(BIN)/woopra-pipeline explore
 
 bench: $(INSTALLED)  ## every stage and the peers, in some ten minutes; SIZE=small or large
 	$(BIN)/python -m benchmarks --size $(SIZE)

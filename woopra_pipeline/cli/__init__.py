@@ -30,12 +30,14 @@ COMMANDS = (
     "explain",
     "export",
     "shell",
+    "explore",
     "status",
     "lake",
     "restore",
+    "dbt-sources",
     "ui",
 )
-MODULES = {"import": "imports"}
+MODULES = {"dbt-sources": "dbt_sources", "import": "imports"}
 """Where a command's module cannot be named like the command."""
 INTERRUPTED = 130
 LONGEST_SUMMARY = 200

@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-from woopra_pipeline.tables import MODEL_TABLES
+from woopra_pipeline.tables import MODEL_TABLES, REPORT_MACROS
 
 
 class Stage(Enum):
@@ -15,6 +15,8 @@ class Stage(Enum):
         "logged",
     )
     """Once in a new file, whose tables are made already. The others are those of each update."""
+    REPORTS = ("reports/calendar", *(f"reports/{macro.name}" for macro in REPORT_MACROS))
+    """If the file has none, or those of another version."""
     NOTES = ("working_tables",)
     DAY_TAKEN_OUT = ("unload_day",)
     """Once for each day that is taken out."""

@@ -37,6 +37,7 @@ from woopra_pipeline.model.database import (
 )
 from woopra_pipeline.model.lock import model_lock
 from woopra_pipeline.model.merge_forest import number_forest
+from woopra_pipeline.model.reports import renew_reports
 from woopra_pipeline.model.schema import (
     DAY_LEDGER,
     LOG_TABLES,
@@ -169,7 +170,8 @@ def update_model(
     """Apply every difference between the model and the parsed days, and publish the result.
 
     Does nothing, and publishes nothing, if there is no difference. Another choice of what is typed
-    than before, by `typed` or `types.yml`, is a difference. Above `rebuild_share`, changed
+    than before, by `typed` or `types.yml`, is a difference, and so are report macros of another
+    version. Above `rebuild_share`, changed
     lines as a share of all lines, the model is built anew, with the same result. DuckDB takes up to
     `memory_limit` (`4GB`), and works on disk past it.
 
@@ -215,6 +217,9 @@ def update_model(
                 if method in ("days", "types"):
                     touched = _apply(connection, difference, clock, retype)
                 if method != "rebuild":
+                    with transaction(connection):
+                        if renew_reports(connection):
+                            _set_revision(connection)
                     content = _read_content(connection)
         except (DatabaseDamagedError, duckdb.Error) as error:
             if isinstance(error, duckdb.Error) and not is_damage(error):
@@ -352,6 +357,7 @@ def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
         for table in (*LOG_TABLES, *(table for table in MODEL_TABLES if not table.is_view)):
             connection.execute(create_table(table))
         _run(connection, Stage.EMPTY_MODEL)
+        renew_reports(connection)
         connection.execute("; ".join(comments()))
         connection.execute("insert into log.state values (?, null)", [SCHEMA_VERSION])
 
@@ -384,7 +390,7 @@ def _apply(
         _set(connection, "sweep_factor", SWEEP_FACTOR)
         _run(connection, Stage.RELOGS_AUDITED)
         retype(connection)
-        connection.execute("update log.state set revision = ?", [secrets.token_hex(8)])
+        _set_revision(connection)
         return _count(connection, "touched_pids")
 
 
@@ -432,6 +438,11 @@ def _is_published(directory: DataDirectory, revision: str) -> bool:
     stamp = file_stamp(directory.published_model)
     marker = read_json(published_marker(directory))
     return stamp is not None and marker == {"revision": revision, **stamp}
+
+
+def _set_revision(connection: duckdb.DuckDBPyConnection) -> None:
+    """Name the state of the model anew, so that it is published."""
+    connection.execute("update log.state set revision = ?", [secrets.token_hex(8)])
 
 
 def _set(connection: duckdb.DuckDBPyConnection, variable: str, value: object) -> None:

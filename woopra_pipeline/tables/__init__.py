@@ -2,9 +2,10 @@
 
 The parser's Arrow schemas, the model's DDL, the comments in the databases and what Dagster shows of
 columns all derive from the `Table` objects here: `parsed` has what a day file becomes, `model` what
-users query in `woopra.duckdb`, `imports` what they query in `imports.duckdb`, and `table` says what
-a table and a column are. The private tables of the model, in its schema `log`, are in
-`model/schema.py`, and those of the import ledger in `imports/ledger/tables.sql`.
+users query in `woopra.duckdb`, `reports` the table macros there, `imports` what users query in
+`imports.duckdb`, and `table` says what a table and a column are. The private tables of the model,
+in its schema `log`, are in `model/schema.py`, and those of the import ledger in
+`imports/ledger/tables.sql`.
 """
 
 from woopra_pipeline.tables.imports import (
@@ -43,6 +44,11 @@ from woopra_pipeline.tables.parsed import (
     VISIT_FIELDS,
     VISITS_LOG,
 )
+from woopra_pipeline.tables.reports import (
+    REPORT_MACROS,
+    Parameter,
+    TableMacro,
+)
 from woopra_pipeline.tables.table import (
     Column,
     ColumnType,
@@ -76,11 +82,14 @@ __all__ = [
     "REJECTED_LINES",
     "REJECTED_LINES_LOG",
     "RELOG_AUDIT",
+    "REPORT_MACROS",
     "VISITS",
     "VISITS_LOG",
     "VISIT_FIELDS",
     "Column",
     "ColumnType",
     "ModelTable",
+    "Parameter",
     "Table",
+    "TableMacro",
 ]

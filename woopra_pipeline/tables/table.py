@@ -21,6 +21,7 @@ class ColumnType(Enum):
     TIMESTAMPTZ = "TIMESTAMPTZ"
     UBIGINT = "UBIGINT"
     VARCHAR = "VARCHAR"
+    VARCHAR_LIST = "VARCHAR[]"
 
     @property
     def arrow(self) -> "pa.DataType":
@@ -42,6 +43,7 @@ def _arrow_types() -> "dict[ColumnType, pa.DataType]":
         ColumnType.TIMESTAMPTZ: pa.timestamp("us", tz="UTC"),
         ColumnType.UBIGINT: pa.uint64(),
         ColumnType.VARCHAR: pa.string(),
+        ColumnType.VARCHAR_LIST: pa.list_(pa.string()),
     }
 
 
