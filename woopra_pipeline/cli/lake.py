@@ -7,13 +7,14 @@ from types import ModuleType
 import click
 
 from woopra_pipeline.cli.progress import BackfillProgress
-from woopra_pipeline.cli.terminal import count, show, spans
+from woopra_pipeline.cli.terminal import show
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.defs.backfill import Progress
 from woopra_pipeline.errors import ConfigurationError
 from woopra_pipeline.lake.homes import log_days_here, put_missing_days
 from woopra_pipeline.lake.location import LAKE_VARIABLE, Lake
 from woopra_pipeline.lake.project import claim_lake
+from woopra_pipeline.wording import count, spans
 
 
 @click.group("lake")

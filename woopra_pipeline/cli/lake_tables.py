@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import click
 
-from woopra_pipeline.cli.terminal import TextTable, count, print_table, say, show
+from woopra_pipeline.cli.terminal import TextTable, print_table, say, show
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.lake.attaching import attach_statements
 from woopra_pipeline.lake.checking import Comparison, compare_with_model
@@ -12,6 +12,7 @@ from woopra_pipeline.lake.engines import spark_from_environment
 from woopra_pipeline.lake.location import Lake
 from woopra_pipeline.lake.publication import the_publication
 from woopra_pipeline.lake.updating import update_tables
+from woopra_pipeline.wording import count
 
 
 def compute(lake: Lake, directory: DataDirectory) -> None:

@@ -6,13 +6,14 @@ import click
 
 from woopra_pipeline.cli.lake import project, the_lake
 from woopra_pipeline.cli.progress import BackfillProgress
-from woopra_pipeline.cli.terminal import count, show, spans
+from woopra_pipeline.cli.terminal import show
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.defs.backfill import Progress
 from woopra_pipeline.lake.days import log_days_in
 from woopra_pipeline.lake.homes import restore_days
 from woopra_pipeline.lake.project import claim_lake
 from woopra_pipeline.woopra.log_days import log_day_from_text
+from woopra_pipeline.wording import count, spans
 
 
 @click.command("restore")
