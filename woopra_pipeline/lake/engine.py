@@ -8,9 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import ClassVar, Self
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from woopra_pipeline.errors import ConfigurationError
 from woopra_pipeline.tables import (
@@ -22,6 +20,9 @@ from woopra_pipeline.tables import (
     ColumnType,
     Table,
 )
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SPARK_VARIABLE = "WOOPRA_SPARK"
 EMBEDDED = "sail"
@@ -82,7 +83,7 @@ class Engine(ABC):
         """Let `name` be the rows of these Parquet files, at least one, which are like `table`."""
 
     @abstractmethod
-    def give(self, name: str, rows: pa.Table) -> None:
+    def give(self, name: str, rows: "pa.Table") -> None:
         """Let `name` be these rows."""
 
     @abstractmethod
@@ -94,7 +95,7 @@ class Engine(ABC):
         """Run the query now, and let `name` be the rows that it returned."""
 
     @abstractmethod
-    def fetch(self, query: str) -> pa.Table:
+    def fetch(self, query: str) -> "pa.Table":
         """The rows of a query, in this process's memory."""
 
     @abstractmethod
