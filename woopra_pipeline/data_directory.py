@@ -6,6 +6,7 @@ model/                the private build of the model; only its one writer opens 
 woopra.duckdb         the published model: open it read-only at any time
 imports/              import sources, the batches made of them, and the ledger
 imports.duckdb        what was imported, published: open it read-only at any time
+erasures/             who was erased, without saying who that was
 reports/              pages about the project, made from the published model
 sandbox/              the embedded Woopra's world
 dagster/              Dagster's runs and events
@@ -93,6 +94,11 @@ class DataDirectory:
         return self.root / "imports.duckdb"
 
     @property
+    def erasures(self) -> Path:
+        """The register of erased persons and what belongs to it."""
+        return self.root / "erasures"
+
+    @property
     def reports(self) -> Path:
         """Pages about the project, to be opened in a browser."""
         return self.root / "reports"
@@ -120,6 +126,7 @@ class DataDirectory:
             self.parsed,
             self.model,
             self.imports,
+            self.erasures,
             self.reports,
             self.sandbox,
             self.dagster,

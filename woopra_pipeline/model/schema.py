@@ -25,7 +25,7 @@ from woopra_pipeline.tables import (
     Table,
 )
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Raised whenever the tables of this module change; an older build file is then built anew."""
 
 LOG_POSITION = Column(
@@ -127,6 +127,7 @@ STATE = Table(
     (
         Column("schema_version", ColumnType.INTEGER, "Version of the tables"),
         Column("revision", ColumnType.VARCHAR, "New with every change of the content"),
+        Column("purge", ColumnType.VARCHAR, "Since which erasure of lines this file exists"),
     ),
 )
 

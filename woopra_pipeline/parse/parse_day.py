@@ -99,6 +99,16 @@ def _remove_others(day_folder: Path, current: ParsedDay | None) -> None:
             remove(path)
 
 
+def clean_parsed(parsed_folder: Path, log_day: date) -> None:
+    """Remove files of a day that its manifest does not name: nobody has to wait for the next parse.
+
+    If the manifest is damaged, everything stays.
+    """
+    day_folder = parsed_folder / log_day.isoformat()
+    with locked_folder(day_folder), suppress(ParsedDayError):
+        _remove_others(day_folder, find_parsed_day(parsed_folder, log_day))
+
+
 def days_at_once(archive: Archive, log_days: Sequence[date]) -> int:
     """How many of these days to parse side by side, with `Workers` for all: 1 if they are small."""
     byte_count = 0
@@ -149,6 +159,7 @@ def _parse(
         property_count=sum(part.property_count for part in written),
         rejected_count=sum(part.rejected_count for part in written),
         blank_count=sum(part.blank_count for part in written),
+        erased_count=sum(part.erased_count for part in written),
         files={name: size for part in written for name, size in part.files.items()},
         checksums={name: text for part in written for name, text in part.checksums.items()},
     )

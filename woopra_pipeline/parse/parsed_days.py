@@ -63,6 +63,8 @@ class ParsedDay:
     files: dict[str, int]
     is_open: bool = False
     checksums: dict[str, str] = field(default_factory=dict)
+    erased_count: int = 0
+    """Lines of persons who were erased (R10)."""
 
     def verify(self, *, after_line: int = 0) -> None:
         """Compare the files, those of an open day after a line, with their checksums.

@@ -45,6 +45,7 @@ class WrittenPart(msgspec.Struct, frozen=True):
     property_count: int
     rejected_count: int
     blank_count: int
+    erased_count: int
     files: dict[str, int]
     checksums: dict[str, str]
 
@@ -94,6 +95,7 @@ def make_part(part: Part, chunk: bytes) -> WrittenPart:
         property_count=counts[PROPERTIES_LOG.name],
         rejected_count=counts[REJECTED_LINES_LOG.name],
         blank_count=parsed.blank_count,
+        erased_count=parsed.erased_count,
         files=files,
         checksums=checksums,
     )

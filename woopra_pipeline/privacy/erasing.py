@@ -1,0 +1,116 @@
+"""An erasure from end to end: entered in the register, then everything brought in line with it.
+
+The entry is what makes it done (R9): a process that dies before it has changed nothing, and after
+it every update of the model, and the same command, go on where it ended. A receipt is written when
+all of it is through.
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from woopra_pipeline.clock import Clock, system_clock
+from woopra_pipeline.data_directory import DataDirectory
+from woopra_pipeline.files import make_folder
+from woopra_pipeline.full_disk import needs_room
+from woopra_pipeline.locks import alone
+from woopra_pipeline.model.update import MEMORY_LIMIT, update_model
+from woopra_pipeline.privacy.plan import PID, Identifier, Plan
+from woopra_pipeline.privacy.register import (
+    Counts,
+    Erasure,
+    digests,
+    read_register,
+    write_register,
+)
+from woopra_pipeline.replacing import replace_json
+from woopra_pipeline.report.page import write_report
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What an erasure did, without anything of the person."""
+
+    name: str
+    moment: datetime
+    and_future: bool
+    log: Counts
+    finished_at: datetime
+    import_lines: int = 0
+    set_aside_rows: int = 0
+
+
+def enter(directory: DataDirectory, plan: Plan) -> Erasure:
+    """Enter an erasure in the register, durably; from then on it is done, or will be."""
+    folder = directory.erasures
+    make_folder(folder)
+    erasure = Erasure(
+        name=f"{plan.moment:%Y%m%dT%H%M%S}-{secrets.token_hex(4)}",
+        moment=plan.moment,
+        and_future=plan.and_future,
+        lives=plan.lives,
+        pids=plan.pids,
+        counts=Counts(
+            persons=len(plan.lives),
+            pids=len(plan.pids),
+            lines=plan.line_count,
+            visits=plan.visit_count,
+            identifies=plan.identify_count,
+            actions=plan.action_count,
+            log_days=len(plan.lines),
+        ),
+        identifiers=digests(folder, [(one.key, one.value) for one in plan.known_by]),
+    )
+    with needs_room(folder, "entering an erasure"), alone(folder / "lock"):
+        register = read_register(folder)
+        write_register(folder, replace(register, erasures=(*register.erasures, erasure)))
+    return erasure
+
+
+def is_erased(directory: DataDirectory, identifier: Identifier) -> bool:
+    """Whether an erasure named this identifier, or took this pid."""
+    register = read_register(directory.erasures)
+    if not register.erasures:
+        return False
+    if identifier.key == PID:
+        return any(identifier.value in erasure.pids for erasure in register.erasures)
+    wanted = set(digests(directory.erasures, [(identifier.key, identifier.value)]))
+    return any(wanted & set(erasure.identifiers) for erasure in register.erasures)
+
+
+def finish(
+    directory: DataDirectory,
+    *,
+    clock: Clock = system_clock,
+    notify: Callable[[str], None] = lambda message: None,
+    memory_limit: str = MEMORY_LIMIT,
+) -> list[Receipt]:
+    """Bring everything in line with the register; returns the receipts of what was unfinished."""
+    update_model(directory, clock=clock, notify=notify, memory_limit=memory_limit)
+    unfinished = find_unfinished(directory)
+    if not unfinished:
+        return []
+    if directory.reports.is_dir():
+        notify("making the reports anew")
+        write_report(directory)
+    receipts = []
+    for erasure in unfinished:
+        receipt = Receipt(erasure.name, erasure.moment, erasure.and_future, erasure.counts, clock())
+        replace_json(receipt_path(directory, erasure), msgspec.to_builtins(receipt))
+        receipts.append(receipt)
+    return receipts
+
+
+def find_unfinished(directory: DataDirectory) -> list[Erasure]:
+    """The erasures in the register of which there is no receipt yet."""
+    erasures = read_register(directory.erasures).erasures
+    return [one for one in erasures if not receipt_path(directory, one).exists()]
+
+
+def receipt_path(directory: DataDirectory, erasure: Erasure) -> Path:
+    """Where the receipt of an erasure is kept."""
+    return directory.erasures / f"{erasure.name}.json"
