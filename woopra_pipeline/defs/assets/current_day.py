@@ -22,6 +22,7 @@ from woopra_pipeline.clock import system_clock
 from woopra_pipeline.current_day import CurrentDay, follow_current_day
 from woopra_pipeline.defs.resources import DataDirectoryResource, WoopraResource
 from woopra_pipeline.model.update import update_model
+from woopra_pipeline.privacy.register import read_register
 
 SECONDS_A_STEP = 60
 
@@ -61,7 +62,11 @@ def _step(
     with woopra.client(directory, notify=context.log.warning) as client:
         claim_archive(directory.raw, client.settings.project)
         step = follow_current_day(
-            client, directory.parsed, clock=system_clock, notify=context.log.warning
+            client,
+            directory.parsed,
+            persons=read_register(directory.erasures).persons(),
+            clock=system_clock,
+            notify=context.log.warning,
         )
     update_model(directory, memory_limit=data_directory.model_memory)
     context.log.info(f"{step.log_day}: {step.new_line_count:,} new lines")

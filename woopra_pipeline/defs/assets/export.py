@@ -11,6 +11,7 @@ from woopra_pipeline.defs.archive_checks import record_held_back
 from woopra_pipeline.defs.days import AssetMetadata, work_through_days
 from woopra_pipeline.defs.partitions import UP_TO_DATE_BY_NINE, log_days
 from woopra_pipeline.defs.resources import DataDirectoryResource, WoopraResource
+from woopra_pipeline.privacy.register import read_register
 
 DOWNLOADS_AT_ONCE = 4
 
@@ -49,6 +50,7 @@ def raw_export(
     """
     directory = data_directory.directory
     archive = Archive(directory.raw)
+    persons = read_register(directory.erasures).persons()
     with woopra.client(directory, notify=context.log.warning) as client:
         claim_archive(archive.folder, client.settings.project)
         work_through_days(
@@ -58,6 +60,7 @@ def raw_export(
                 archive,
                 log_day,
                 accept_shorter=config.accept_shorter,
+                persons=persons,
                 clock=system_clock,
             ),
             _describe,
