@@ -21,7 +21,17 @@ from woopra_pipeline.errors import PipelineError
 from woopra_pipeline.files import limit_new_files
 from woopra_pipeline.full_disk import full_disk
 
-COMMANDS = ("demo", "sandbox", "backfill", "import", "query", "explain", "status", "ui")
+COMMANDS = (
+    "demo",
+    "sandbox",
+    "backfill",
+    "import",
+    "query",
+    "explain",
+    "status",
+    "erase",
+    "ui",
+)
 MODULES = {"import": "imports"}
 """Where a command's module cannot be named like the command."""
 INTERRUPTED = 130
