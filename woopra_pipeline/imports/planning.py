@@ -26,7 +26,7 @@ from woopra_pipeline.clock import Clock
 from woopra_pipeline.errors import ConfigurationError
 from woopra_pipeline.garbage_collection import paused_garbage_collection
 from woopra_pipeline.imports.agreement import unusable
-from woopra_pipeline.imports.batch_files import BatchFile, BatchWriter, read_lines
+from woopra_pipeline.imports.batch_files import BatchFile, BatchWriter, is_erased, read_lines
 from woopra_pipeline.imports.ledger import Batch, Ledger, State, checksum
 from woopra_pipeline.imports.lines import (
     EMPTY_VISIT,
@@ -560,8 +560,13 @@ class _Updates(_Planner):
         self._unknown = [batch for batch in batches if batch.state is State.UNKNOWN]
         for batch in sorted(batches, key=lambda batch: -batch.file_id):
             lines = read_lines(self._ledger.directory, batch.file)[batch.lines]
-            updates = [self._reader.profile_update(orjson.loads(line)) for line in lines]
-            self._stage(list(zip(*updates, strict=True)), writer, batch.file_id)
+            updates = [
+                self._reader.profile_update(orjson.loads(line))
+                for line in lines
+                if not is_erased(line)
+            ]
+            if updates:
+                self._stage(list(zip(*updates, strict=True)), writer, batch.file_id)
 
     def _enter(self, planned_at: str) -> None:
         super()._enter(planned_at)

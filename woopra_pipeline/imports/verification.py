@@ -19,7 +19,7 @@ import orjson
 from woopra_pipeline.clock import Clock, system_clock
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import LedgerError
-from woopra_pipeline.imports.batch_files import read_lines
+from woopra_pipeline.imports.batch_files import is_erased, read_lines
 from woopra_pipeline.imports.ledger import Batch, Ledger, State
 from woopra_pipeline.imports.lines import identifier_text
 from woopra_pipeline.imports.publication import connect_with_imports, publish_imports
@@ -173,6 +173,7 @@ def _judge_updates(
     lines: Sequence[str],
     identifiers: Sequence[str],
 ) -> Verdict:
+    lines = [line for line in lines if not is_erased(line.encode())]
     visitors = [orjson.loads(line)["visitor"] for line in lines]
     keys = {(key, identifier_text(visitor.get(key))) for visitor in visitors for key in identifiers}
     properties = _properties_of(connection, {(key, text) for key, text in keys if text})

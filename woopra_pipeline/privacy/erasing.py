@@ -19,6 +19,7 @@ from woopra_pipeline.files import make_folder
 from woopra_pipeline.full_disk import needs_room
 from woopra_pipeline.locks import alone
 from woopra_pipeline.model.update import MEMORY_LIMIT, update_model
+from woopra_pipeline.privacy.imported import erase_imported
 from woopra_pipeline.privacy.plan import PID, Identifier, Plan
 from woopra_pipeline.privacy.register import (
     Counts,
@@ -94,12 +95,22 @@ def finish(
     unfinished = find_unfinished(directory)
     if not unfinished:
         return []
+    register = read_register(directory.erasures)
+    imports = erase_imported(directory, register, clock=clock, notify=notify)
     if directory.reports.is_dir():
         notify("making the reports anew")
         write_report(directory)
     receipts = []
     for erasure in unfinished:
-        receipt = Receipt(erasure.name, erasure.moment, erasure.and_future, erasure.counts, clock())
+        receipt = Receipt(
+            erasure.name,
+            erasure.moment,
+            erasure.and_future,
+            erasure.counts,
+            finished_at=clock(),
+            import_lines=imports.line_count,
+            set_aside_rows=imports.row_count,
+        )
         replace_json(receipt_path(directory, erasure), msgspec.to_builtins(receipt))
         receipts.append(receipt)
     return receipts

@@ -12,7 +12,7 @@ all files in line first. A register that is lost must never pass for one that na
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -123,18 +123,19 @@ def digest_key(folder: Path) -> bytes:
     return path.read_bytes().strip()
 
 
-def digests(folder: Path, identifiers: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-    """Keyed digests of identifiers, each a key like `email` and its value, in no order of theirs.
+def digests(folder: Path, identifiers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Keyed digests of identifiers, in no order of theirs; see `digest`."""
+    key = digest_key(folder)
+    return tuple(sorted({digest(key, name, value) for name, value in identifiers}))
 
-    Nobody can tell from a digest, without the key, whether it is that of a guessed address.
+
+def digest(key: bytes, name: str, value: str) -> str:
+    """The keyed digest of an identifier: of its name, like `email`, and its value.
+
+    Nobody can tell from it, without the key, whether it is that of a guessed address.
     """
-    key = digest_key(folder) if identifiers else b""
-    return tuple(sorted({_digest(key, name, value) for name, value in identifiers}))
-
-
-def _digest(key: bytes, name: str, value: str) -> str:
     message = f"{name}\0{value.strip().lower()}".encode("utf-8", "surrogatepass")
-    return hmac.new(key, message, hashlib.sha256).hexdigest()
+    return hmac.digest(key, message, hashlib.sha256).hex()
 
 
 def _unusable(path: Path, why: str) -> ErasureError:
