@@ -13,6 +13,7 @@ from pydantic import Field
 
 from woopra_pipeline.data_directory import DATA_DIRECTORY_VARIABLE, DataDirectory
 from woopra_pipeline.defs.alerts import WEBHOOK_VARIABLE, AlertsResource
+from woopra_pipeline.errors import ConfigurationError
 from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.model.update import MEMORY_LIMIT
 from woopra_pipeline.sandbox import Sandbox, serve
@@ -27,6 +28,7 @@ SERVICE_VARIABLES = {
 }
 
 READ_FOLDERS_VARIABLE = "WOOPRA_READ_FOLDERS"
+SHOW_PERSONS_VARIABLE = "WOOPRA_SHOW_PERSONS"
 
 
 class DataDirectoryResource(ConfigurableResource["DataDirectoryResource"]):
@@ -36,6 +38,11 @@ class DataDirectoryResource(ConfigurableResource["DataDirectoryResource"]):
     model_memory: str = Field(
         default=MEMORY_LIMIT,
         description="How much memory an update of the model takes before it works on disk.",
+    )
+    show_persons: bool = Field(
+        default=False,
+        description="Whether Dagster may show, and then keeps, what tells of persons: values in "
+        "previews, and lines that were rejected.",
     )
 
     @property
@@ -248,6 +255,16 @@ def imports() -> ImportsResource:
     return ImportsResource(read_folders=[folder for folder in folders if folder])
 
 
+def _shows_persons() -> bool:
+    wanted = os.environ.get(SHOW_PERSONS_VARIABLE, "")
+    if wanted not in {"", "yes"}:
+        raise ConfigurationError(
+            f"{SHOW_PERSONS_VARIABLE} is {wanted!r}: set it to yes, to let Dagster show and keep "
+            "what tells of persons, or leave it unset"
+        )
+    return bool(wanted)
+
+
 def resources() -> dict[str, ConfigurableResource[Any]]:
     """The resources of this process's environment."""
     directory = DataDirectory.from_environment()
@@ -257,7 +274,8 @@ def resources() -> dict[str, ConfigurableResource[Any]]:
         "imports": imports(),
         "alerts": alerts(),
         "data_directory": DataDirectoryResource(
-            root=EnvVar(DATA_DIRECTORY_VARIABLE) if is_set else str(directory.root)
+            root=EnvVar(DATA_DIRECTORY_VARIABLE) if is_set else str(directory.root),
+            show_persons=_shows_persons(),
         ),
         "duckdb": DuckDBResource(
             database=str(directory.published_model),

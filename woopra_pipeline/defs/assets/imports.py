@@ -23,6 +23,7 @@ from pydantic import Field
 
 from woopra_pipeline.clock import system_clock
 from woopra_pipeline.defs.days import AssetMetadata, work_through_days
+from woopra_pipeline.defs.metadata import NOT_SHOWN
 from woopra_pipeline.defs.partitions import log_days
 from woopra_pipeline.defs.resources import DataDirectoryResource, ImportsResource, WoopraResource
 from woopra_pipeline.imports.runs import Importer, ImportRun
@@ -72,10 +73,13 @@ def import_batches(
         def work(log_day: date) -> list[ImportRun]:
             return importer.run_all(names, log_day, dry_run=config.dry_run)
 
-        work_through_days(context, work, _describe)
+        def describe(runs: Sequence[ImportRun]) -> tuple[str, AssetMetadata]:
+            return _describe(runs, show_persons=data_directory.show_persons)
+
+        work_through_days(context, work, describe)
 
 
-def _describe(runs: Sequence[ImportRun]) -> tuple[str, AssetMetadata]:
+def _describe(runs: Sequence[ImportRun], *, show_persons: bool) -> tuple[str, AssetMetadata]:
     lines = sum(run.plan.line_count for run in runs)
     batches = sum(len(run.plan.files) for run in runs)
     metadata = {
@@ -86,7 +90,11 @@ def _describe(runs: Sequence[ImportRun]) -> tuple[str, AssetMetadata]:
         "sources": _table([_of_source(run) for run in runs]),
         "first_rejected": _table(
             [
-                {"source": run.source, "reason": bad.reason, "line": bad.row[:LONGEST_LINE_SHOWN]}
+                {
+                    "source": run.source,
+                    "reason": bad.reason if show_persons else _without_values(bad.reason),
+                    "line": bad.row[:LONGEST_LINE_SHOWN] if show_persons else NOT_SHOWN,
+                }
                 for run in runs
                 for bad in run.first_rejected
             ][:MOST_LINES_SHOWN]
@@ -99,6 +107,11 @@ def _describe(runs: Sequence[ImportRun]) -> tuple[str, AssetMetadata]:
     ]
     sentence = "; ".join(sentences) or "there are no import sources"
     return sentence, {"import_batches": metadata}
+
+
+def _without_values(reason: str) -> str:
+    """A reason without what a service or a source said in it, which may repeat a line."""
+    return reason.partition(":")[0]
 
 
 def _of_source(run: ImportRun) -> dict[str, str | int]:
@@ -175,7 +188,12 @@ def import_verification(
                 metadata={
                     "missing_lines": _table(
                         [
-                            {"batch": verdict.batch.batch_id, "line": line[:LONGEST_LINE_SHOWN]}
+                            {
+                                "batch": verdict.batch.batch_id,
+                                "line": line[:LONGEST_LINE_SHOWN]
+                                if data_directory.show_persons
+                                else NOT_SHOWN,
+                            }
                             for verdict in in_part
                             for line in verdict.missing_lines
                         ]
