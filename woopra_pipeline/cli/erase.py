@@ -14,9 +14,10 @@ from woopra_pipeline.errors import ConfigurationError, ErasureError
 from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.model.update import update_model
-from woopra_pipeline.privacy.erasing import enter, find_unfinished, finish, is_erased
+from woopra_pipeline.privacy.erasing import enter, finish, is_erased
 from woopra_pipeline.privacy.merges import Life
 from woopra_pipeline.privacy.plan import Finder, Identifier, Plan
+from woopra_pipeline.privacy.register import read_register
 from woopra_pipeline.privacy.verification import SHORTEST_SEARCHED, search
 
 KEYS = ("email", "id", "pid")
@@ -53,7 +54,8 @@ def command(
     """Erase persons from everything that is kept here: archive, parsed days, model and imports.
 
     All that was logged of them up to now goes, under every profile id that leads to them. It cannot
-    be undone. What Woopra itself keeps is not touched.
+    be undone. What Woopra itself keeps is not touched. With --yes alone, all that was erased before
+    is looked for again: do that when something was put back from a backup.
     """
     directory = DataDirectory.from_environment()
     named = [
@@ -67,7 +69,7 @@ def command(
         return
     if yes and dry_run:
         raise ConfigurationError("--yes erases and --dry-run does not: give one of them")
-    if not named and not (yes and find_unfinished(directory)):
+    if not named and not (yes and read_register(directory.erasures).erasures):
         raise ConfigurationError(
             "Name whom to erase: with --email, --id or --pid, or many of them with --file"
         )
@@ -83,7 +85,7 @@ def command(
     elif named:
         show("What this names was erased before, and nothing has come since.")
     if yes:
-        _finish(directory)
+        _finish(directory, again=not named)
 
 
 def _plan(
@@ -124,8 +126,8 @@ def _plan(
     return None if was_erased and not plan.line_count and not and_future else plan
 
 
-def _finish(directory: DataDirectory) -> None:
-    for receipt in finish(directory, notify=say):
+def _finish(directory: DataDirectory, *, again: bool) -> None:
+    for receipt in finish(directory, notify=say, again=again):
         show(
             f"Erased: {count(receipt.log.lines, 'line')} of "
             f"{count(receipt.log.log_days, 'log day')}; the receipt is "
@@ -149,7 +151,7 @@ def _show(plan: Plan) -> None:
     ]
     if plan.and_future:
         rows.append(("From now on", "what these profiles do is erased as it comes"))
-    stays = [f"{count(plan.delete_count, 'delete line')}, which hold profile ids only"]
+    stays = [f"{count(plan.delete_count, 'delete line')} with profile ids only"]
     if plan.kept_line_count:
         stays.append(f"{count(plan.kept_line_count, 'line')} of what happened since")
     stays += [

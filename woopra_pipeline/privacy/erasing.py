@@ -89,11 +89,16 @@ def finish(
     clock: Clock = system_clock,
     notify: Callable[[str], None] = lambda message: None,
     memory_limit: str = MEMORY_LIMIT,
+    again: bool = False,
 ) -> list[Receipt]:
-    """Bring everything in line with the register; returns the receipts of what was unfinished."""
+    """Bring everything in line with the register; returns the receipts of what was unfinished.
+
+    If nothing was unfinished, batches are left alone, unless `again` asks for them: they may have
+    been put back from a backup.
+    """
     update_model(directory, clock=clock, notify=notify, memory_limit=memory_limit)
     unfinished = find_unfinished(directory)
-    if not unfinished:
+    if not unfinished and not again:
         return []
     register = read_register(directory.erasures)
     imports = erase_imported(directory, register, clock=clock, notify=notify)

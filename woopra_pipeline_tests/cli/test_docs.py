@@ -62,6 +62,7 @@ def test_every_table_and_column_is_documented(table):
         "WOOPRA_START_DATE",
         "WOOPRA_FILE_MODE",
         "WOOPRA_READ_FOLDERS",
+        "WOOPRA_SHOW_PERSONS",
     ],
 )
 def test_every_variable_is_documented(variable):
@@ -157,7 +158,7 @@ def test_the_example_of_the_rules_comes_out_as_told(tmp_path):
             assert [" | ".join(map(str, row)) for row in rows] == answer.splitlines()
 
 
-@pytest.mark.parametrize("rule", [f"R{number}" for number in range(1, 10)])
+@pytest.mark.parametrize("rule", [f"R{number}" for number in range(1, 11)])
 def test_every_rule_is_told(rule):
     assert re.search(rf"^\*\*{rule}, ", RULES, re.MULTILINE)
 
