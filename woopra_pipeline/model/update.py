@@ -321,6 +321,9 @@ def _rebuild(
 ) -> tuple[int, Content]:
     """Build the model of `days` beside `build` and put it in its place."""
     fresh = build.with_name("build-new.duckdb")
+    for path in (fresh, build):
+        # Where a process that was killed had worked on disk.
+        remove(path.with_name(f"{path.name}.tmp"))
     remove(fresh)
     remove(write_ahead_log(fresh))
     with connect(fresh, memory_limit=memory_limit) as connection:

@@ -66,6 +66,17 @@ def sync_part(part: Part, written: WrittenPart) -> None:
         sync(Path(part.folder) / name)
 
 
+def write_table(rows: pa.Table, path: Path) -> tuple[int, str]:
+    """Write a Parquet file of a parsed day; returns its size in bytes and its checksum."""
+    # In memory first: a checksum of what was read back would be that of any damage, too.
+    content = pa.BufferOutputStream()
+    pq.write_table(rows, content, compression="zstd", use_dictionary=False, write_statistics=False)
+    buffer = memoryview(content.getvalue())
+    make_file(path)
+    path.write_bytes(buffer)
+    return len(buffer), checksum(buffer)
+
+
 def make_part(part: Part, chunk: bytes) -> WrittenPart:
     """What `write_part` does, before it waits for the disk."""
     parsed = parse_chunk(chunk, part.log_day, part.first_line)
@@ -74,16 +85,7 @@ def make_part(part: Part, chunk: bytes) -> WrittenPart:
         rows = parsed.tables[table.name]
         if rows.num_rows or part.number == 0:
             path = Path(part.folder) / f"{table.name}-{part.number:05}.parquet"
-            # In memory first: a checksum of what was read back would be that of any damage, too.
-            content = pa.BufferOutputStream()
-            pq.write_table(
-                rows, content, compression="zstd", use_dictionary=False, write_statistics=False
-            )
-            buffer = memoryview(content.getvalue())
-            make_file(path)
-            path.write_bytes(buffer)
-            files[path.name] = len(buffer)
-            checksums[path.name] = checksum(buffer)
+            files[path.name], checksums[path.name] = write_table(rows, path)
     counts = {name: rows.num_rows for name, rows in parsed.tables.items()}
     identify_count = pc.sum(pc.equal(parsed.tables[VISITS_LOG.name]["type"], "identify")).as_py()
     return WrittenPart(

@@ -4,7 +4,7 @@ A line that is taken is overwritten by a tombstone of the same length: every oth
 number, and every byte its place.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import BinaryIO
 
@@ -50,15 +50,19 @@ class ErasedPersons:
         return bool(self.moments)
 
     def take(self, line: VisitLine, log_day: date) -> bool:
-        """Whether a visit or identify line of `log_day`'s file is erased (R10).
+        """Whether a visit or identify line of `log_day`'s file is erased (R10)."""
+        times = [line.columns["started_at"], *(action["occurred_at"] for action in line.actions)]
+        return self.take_times(line.pid, times, log_day)
+
+    def take_times(self, pid: str, times: Iterable[object], log_day: date) -> bool:
+        """Whether a line of `log_day` under `pid` is erased that has these times, or None for one.
 
         What it tells of happened at the latest of its times above 0. A line without one counts as
         logged before the moment up to the end of the log day in which that lies.
         """
-        moment = self.moments.get(line.pid)
+        moment = self.moments.get(pid)
         if moment is None:
             return False
-        times = [line.columns["started_at"], *(action["occurred_at"] for action in line.actions)]
         latest = max((t for t in times if isinstance(t, datetime) and t > EPOCH), default=None)
         if latest is None:
             return log_day <= self._last_days[moment]

@@ -8,6 +8,7 @@ no update comes in between (R9).
 
 import hashlib
 import secrets
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,15 +19,18 @@ from typing import Any
 import duckdb
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from woopra_pipeline.archive.days import Archive, ArchivedDay
 from woopra_pipeline.archive.overwriting import clean_archived, overwrite_archived
 from woopra_pipeline.current_day.day_files import count_erased, overwrite_current_day
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import ArchiveError, ConfigurationError, ParsedDayError
-from woopra_pipeline.locks import alone
+from woopra_pipeline.locks import alone, locked_folder
 from woopra_pipeline.parse.parse_day import clean_parsed, parse_log_day
 from woopra_pipeline.parse.parsed_days import ParsedDay, find_parsed_day, parsed_log_days
+from woopra_pipeline.parse.without_lines import leave_out
 from woopra_pipeline.privacy.merges import Delete, Merges
 from woopra_pipeline.privacy.persons import ErasedPersons
 from woopra_pipeline.privacy.register import (
@@ -37,7 +41,7 @@ from woopra_pipeline.privacy.register import (
 )
 from woopra_pipeline.replacing import replace_json
 from woopra_pipeline.sql_text import read_parquet
-from woopra_pipeline.tables import DELETES_LOG, VISITS_LOG, Table
+from woopra_pipeline.tables import ACTIONS_LOG, DELETES_LOG, VISITS_LOG, Table
 from woopra_pipeline.woopra.log_days import log_day_from_text, log_position
 
 
@@ -150,7 +154,12 @@ class _Settling:
         return self._raw() <= set(self._before.raw) and self._before.covers(self._parsed.values())
 
     def _raw(self) -> set[str]:
-        return {one.sha256 for day in self._archived.values() for one in day.versions}
+        return {sha256 for log_day in self._archived for sha256 in self._raw_of(log_day)}
+
+    def _raw_of(self, log_day: date) -> set[str]:
+        """The checksums of the raw files of a day."""
+        archived = self._archived.get(log_day)
+        return {version.sha256 for version in archived.versions} if archived else set()
 
     def _read_archived(self) -> dict[date, ArchivedDay]:
         days = {}
@@ -204,9 +213,11 @@ class _Settling:
             if parsed.is_open:
                 is_stale = count_erased(parsed, persons) > 0
             else:
-                versions = self._archived[log_day].versions if log_day in self._archived else ()
-                # Its file was overwritten by a process that died before it could parse it.
-                is_stale = parsed.raw_sha256 not in {version.sha256 for version in versions}
+                # If its file is there, it was overwritten by a process that died before it could
+                # parse it.
+                is_stale = parsed.raw_sha256 not in self._raw_of(log_day) and bool(
+                    self._erased_lines(parsed, persons)
+                )
             if is_stale:
                 found.add(log_day)
         return found
@@ -283,7 +294,27 @@ class _Settling:
             count += overwrite_archived(self._archive, log_day, persons)
             if parsed is not None and not parsed.is_open:
                 parse_log_day(self._archive, log_day, self._directory.parsed)
+        elif parsed is not None and not parsed.is_open:
+            with locked_folder(parsed.folder.parent):
+                lines = self._erased_lines(parsed, persons)
+                leave_out(parsed, lines)
+                count += len(lines)
         return count
+
+    def _erased_lines(self, day: ParsedDay, persons: ErasedPersons) -> set[int]:
+        """The numbers of the lines of a parsed day that are erased, by its own rows."""
+        times: dict[int, list[object]] = defaultdict(list)
+        pids: dict[int, str] = {}
+        wanted = pa.array(persons.moments, pa.string())
+        for table, column in ((VISITS_LOG, "started_at"), (ACTIONS_LOG, "occurred_at")):
+            for path in day.parquet_files(table):
+                rows = pq.read_table(path, columns=["log_line", "pid", column])
+                for row in rows.filter(pc.is_in(rows["pid"], value_set=wanted)).to_pylist():
+                    pids[row["log_line"]] = row["pid"]
+                    times[row["log_line"]].append(row[column])
+        return {
+            line for line, pid in pids.items() if persons.take_times(pid, times[line], day.log_day)
+        }
 
     def _clean(self) -> None:
         """Remove what was replaced, and what killed processes left: it may hold erased lines."""

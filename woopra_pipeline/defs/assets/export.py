@@ -50,7 +50,6 @@ def raw_export(
     """
     directory = data_directory.directory
     archive = Archive(directory.raw)
-    persons = read_register(directory.erasures).persons()
     with woopra.client(directory, notify=context.log.warning) as client:
         claim_archive(archive.folder, client.settings.project)
         work_through_days(
@@ -60,7 +59,7 @@ def raw_export(
                 archive,
                 log_day,
                 accept_shorter=config.accept_shorter,
-                persons=persons,
+                persons=read_register(directory.erasures).persons(),
                 clock=system_clock,
             ),
             _describe,
