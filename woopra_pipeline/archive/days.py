@@ -60,6 +60,13 @@ class ArchivedDay:
     delivered_sha256: str = ""
     """Of the file as it was delivered, if that is another than the one that is there."""
 
+    is_removed: bool = False
+    """Whether the file is gone, because it was older than raw files are kept."""
+    readable_line_count: int = 0
+    """Of a file that was removed: how many of its lines could be read."""
+    rejected_line_count: int = 0
+    """Of a file that was removed: how many of its lines were rejected."""
+
     @property
     def delivered(self) -> str:
         """The SHA-256 of the file as it was delivered: what a fetch of the day is compared with."""
@@ -83,6 +90,9 @@ class _Version(msgspec.Struct, omit_defaults=True):
     notes: tuple[str, ...]
     erased_lines: int = 0
     delivered_sha256: str = ""
+    is_removed: bool = False
+    readable_lines: int = 0
+    rejected_lines: int = 0
 
 
 class _Manifest(msgspec.Struct, omit_defaults=True):
@@ -139,6 +149,11 @@ class Archive:
         Opening and reading raise `ArchiveError` if the file is missing or damaged; what is wrong
         with its content as a whole shows when the end is reached.
         """
+        if archived.is_removed:
+            raise ArchiveError(
+                f"The raw file of {archived.log_day} was removed, for it was older than raw files "
+                f"are kept (WOOPRA_KEEP_RAW_DAYS): {_fetch(archived.log_day)}"
+            )
         try:
             source = pa.CompressedInputStream(pa.OSFile(str(archived.path)), "zstd")
         except OSError as error:
@@ -185,6 +200,9 @@ class Archive:
             notes=version.notes,
             erased_line_count=version.erased_lines,
             delivered_sha256=version.delivered_sha256,
+            is_removed=version.is_removed,
+            readable_line_count=version.readable_lines,
+            rejected_line_count=version.rejected_lines,
         )
 
 
@@ -210,6 +228,9 @@ def _to_manifest(archived: ArchivedDay) -> _Version:
         notes=archived.notes,
         erased_lines=archived.erased_line_count,
         delivered_sha256=archived.delivered_sha256,
+        is_removed=archived.is_removed,
+        readable_lines=archived.readable_line_count,
+        rejected_lines=archived.rejected_line_count,
     )
 
 

@@ -277,6 +277,12 @@ def _count_lines(
     archive: Archive, before: ArchivedDay, now: ArchivedDay
 ) -> tuple[LineCounts, LineCounts]:
     """The counts of both versions; of what differs alone, if nothing can be lost in that."""
+    if before.is_removed:
+        with archive.open(now) as other:
+            return (
+                LineCounts(before.readable_line_count, before.rejected_line_count),
+                count_lines(other),
+            )
     with archive.open(before) as one, archive.open(now) as other:
         counts = count_different_lines(one, other)
     if counts[1].readable >= counts[0].readable and counts[1].rejected <= counts[0].rejected:

@@ -28,6 +28,7 @@ SERVICE_VARIABLES = {
 }
 
 READ_FOLDERS_VARIABLE = "WOOPRA_READ_FOLDERS"
+KEEP_RAW_DAYS_VARIABLE = "WOOPRA_KEEP_RAW_DAYS"
 SHOW_PERSONS_VARIABLE = "WOOPRA_SHOW_PERSONS"
 
 
@@ -38,6 +39,10 @@ class DataDirectoryResource(ConfigurableResource["DataDirectoryResource"]):
     model_memory: str = Field(
         default=MEMORY_LIMIT,
         description="How much memory an update of the model takes before it works on disk.",
+    )
+    keep_raw_days: int = Field(
+        default=0,
+        description="For how many days raw files are kept once their day is parsed; 0: for ever.",
     )
     show_persons: bool = Field(
         default=False,
@@ -255,6 +260,16 @@ def imports() -> ImportsResource:
     return ImportsResource(read_folders=[folder for folder in folders if folder])
 
 
+def _keep_raw_days() -> int:
+    wanted = os.environ.get(KEEP_RAW_DAYS_VARIABLE) or "0"
+    if not wanted.isdecimal():
+        raise ConfigurationError(
+            f"{KEEP_RAW_DAYS_VARIABLE} is {wanted!r}: set it to a number of days, or leave it "
+            "unset, to keep raw files for ever"
+        )
+    return int(wanted)
+
+
 def _shows_persons() -> bool:
     wanted = os.environ.get(SHOW_PERSONS_VARIABLE, "")
     if wanted not in {"", "yes"}:
@@ -275,6 +290,7 @@ def resources() -> dict[str, ConfigurableResource[Any]]:
         "alerts": alerts(),
         "data_directory": DataDirectoryResource(
             root=EnvVar(DATA_DIRECTORY_VARIABLE) if is_set else str(directory.root),
+            keep_raw_days=_keep_raw_days(),
             show_persons=_shows_persons(),
         ),
         "duckdb": DuckDBResource(

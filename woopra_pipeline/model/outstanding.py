@@ -59,14 +59,25 @@ def outstanding(manifests: Manifests, in_model: Mapping[date, str]) -> Outstandi
     parsed = manifests.parsed
     sha256s = {log_day: archived.sha256 for log_day, archived in manifests.archived.items()}
     sha256s |= dict.fromkeys(manifests.damaged_archived, DAMAGED)
+    # Without its raw file a day stays as it was parsed, by whatever version of the parser.
+    kept_as_parsed = {
+        log_day
+        for log_day, archived in manifests.archived.items()
+        if archived.is_removed
+        and log_day in parsed
+        and parsed[log_day].raw_sha256 == archived.sha256
+    }
     return Outstanding(
         to_parse={
             log_day: f"{sha256} {PARSER_VERSION}"
             for log_day, sha256 in sorted(sha256s.items())
-            if log_day not in parsed
-            or parsed[log_day].is_open
-            or (parsed[log_day].raw_sha256, parsed[log_day].parser_version)
-            != (sha256, PARSER_VERSION)
+            if log_day not in kept_as_parsed
+            and (
+                log_day not in parsed
+                or parsed[log_day].is_open
+                or (parsed[log_day].raw_sha256, parsed[log_day].parser_version)
+                != (sha256, PARSER_VERSION)
+            )
         },
         to_apply={
             log_day: parsed[log_day].fingerprint if log_day in parsed else GONE

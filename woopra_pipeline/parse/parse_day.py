@@ -49,7 +49,8 @@ def parse_log_day(
 ) -> ParsedDay:
     """Parse the archived file of `log_day` into `parsed_folder` (`DataDirectory.parsed`).
 
-    If the day's files there were made from the same bytes by the same parser, they stay. Otherwise
+    If the day's files there were made from the same bytes by the same parser, they stay; by any
+    parser, if the raw file was removed because of its age. Otherwise
     the new files become current all at once (R9); the ones before remain on disk until the next
     call for this day, for the sake of those who are reading them.
 
@@ -66,7 +67,10 @@ def parse_log_day(
         with needs_room(parsed_folder, f"parsing log day {log_day}"), locked_folder(day_folder):
             current = _current(parsed_folder, log_day)
             _remove_others(day_folder, current)
-            if current is not None and current.fingerprint == fingerprint:
+            if current is not None and (
+                current.fingerprint == fingerprint
+                or (archived.is_removed and current.raw_sha256 == archived.sha256)
+            ):
                 return current
             folder = day_folder / fingerprint[:FOLDER_NAME_LENGTH]
             parsed_day = _parse(

@@ -159,7 +159,8 @@ class _Settling:
     def _raw_of(self, log_day: date) -> set[str]:
         """The checksums of the raw files of a day."""
         archived = self._archived.get(log_day)
-        return {version.sha256 for version in archived.versions} if archived else set()
+        versions = archived.versions if archived else ()
+        return {version.sha256 for version in versions if not version.is_removed}
 
     def _read_archived(self) -> dict[date, ArchivedDay]:
         days = {}
@@ -290,7 +291,8 @@ class _Settling:
         count = 0
         if parsed is not None and parsed.is_open:
             count = overwrite_current_day(self._directory.parsed, log_day, persons)
-        if log_day in self._archived:
+        archived = self._archived.get(log_day)
+        if archived is not None and not archived.is_removed:
             count += overwrite_archived(self._archive, log_day, persons)
             if parsed is not None and not parsed.is_open:
                 parse_log_day(self._archive, log_day, self._directory.parsed)

@@ -62,6 +62,7 @@ def test_every_table_and_column_is_documented(table):
         "WOOPRA_START_DATE",
         "WOOPRA_FILE_MODE",
         "WOOPRA_READ_FOLDERS",
+        "WOOPRA_KEEP_RAW_DAYS",
         "WOOPRA_SHOW_PERSONS",
     ],
 )

@@ -14,6 +14,8 @@ from dagster import (
 )
 
 from woopra_pipeline.archive import Archive
+from woopra_pipeline.archive.keeping import remove_old_files
+from woopra_pipeline.clock import system_clock
 from woopra_pipeline.defs.days import AssetMetadata, work_through_days
 from woopra_pipeline.defs.metadata import column_schema
 from woopra_pipeline.defs.partitions import UP_TO_DATE_BY_NINE, log_days
@@ -22,6 +24,7 @@ from woopra_pipeline.parse.parse_day import days_at_once, parse_log_day
 from woopra_pipeline.parse.parsed_days import ParsedDay
 from woopra_pipeline.parse.workers import Workers
 from woopra_pipeline.tables import DELETES_LOG, PARSED_TABLES
+from woopra_pipeline.woopra.log_days import log_day_at
 
 DELETES_KEY = AssetKey(DELETES_LOG.name)
 
@@ -63,6 +66,11 @@ def parsed_days(
             _describe,
             threads=at_once,
         )
+    if data_directory.keep_raw_days:
+        today = log_day_at(system_clock())
+        removed = remove_old_files(archive, directory.parsed, today, data_directory.keep_raw_days)
+        if removed:
+            context.log.info(f"raw files of {len(removed)} old log days were removed")
     # Nearly all of the model depends on the deletes. Recorded last, they keep a backfill from
     # beginning it while Dagster still records the days of the other tables.
     for key in sorted(context.selected_asset_keys, key=lambda key: key == DELETES_KEY):
