@@ -10,6 +10,7 @@ erasures/             who was erased, without saying who that was
 reports/              pages about the project, made from the published model
 sandbox/              the embedded Woopra's world
 dagster/              Dagster's runs and events
+pseudonyms.key        the key of pseudonyms, if there are any
 rate_budget.sqlite    the requests to Woopra of the last day, counted
 
 Only its owner may read any of it, or a group if that is set: see `files`.

@@ -14,6 +14,7 @@ from woopra_pipeline.errors import ConfigurationError, ErasureError
 from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.model.update import update_model
+from woopra_pipeline.parse.pseudonyms import pseudonyms_below
 from woopra_pipeline.privacy.erasing import enter, finish, is_erased
 from woopra_pipeline.privacy.merges import Life
 from woopra_pipeline.privacy.plan import Finder, Identifier, Plan
@@ -100,7 +101,7 @@ def _plan(
     lives: list[Life] = []
     unknown: list[str] = []
     with connect_published(directory) as connection:
-        finder = Finder(connection)
+        finder = Finder(connection, pseudonyms_below(directory.root))
         for identifier in named:
             life = finder.find(identifier)
             if life is not None:

@@ -34,6 +34,7 @@ from woopra_pipeline.parse.parsed_days import (
     write_manifest,
 )
 from woopra_pipeline.parse.parts import Part, WrittenPart, write_part
+from woopra_pipeline.parse.pseudonyms import Pseudonyms, pseudonyms_below
 from woopra_pipeline.privacy.persons import NOBODY, ErasedPersons
 from woopra_pipeline.woopra.log_days import log_day_from_text
 
@@ -58,7 +59,15 @@ def find_usable_day(parsed_folder: Path, log_day: date) -> ParsedDay | None:
         return day
     log = log_file(day)
     is_whole = log.is_file() and log.stat().st_size >= day.raw_bytes
-    return day if is_whole and day.parser_version == PARSER_VERSION else None
+    is_same_parser = (day.parser_version, day.pseudonyms) == (
+        PARSER_VERSION,
+        _fingerprint(pseudonyms_below(parsed_folder.parent)),
+    )
+    return day if is_whole and is_same_parser else None
+
+
+def _fingerprint(pseudonyms: Pseudonyms | None) -> str:
+    return pseudonyms.fingerprint if pseudonyms else ""
 
 
 def start_current_day(parsed_folder: Path, log_day: date, started_at: datetime) -> ParsedDay:
@@ -79,6 +88,7 @@ def start_current_day(parsed_folder: Path, log_day: date, started_at: datetime) 
         files=first.files,
         is_open=True,
         checksums=first.checksums,
+        pseudonyms=_fingerprint(pseudonyms_below(parsed_folder.parent)),
     )
     make_file(log_file(day))
     return day
@@ -102,6 +112,7 @@ def grow(
     if len(day.files) > MOST_FILES:
         day = _from_the_start(day)
     _overwrite_erased(day, persons)
+    pseudonyms = pseudonyms_below(day.folder.parents[2])
     with log_file(day).open("rb") as log:
         raw_sha256 = hashlib.file_digest(log, "sha256").hexdigest()
         log.seek(day.raw_bytes)
@@ -109,7 +120,7 @@ def grow(
         line_count = day.line_count
         for chunk in whole_lines(log, CHUNK_BYTES):
             lines = chunk if line_count else chunk.removeprefix(BYTE_ORDER_MARK)
-            part = Part(day.log_day, line_count + 1, line_count + 1, str(day.folder))
+            part = Part(day.log_day, line_count + 1, line_count + 1, str(day.folder), pseudonyms)
             written.append(write_part(part, lines))
             line_count += written[-1].line_count
     sync(day.folder)

@@ -22,6 +22,7 @@ from woopra_pipeline.parse.parsed_days import (
     write_manifest,
 )
 from woopra_pipeline.parse.parts import Part, write_part
+from woopra_pipeline.parse.pseudonyms import Pseudonyms, pseudonyms_below
 from woopra_pipeline.parse.workers import Job, Workers, write_parts
 
 PARSER_VERSION = 2
@@ -61,7 +62,11 @@ def parse_log_day(
     no room for them.
     """
     archived = get_or_mend(archive, log_day)
-    fingerprint = hashlib.sha256(f"{archived.sha256} {PARSER_VERSION}".encode()).hexdigest()
+    pseudonyms = pseudonyms_below(parsed_folder.parent)
+    made_of = f"{archived.sha256} {PARSER_VERSION}"
+    if pseudonyms is not None:
+        made_of += f" {pseudonyms.fingerprint}"
+    fingerprint = hashlib.sha256(made_of.encode()).hexdigest()
     day_folder = parsed_folder / log_day.isoformat()
     try:
         with needs_room(parsed_folder, f"parsing log day {log_day}"), locked_folder(day_folder):
@@ -74,7 +79,13 @@ def parse_log_day(
                 return current
             folder = day_folder / fingerprint[:FOLDER_NAME_LENGTH]
             parsed_day = _parse(
-                archive, archived, fingerprint, folder, processes=processes, workers=workers
+                archive,
+                archived,
+                fingerprint,
+                folder,
+                pseudonyms,
+                processes=processes,
+                workers=workers,
             )
             write_manifest(parsed_day)
             return parsed_day
@@ -128,6 +139,7 @@ def _parse(
     archived: ArchivedDay,
     fingerprint: str,
     folder: Path,
+    pseudonyms: Pseudonyms | None,
     *,
     processes: int | None,
     workers: Workers | None,
@@ -135,7 +147,7 @@ def _parse(
     make_folder(folder)
     is_large = archived.byte_count >= WORTH_WORKERS_BYTES
     with archive.open(archived) as stream:
-        jobs = _jobs(stream, archived.log_day, folder)
+        jobs = _jobs(stream, archived.log_day, folder, pseudonyms)
         if processes == 1 or not (is_large or workers):
             written = [write_part(*job) for job in jobs]
         elif is_large:
@@ -166,13 +178,16 @@ def _parse(
         erased_count=sum(part.erased_count for part in written),
         files={name: size for part in written for name, size in part.files.items()},
         checksums={name: text for part in written for name, text in part.checksums.items()},
+        pseudonyms=pseudonyms.fingerprint if pseudonyms else "",
     )
 
 
-def _jobs(stream: BinaryIO, log_day: date, folder: Path) -> Iterator[Job]:
+def _jobs(
+    stream: BinaryIO, log_day: date, folder: Path, pseudonyms: Pseudonyms | None
+) -> Iterator[Job]:
     first_line = 1
     for number, chunk in enumerate(_chunks(stream)):
-        yield Part(log_day, number, first_line, str(folder)), chunk
+        yield Part(log_day, number, first_line, str(folder), pseudonyms), chunk
         first_line += chunk.count(b"\n")
 
 

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from woopra_pipeline.files import make_file, sync
 from woopra_pipeline.parse.chunks import parse_chunk
 from woopra_pipeline.parse.parsed_days import checksum
+from woopra_pipeline.parse.pseudonyms import Pseudonyms
 from woopra_pipeline.tables import (
     ACTIONS_LOG,
     DELETES_LOG,
@@ -25,13 +26,14 @@ class Part(msgspec.Struct, frozen=True):
     """Where a piece of a day file stands, and where its Parquet files belong.
 
     `number` counts the pieces of the file from 0; `first_line` is the 1-based number of the
-    piece's first line in the file.
+    piece's first line in the file. `pseudonyms` says what is replaced on the way, if anything.
     """
 
     log_day: date
     number: int
     first_line: int
     folder: str
+    pseudonyms: Pseudonyms | None = None
 
 
 class WrittenPart(msgspec.Struct, frozen=True):
@@ -79,10 +81,19 @@ def write_table(rows: pa.Table, path: Path) -> tuple[int, str]:
 
 def make_part(part: Part, chunk: bytes) -> WrittenPart:
     """What `write_part` does, before it waits for the disk."""
+    if part.pseudonyms is not None:
+        chunk = part.pseudonyms.lines(chunk)
     parsed = parse_chunk(chunk, part.log_day, part.first_line)
     files, checksums = {}, {}
     for table in PARSED_TABLES:
         rows = parsed.tables[table.name]
+        if table is REJECTED_LINES_LOG and part.pseudonyms is not None:
+            # What cannot be read cannot be replaced in part either.
+            digests = [part.pseudonyms.digest(text) for text in rows["raw"].to_pylist()]
+            raw = pa.array(digests, pa.string())
+            rows = rows.set_column(
+                rows.schema.get_field_index("raw"), rows.schema.field("raw"), raw
+            )
         if rows.num_rows or part.number == 0:
             path = Path(part.folder) / f"{table.name}-{part.number:05}.parquet"
             files[path.name], checksums[path.name] = write_table(rows, path)

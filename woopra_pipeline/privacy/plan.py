@@ -13,6 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from woopra_pipeline.errors import ErasureError
+from woopra_pipeline.parse.pseudonyms import Pseudonyms
 from woopra_pipeline.privacy.merges import Delete, End, Life, Merges
 from woopra_pipeline.privacy.persons import FOR_EVER
 from woopra_pipeline.woopra.log_days import log_day_at
@@ -86,8 +87,12 @@ class Plan:
 class Finder:
     """Finds persons in the model behind `connection`, and plans their erasure."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, pseudonyms: Pseudonyms | None = None
+    ) -> None:
+        """`pseudonyms` says what stands for identifiers in the model, if it is not they."""
         self._connection = connection
+        self._pseudonyms = pseudonyms
         self._connection.execute("set TimeZone = 'UTC'")
         rows = connection.execute("select log_position, pid, new_id from log.deletes").fetchall()
         self.merges = Merges(Delete(*row) for row in rows)
@@ -185,11 +190,11 @@ class Finder:
                 select lines.pid, max(lines.log_position)
                 from log.properties as properties
                 join log.lines as lines using (log_position)
-                where key = ? and lower(trim(json_as_text(value))) = lower(trim(?))
+                where key = ? and lower(trim(json_as_text(value))) in (lower(trim(?)), ?)
                 group by lines.pid, lines.voided_by
                 order by 2
                 """,
-                [identifier.key, identifier.value],
+                [identifier.key, identifier.value, self._pseudonym(identifier)],
             )
             return [Life(*row) for row in rows]
         pid = identifier.value
@@ -200,6 +205,9 @@ class Finder:
         if last_line is None and not is_known:
             return []
         return [self.merges.latest_life(pid, last_line)]
+
+    def _pseudonym(self, identifier: Identifier) -> str | None:
+        return self._pseudonyms.digest(identifier.value) if self._pseudonyms else None
 
     def _identifiers(self, keys: Iterable[str]) -> tuple[tuple[Identifier, ...], tuple[str, ...]]:
         """Identifiers on the erased lines: those nobody else has, and the keys of the others."""

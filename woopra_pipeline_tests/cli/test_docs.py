@@ -63,6 +63,8 @@ def test_every_table_and_column_is_documented(table):
         "WOOPRA_FILE_MODE",
         "WOOPRA_READ_FOLDERS",
         "WOOPRA_KEEP_RAW_DAYS",
+        "WOOPRA_PSEUDONYMS",
+        "WOOPRA_PSEUDONYM_KEY_FILE",
         "WOOPRA_SHOW_PERSONS",
     ],
 )
