@@ -9,7 +9,6 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 
 import msgspec
 
@@ -25,7 +24,9 @@ from woopra_pipeline.privacy.register import (
     Counts,
     Erasure,
     digests,
+    find_unfinished,
     read_register,
+    receipt_path,
     write_register,
 )
 from woopra_pipeline.replacing import replace_json
@@ -97,7 +98,7 @@ def finish(
     been put back from a backup.
     """
     update_model(directory, clock=clock, notify=notify, memory_limit=memory_limit)
-    unfinished = find_unfinished(directory)
+    unfinished = find_unfinished(directory.erasures)
     if not unfinished and not again:
         return []
     register = read_register(directory.erasures)
@@ -116,17 +117,6 @@ def finish(
             import_lines=imports.line_count,
             set_aside_rows=imports.row_count,
         )
-        replace_json(receipt_path(directory, erasure), msgspec.to_builtins(receipt))
+        replace_json(receipt_path(directory.erasures, erasure), msgspec.to_builtins(receipt))
         receipts.append(receipt)
     return receipts
-
-
-def find_unfinished(directory: DataDirectory) -> list[Erasure]:
-    """The erasures in the register of which there is no receipt yet."""
-    erasures = read_register(directory.erasures).erasures
-    return [one for one in erasures if not receipt_path(directory, one).exists()]
-
-
-def receipt_path(directory: DataDirectory, erasure: Erasure) -> Path:
-    """Where the receipt of an erasure is kept."""
-    return directory.erasures / f"{erasure.name}.json"

@@ -114,6 +114,17 @@ def write_register(folder: Path, register: Register) -> None:
     replace_json(folder / REGISTER_NAME, msgspec.to_builtins(register))
 
 
+def find_unfinished(folder: Path) -> list[Erasure]:
+    """The erasures in the register of which there is no receipt yet."""
+    erasures = read_register(folder).erasures
+    return [one for one in erasures if not receipt_path(folder, one).exists()]
+
+
+def receipt_path(folder: Path, erasure: Erasure) -> Path:
+    """Where the receipt of an erasure is kept."""
+    return folder / f"{erasure.name}.json"
+
+
 def digest_key(folder: Path) -> bytes:
     """The key of the digests, made when it is first asked for."""
     path = folder / KEY_NAME

@@ -128,6 +128,8 @@ def test_a_receipt_that_is_missing_is_made_by_the_same_command(erase, command_li
     erase("--email", "ada@example.com", "--yes")
     (receipt,) = command_line_here.directory.erasures.glob("2*.json")
     receipt.unlink()
+    status = command_line_here("status").stdout
+    assert f"{receipt.stem} is not finished: run `woopra-pipeline erase --yes`" in status
     again = erase("--yes")
     assert "Erased: 3 lines" in again.stdout
     assert receipt.exists()
