@@ -43,6 +43,8 @@ ENDS_WITHIN_LINE = "ends without a newline in a line that is no JSON, and came s
 BLANK = "holds white space only, and came so twice"
 END_NOT_ANNOUNCED = "ended with the connection, without any announcement, and came so twice"
 LONGEST_EXCERPT = 100
+OF_PERSONS = ('"visitor"', '"pid"', '"actions"')
+"""What lines about persons have: of these, no error shows any."""
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,8 @@ class _Recorder:
 
     def _excerpt(self) -> str:
         text = self._staged.beginning.decode("utf-8", "replace")
+        if any(key in text for key in OF_PERSONS):
+            return "lines of a log that cannot be read"
         return self._settings.outside_text.sentence(text, LONGEST_EXCERPT)
 
 

@@ -4,6 +4,7 @@ Dagster keeps what it shows for years. So nothing of a person is shown, unless t
 of the texts in a table, those alone that stand in `IMPERSONAL`.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 
 import duckdb
@@ -22,6 +23,8 @@ from woopra_pipeline.tables import Column, ColumnType, Table
 PREVIEW_ROWS = 5
 LONGEST_VALUE = 80
 NOT_SHOWN = "(not shown)"
+
+_ANSWER = re.compile(r"(status \d{3})[:,] .*", re.DOTALL)
 
 _TEXTS = {ColumnType.VARCHAR, ColumnType.JSON}
 _OF_ALL = {"pid", "from_pid", "to_pid", "canonical_pid", "raw_sha256", "reason"}
@@ -77,6 +80,11 @@ def preview(
     )
     result = connection.execute(f"select {columns} from {table.name} limit {PREVIEW_ROWS}")
     return rows_as_table(table.column_names, result.fetchall())
+
+
+def without_answer(text: str) -> str:
+    """A text without what the service answered, which may repeat an imported line."""
+    return _ANSWER.sub(r"\1 …", text)
 
 
 def is_impersonal(table: Table, column: Column) -> bool:

@@ -28,13 +28,13 @@ from woopra_pipeline.model.database import MAGIC, MAGIC_OFFSET
 from woopra_pipeline.privacy.persons import FOR_EVER, ErasedPersons
 from woopra_pipeline.privacy.plan import PID, Identifier
 from woopra_pipeline.privacy.register import read_register
-from woopra_pipeline.sql_text import literal, quoted
+from woopra_pipeline.sql_text import literal, quoted, read_parquet
 from woopra_pipeline.woopra.log_days import log_day_from_text
 
 BLOCK_BYTES = 4 << 20
 SQLITE_MAGIC = b"SQLite format 3\0"
 PARQUET_MAGIC = b"PAR1"
-ROWS_AT_ONCE = 50_000
+DEEPEST_JSON = 3
 SHORTEST_SEARCHED = 3
 """A shorter identifier is found everywhere, and says nothing."""
 
@@ -71,8 +71,14 @@ class Needles:
 
     def __init__(self, identifiers: Iterable[Identifier]) -> None:
         self._written: dict[bytes, Identifier] = {}
+        self.by_identifier: dict[Identifier, list[str]] = {}
+        """The texts to look for in what is in lower case."""
         for identifier in identifiers:
-            for text in _written(identifier.value):
+            texts = _written(identifier.value)
+            self.by_identifier[identifier] = sorted({text.lower() for text in texts})
+            for text in texts:
+                # Of bytes only the letters of ASCII are brought to lower case.
+                self._written[text.encode("utf-8", "surrogatepass").lower()] = identifier
                 self._written[text.lower().encode("utf-8", "surrogatepass")] = identifier
         self.longest = max(map(len, self._written), default=0)
 
@@ -86,16 +92,15 @@ class Needles:
 
 
 def _written(value: str) -> set[str]:
-    in_json = json.dumps(value)[1:-1]
-    return {
-        value,
-        in_json,
-        json.dumps(in_json)[1:-1],
-        json.dumps(value, ensure_ascii=False)[1:-1],
-        quote(value, safe=""),
-        quote_plus(value),
-        html.escape(value),
-    }
+    """How a text may be written: as it is, in JSON within JSON, in an address, in a page."""
+    texts = {value}
+    for _ in range(DEEPEST_JSON):
+        texts |= {
+            json.dumps(text, ensure_ascii=is_ascii)[1:-1]
+            for text in texts
+            for is_ascii in (True, False)
+        }
+    return texts | {quote(value, safe=""), quote_plus(value), html.escape(value)}
 
 
 def search(
@@ -186,12 +191,27 @@ def _in_blocks(blocks: Iterator[bytes], needles: Needles) -> set[str]:
 
 
 def _in_parquet(path: Path, needles: Needles) -> Iterator[tuple[str, str]]:
-    for batch in pq.ParquetFile(path).iter_batches(ROWS_AT_ONCE):
-        for name, column in zip(batch.schema.names, batch.columns, strict=True):
-            if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-                text = "\n".join(value for value in column.to_pylist() if value)
-                for one in needles.found_in(text.encode("utf-8", "surrogatepass")):
-                    yield one.key, f"the column {name}"
+    schema = pq.read_schema(path)
+    columns = [field.name for field in schema if pa.types.is_string(field.type)]
+    with duckdb.connect() as connection:
+        for column in columns:
+            for key in _in_column(connection, read_parquet([path]), column, needles):
+                yield key, f"the column {column}"
+
+
+def _in_column(
+    connection: duckdb.DuckDBPyConnection, relation: str, column: str, needles: Needles
+) -> Iterator[str]:
+    """The keys of the identifiers that are in the values of a column."""
+    for identifier, texts in needles.by_identifier.items():
+        condition = " or ".join("contains(lower(text), ?)" for _ in texts)
+        ((is_there,),) = connection.execute(
+            f"select count(*) > 0 from (select {quoted(column)}::varchar as text from {relation}) "
+            f"where {condition}",
+            list(texts),
+        ).fetchall()
+        if is_there:
+            yield identifier.key
 
 
 def _in_sqlite(path: Path, needles: Needles) -> Iterator[tuple[str, str]]:
@@ -215,14 +235,9 @@ def _in_duckdb(path: Path, needles: Needles) -> Iterator[tuple[str, str]]:
             "where database_name = 'searched' and data_type in ('VARCHAR', 'JSON')"
         ).fetchall()
         for schema, table, column in columns:
-            reader = connection.execute(
-                f"select {quoted(column)}::varchar from "
-                f"searched.{quoted(schema)}.{quoted(table)} where {quoted(column)} is not null"
-            )
-            while rows := reader.fetchmany(ROWS_AT_ONCE):
-                text = "\n".join(value for (value,) in rows)
-                for one in needles.found_in(text.encode("utf-8", "surrogatepass")):
-                    yield one.key, f"{schema}.{table}.{column}"
+            relation = f"searched.{quoted(schema)}.{quoted(table)}"
+            for key in _in_column(connection, relation, column, needles):
+                yield key, f"{schema}.{table}.{column}"
 
 
 def _lines_of(directory: DataDirectory, persons: ErasedPersons, found: _Found) -> Iterator[Find]:

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.defs.metadata import NOT_SHOWN, preview
+from woopra_pipeline.defs.metadata import NOT_SHOWN, preview, without_answer
 from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.model.update import update_model
 from woopra_pipeline.tables import MODEL_TABLES
@@ -41,3 +41,15 @@ def test_previews_show_persons_only_if_asked(directory, show_persons):
     assert {name for name, text in shown.items() if NOT_SHOWN in text} == (
         set() if show_persons else of_persons
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        pytest.param("status 400: ada@example.com is bad", "status 400 …", id="reason"),
+        pytest.param("(status 200, error: ada@example.com)", "(status 200 …", id="doubt"),
+        pytest.param("it answered with status 503", "it answered with status 503", id="status"),
+    ],
+)
+def test_answers_of_the_service_are_not_repeated(text, shown):
+    assert without_answer(text) == shown

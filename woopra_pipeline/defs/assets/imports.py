@@ -23,7 +23,7 @@ from pydantic import Field
 
 from woopra_pipeline.clock import system_clock
 from woopra_pipeline.defs.days import AssetMetadata, work_through_days
-from woopra_pipeline.defs.metadata import NOT_SHOWN
+from woopra_pipeline.defs.metadata import NOT_SHOWN, without_answer
 from woopra_pipeline.defs.partitions import log_days
 from woopra_pipeline.defs.resources import DataDirectoryResource, ImportsResource, WoopraResource
 from woopra_pipeline.imports.runs import Importer, ImportRun
@@ -64,11 +64,15 @@ def import_batches(
     """
     directory = data_directory.directory
     names = config.sources or [source.name for source in find_sources(directory)]
+
+    def notify(text: str) -> None:
+        context.log.warning(text if data_directory.show_persons else without_answer(text))
+
     with ExitStack() as stack:
         client = None
         if names and not config.dry_run:
             client = stack.enter_context(woopra.client(directory, notify=context.log.warning))
-        importer = Importer(directory, client, imports.settings, notify=context.log.warning)
+        importer = Importer(directory, client, imports.settings, notify=notify)
 
         def work(log_day: date) -> list[ImportRun]:
             return importer.run_all(names, log_day, dry_run=config.dry_run)
