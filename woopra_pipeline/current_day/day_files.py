@@ -173,8 +173,11 @@ def _overwrite_erased(day: ParsedDay, persons: ErasedPersons) -> None:
 
 def count_erased(day: ParsedDay, persons: ErasedPersons) -> int:
     """How many lines of an open day are of erased persons and not overwritten yet."""
-    with log_file(day).open("rb") as log:
-        return persons.count(io.BytesIO(log.read(day.raw_bytes)), day.log_day)
+    try:
+        with log_file(day).open("rb") as log:
+            return persons.count(io.BytesIO(log.read(day.raw_bytes)), day.log_day)
+    except FileNotFoundError:
+        return 0
 
 
 def overwrite_current_day(parsed_folder: Path, log_day: date, persons: ErasedPersons) -> int:

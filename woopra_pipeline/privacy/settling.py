@@ -104,6 +104,8 @@ class _Settling:
         self._before = _read_settled(directory)
         self._archived = self._read_archived()
         self._parsed = self._read_parsed()
+        self._unreadable: set[str] = set()
+        """Checksums of raw files that turned out damaged."""
 
     def run(self) -> tuple[Settled, Overwritten]:
         before = self._before
@@ -132,12 +134,19 @@ class _Settling:
                     f"{log_day}: {overwritten[log_day]:,} lines of erased persons are gone"
                 )
             self._clean()
-        self._archived, self._parsed = self._read_archived(), self._read_parsed()
+        # Only what was read: what was made of it, by whomever, is read the next time.
+        read = self._archived.keys() - overwritten.keys()
         settled = Settled(
             rule=_rule(register),
             purge=purge,
-            raw=tuple(sorted(self._raw())),
-            parsed=tuple(sorted(day.fingerprint for day in self._parsed.values())),
+            raw=tuple(sorted(sha256 for log_day in read for sha256 in self._raw_of(log_day))),
+            parsed=tuple(
+                sorted(
+                    day.fingerprint
+                    for log_day, day in self._parsed.items()
+                    if log_day not in overwritten
+                )
+            ),
         )
         self._write(settled)
         return settled, Overwritten(overwritten)
@@ -214,9 +223,10 @@ class _Settling:
             if parsed.is_open:
                 is_stale = count_erased(parsed, persons) > 0
             else:
-                # If its file is there, it was overwritten by a process that died before it could
-                # parse it.
-                is_stale = parsed.raw_sha256 not in self._raw_of(log_day) and bool(
+                # Its raw file is gone or damaged, or was overwritten by a process that died before
+                # it could parse it.
+                readable = self._raw_of(log_day) - self._unreadable
+                is_stale = parsed.raw_sha256 not in readable and bool(
                     self._erased_lines(parsed, persons)
                 )
             if is_stale:
@@ -228,6 +238,7 @@ class _Settling:
             with self._archive.open(version) as stream:
                 return any(count for _, count in persons.overwritten_file(stream, version.log_day))
         except ArchiveError:
+            self._unreadable.add(version.sha256)
             return False
 
     def _days_with(self, persons: ErasedPersons, known: set[str]) -> set[date]:
@@ -291,16 +302,18 @@ class _Settling:
         count = 0
         if parsed is not None and parsed.is_open:
             count = overwrite_current_day(self._directory.parsed, log_day, persons)
-        archived = self._archived.get(log_day)
-        if archived is not None and not archived.is_removed:
+        if log_day in self._archived:
             count += overwrite_archived(self._archive, log_day, persons)
-            if parsed is not None and not parsed.is_open:
+            with suppress(ArchiveError):
                 parse_log_day(self._archive, log_day, self._directory.parsed)
-        elif parsed is not None and not parsed.is_open:
-            with locked_folder(parsed.folder.parent):
-                lines = self._erased_lines(parsed, persons)
-                leave_out(parsed, lines)
-                count += len(lines)
+        # What could not be made of the raw file is made of the parsed day itself.
+        with locked_folder(self._directory.parsed / log_day.isoformat()):
+            day = find_parsed_day(self._directory.parsed, log_day)
+            if day is not None and not day.is_open:
+                lines = self._erased_lines(day, persons)
+                if lines:
+                    leave_out(day, lines)
+                    count += len(lines)
         return count
 
     def _erased_lines(self, day: ParsedDay, persons: ErasedPersons) -> set[int]:

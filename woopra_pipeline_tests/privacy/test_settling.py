@@ -5,11 +5,13 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from woopra_pipeline.archive import Archive
+from woopra_pipeline.archive.overwriting import overwrite_archived
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.files import remove
 from woopra_pipeline.model.update import update_model
 from woopra_pipeline.parse.parse_day import parse_log_day
 from woopra_pipeline.parse.parsed_days import find_parsed_day
+from woopra_pipeline.privacy import settling
 from woopra_pipeline.privacy.merges import Life
 from woopra_pipeline.privacy.plan import Identifier
 from woopra_pipeline.privacy.register import Counts, Erasure, Register, write_register
@@ -82,6 +84,30 @@ def test_a_day_whose_raw_file_is_gone_is_made_of_its_own_rows(directory):
         day.verify()
         assert len(list(day.folder.parent.iterdir())) == 2
     assert not update_model(directory).published
+
+
+def test_a_day_whose_raw_file_is_damaged_is_made_of_its_own_rows(directory):
+    for path in directory.raw.rglob("*.zst"):
+        path.write_bytes(path.read_bytes()[:-9])
+    erase(directory)
+    assert in_order(published_tables(directory)) == in_order(tables(interpret(LOG, [ERASURE])))
+    assert {find.path.split("/")[0] for find in search(directory, [ADA]).finds} <= {"raw"}
+
+
+def test_a_day_that_comes_meanwhile_is_not_taken_for_one_that_was_read(directory, monkeypatch):
+    late = FIRST_DAY + timedelta(days=3)
+
+    def fetch_meanwhile(archive, log_day, persons):
+        monkeypatch.undo()
+        archive_file(archive, late, OF_ADA + OF_BOB)
+        parse_log_day(archive, late, directory.parsed)
+        return overwrite_archived(archive, log_day, persons)
+
+    monkeypatch.setattr(settling, "overwrite_archived", fetch_meanwhile)
+    erase(directory)
+    expected = tables(interpret({**LOG, late: OF_ADA + OF_BOB}, [ERASURE]))
+    assert in_order(published_tables(directory)) == in_order(expected)
+    assert not search(directory, [ADA]).finds
 
 
 def test_a_damaged_parsed_day_is_parsed_again_and_without_her(directory):
