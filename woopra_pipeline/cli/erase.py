@@ -16,6 +16,7 @@ from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.model.update import update_model
 from woopra_pipeline.parse.pseudonyms import pseudonyms_below
 from woopra_pipeline.privacy.erasing import enter, finish, is_erased
+from woopra_pipeline.privacy.imported import count_imported
 from woopra_pipeline.privacy.merges import Life
 from woopra_pipeline.privacy.plan import Finder, Identifier, Plan
 from woopra_pipeline.privacy.register import read_register
@@ -78,7 +79,7 @@ def command(
         update_model(directory, notify=say)
     plan = _plan(directory, named, and_future=and_future)
     if plan is not None:
-        _show(plan)
+        _show(plan, count_imported(directory, plan))
         if not yes:
             say("Nothing was erased: do it with the same command and --yes; it cannot be undone")
             return
@@ -136,7 +137,7 @@ def _finish(directory: DataDirectory, *, again: bool) -> None:
         )
 
 
-def _show(plan: Plan) -> None:
+def _show(plan: Plan, import_lines: int) -> None:
     show(f"Erase what happened before {plan.moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC")
     rows = [
         ("Named by", ", ".join(map(str, plan.identifiers))),
@@ -150,6 +151,8 @@ def _show(plan: Plan) -> None:
         ),
         ("Log days", f"{len(plan.lines):,} ({spans(plan.lines) or 'none'})"),
     ]
+    if import_lines:
+        rows.append(("Import lines", f"{import_lines:,}, with rows that were set aside"))
     if plan.and_future:
         rows.append(("From now on", "what these profiles do is erased as it comes"))
     stays = [f"{count(plan.delete_count, 'delete line')} with profile ids only"]

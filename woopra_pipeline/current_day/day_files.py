@@ -171,13 +171,10 @@ def _overwrite_erased(day: ParsedDay, persons: ErasedPersons) -> None:
     sync(log_file(day))
 
 
-def count_erased(day: ParsedDay, persons: ErasedPersons) -> int:
+def _count_erased(day: ParsedDay, persons: ErasedPersons) -> int:
     """How many lines of an open day are of erased persons and not overwritten yet."""
-    try:
-        with log_file(day).open("rb") as log:
-            return persons.count(io.BytesIO(log.read(day.raw_bytes)), day.log_day)
-    except FileNotFoundError:
-        return 0
+    with log_file(day).open("rb") as log:
+        return persons.count(io.BytesIO(log.read(day.raw_bytes)), day.log_day)
 
 
 def overwrite_current_day(parsed_folder: Path, log_day: date, persons: ErasedPersons) -> int:
@@ -187,7 +184,7 @@ def overwrite_current_day(parsed_folder: Path, log_day: date, persons: ErasedPer
     """
     with locked_folder(parsed_folder / log_day.isoformat()):
         day = find_usable_day(parsed_folder, log_day)
-        if day is None or not day.is_open or not count_erased(day, persons):
+        if day is None or not day.is_open or not _count_erased(day, persons):
             return 0
         fresh = _from_the_start(day)
         with log_file(fresh).open("r+b") as log:

@@ -31,10 +31,13 @@ from woopra_pipeline.imports.publication import (
 )
 from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.locks import held
+from woopra_pipeline.model.database import connect
 from woopra_pipeline.parse.lines import TOMBSTONE
+from woopra_pipeline.privacy.plan import Plan
 from woopra_pipeline.privacy.register import Register, digest, digest_key
 
 PATIENCE_SECONDS = 600.0
+LINES_AT_ONCE = 10_000
 ERASED_ROW = TOMBSTONE.decode()
 ERASED_REASON = "it was of a person who was erased"
 
@@ -78,6 +81,25 @@ def erase_imported(
             forget_publication(directory)
         publish_imports(ledger)
     return ErasedImports(line_count, row_count)
+
+
+def count_imported(directory: DataDirectory, plan: Plan) -> int:
+    """How many import lines and rows set aside an erasure takes, by what is published of them."""
+    if not directory.published_imports.exists():
+        return 0
+    known_by = {(one.key, one.value.strip().lower()) for one in plan.known_by}
+    keys = {key for key, _ in known_by}
+    count = 0
+    with connect(directory.published_imports, read_only=True) as connection:
+        rows = connection.execute(
+            "select line from import_lines where ? or planned_at < ?",
+            [plan.and_future, plan.moment],
+        )
+        while some := rows.fetchmany(LINES_AT_ONCE):
+            for (line,) in some:
+                found = _identifiers(_decoded(line.encode()), keys)
+                count += any((key, text.lower()) in known_by for key, text in found)
+    return count
 
 
 class _Owner:

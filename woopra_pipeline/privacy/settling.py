@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from woopra_pipeline.archive.days import Archive, ArchivedDay
 from woopra_pipeline.archive.overwriting import clean_archived, overwrite_archived
-from woopra_pipeline.current_day.day_files import count_erased, overwrite_current_day
+from woopra_pipeline.current_day.day_files import overwrite_current_day
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import ArchiveError, ConfigurationError, ParsedDayError
 from woopra_pipeline.locks import alone, locked_folder
@@ -220,16 +220,10 @@ class _Settling:
                     found.add(log_day)
         for log_day in candidates:
             parsed = self._parsed[log_day]
-            if parsed.is_open:
-                is_stale = count_erased(parsed, persons) > 0
-            else:
-                # Its raw file is gone or damaged, or was overwritten by a process that died before
-                # it could parse it.
-                readable = self._raw_of(log_day) - self._unreadable
-                is_stale = parsed.raw_sha256 not in readable and bool(
-                    self._erased_lines(parsed, persons)
-                )
-            if is_stale:
+            # The day is still followed, or its raw file is gone or damaged, or was overwritten by a
+            # process that died before it could parse it.
+            is_on_its_own = parsed.raw_sha256 not in self._raw_of(log_day) - self._unreadable
+            if is_on_its_own and self._erased_lines(parsed, persons):
                 found.add(log_day)
         return found
 
@@ -306,14 +300,13 @@ class _Settling:
             count += overwrite_archived(self._archive, log_day, persons)
             with suppress(ArchiveError):
                 parse_log_day(self._archive, log_day, self._directory.parsed)
-        # What could not be made of the raw file is made of the parsed day itself.
+        # What could not be made of the raw file, or cannot be followed on, is made of its own rows.
         with locked_folder(self._directory.parsed / log_day.isoformat()):
             day = find_parsed_day(self._directory.parsed, log_day)
-            if day is not None and not day.is_open:
-                lines = self._erased_lines(day, persons)
-                if lines:
-                    leave_out(day, lines)
-                    count += len(lines)
+            lines = set() if day is None else self._erased_lines(day, persons)
+            if day is not None and lines:
+                leave_out(day, lines)
+                count += len(lines)
         return count
 
     def _erased_lines(self, day: ParsedDay, persons: ErasedPersons) -> set[int]:

@@ -6,8 +6,8 @@ import pytest
 
 from woopra_pipeline.imports.rebuilding import rebuild_ledger
 from woopra_pipeline.imports.settings import ImportSettings
-from woopra_pipeline.privacy.imported import ErasedImports, erase_imported
-from woopra_pipeline.privacy.plan import Identifier
+from woopra_pipeline.privacy.imported import ErasedImports, count_imported, erase_imported
+from woopra_pipeline.privacy.plan import Identifier, Plan
 from woopra_pipeline.privacy.register import Counts, Erasure, Register, digests, write_register
 from woopra_pipeline.privacy.verification import search
 from woopra_pipeline_tests.imports.conftest import (
@@ -93,6 +93,28 @@ def test_lines_and_rows_are_gone_and_others_are_what_they_were(directory, import
         (6,)
     ]
     assert erase() == ErasedImports()
+
+
+@pytest.mark.parametrize(("hours", "count"), [(1, 6), (-1, 0)], ids=["before", "since"])
+def test_the_plan_counts_them(directory, imports, run, hours, count):
+    run()
+    plan = Plan(
+        identifiers=(ADA,),
+        moment=imports.time.now + timedelta(hours=hours),
+        and_future=False,
+        lives=(),
+        pids=(),
+        profiles=(),
+        elsewhere={},
+        lines={},
+        visit_count=0,
+        identify_count=0,
+        action_count=0,
+        kept_line_count=0,
+        delete_count=0,
+        known_by=(Identifier("email", "ADA@example.com"), Identifier("id", "17")),
+    )
+    assert count_imported(directory, plan) == count
 
 
 def test_nothing_is_sent_again(imports, run, erase):

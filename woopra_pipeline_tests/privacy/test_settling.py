@@ -6,6 +6,12 @@ import pytest
 
 from woopra_pipeline.archive import Archive
 from woopra_pipeline.archive.overwriting import overwrite_archived
+from woopra_pipeline.current_day.day_files import (
+    find_usable_day,
+    grow,
+    log_file,
+    start_current_day,
+)
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.files import remove
 from woopra_pipeline.model.update import update_model
@@ -92,6 +98,25 @@ def test_a_day_whose_raw_file_is_damaged_is_made_of_its_own_rows(directory):
     erase(directory)
     assert in_order(published_tables(directory)) == in_order(tables(interpret(LOG, [ERASURE])))
     assert {find.path.split("/")[0] for find in search(directory, [ADA]).finds} <= {"raw"}
+
+
+@pytest.mark.parametrize("is_usable", [True, False], ids=["can be followed on", "cannot be"])
+def test_the_current_day_is_made_without_her(directory, is_usable):
+    current = FIRST_DAY + timedelta(days=3)
+    day = start_current_day(directory.parsed, current, datetime(2026, 3, 7, tzinfo=UTC))
+    log_file(day).write_bytes(OF_BOB + OF_ADA)
+    grow(day, len(OF_BOB + OF_ADA), datetime(2026, 3, 7, tzinfo=UTC))
+    update_model(directory)
+    if not is_usable:
+        log_file(day).unlink()
+    erase(directory)
+    made = find_parsed_day(directory.parsed, current)
+    assert (made.is_open, made.erased_count, made.visit_count) == (True, 2, 1)
+    assert not day.folder.exists()
+    assert (find_usable_day(directory.parsed, current) is not None) == is_usable
+    expected = tables(interpret({**LOG, current: OF_BOB + OF_ADA}, [ERASURE]))
+    assert in_order(published_tables(directory)) == in_order(expected)
+    assert not search(directory, [ADA]).finds
 
 
 def test_a_day_that_comes_meanwhile_is_not_taken_for_one_that_was_read(directory, monkeypatch):
