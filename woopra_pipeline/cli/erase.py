@@ -20,7 +20,7 @@ from woopra_pipeline.privacy.imported import count_imported
 from woopra_pipeline.privacy.merges import Life
 from woopra_pipeline.privacy.plan import Finder, Identifier, Plan
 from woopra_pipeline.privacy.register import read_register
-from woopra_pipeline.privacy.verification import SHORTEST_SEARCHED, search
+from woopra_pipeline.privacy.verification import SHORTEST_SEARCHED, search, search_runs
 
 KEYS = ("email", "id", "pid")
 MOST_SHOWN = 20
@@ -88,6 +88,7 @@ def command(
         show("What this names was erased before, and nothing has come since.")
     if yes:
         _finish(directory, again=not named)
+        _say_of_runs(directory, plan.known_by if plan else named)
 
 
 def _plan(
@@ -134,6 +135,15 @@ def _finish(directory: DataDirectory, *, again: bool) -> None:
             f"Erased: {count(receipt.log.lines, 'line')} of "
             f"{count(receipt.log.log_days, 'log day')}; the receipt is "
             f"{directory.erasures / receipt.name}.json"
+        )
+
+
+def _say_of_runs(directory: DataDirectory, identifiers: Sequence[Identifier]) -> None:
+    files = sorted({find.path for find in search_runs(directory, identifiers)})
+    if files:
+        show(
+            f"Not erased: {count(len(files), 'file')} of Dagster, such as {files[0]}, of runs that "
+            "showed values: see docs/privacy.md for what to do"
         )
 
 

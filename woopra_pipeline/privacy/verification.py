@@ -137,6 +137,22 @@ def search(
     )
 
 
+def search_runs(directory: DataDirectory, identifiers: Sequence[Identifier]) -> tuple[Find, ...]:
+    """Where Dagster's records in the data directory hold identifiers: versions before kept values.
+
+    Identifiers that are too short to say anything are not looked for.
+    """
+    needles = Needles(
+        one for one in identifiers if one.key != PID and len(one.value) >= SHORTEST_SEARCHED
+    )
+    found = _Found()
+    for path in sorted(directory.dagster.rglob("*")):
+        if path.is_file():
+            with suppress(FileNotFoundError):
+                _search_file(path, path.relative_to(directory.root).as_posix(), needles, found)
+    return tuple(found.finds)
+
+
 def _files(directory: DataDirectory, left_out: Sequence[Path]) -> Iterator[Path]:
     for path in sorted(directory.root.rglob("*")):
         if path.is_file() and not any(path.is_relative_to(other) for other in left_out):
