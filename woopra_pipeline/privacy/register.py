@@ -22,7 +22,7 @@ import msgspec
 from woopra_pipeline.errors import ErasureError
 from woopra_pipeline.privacy.merges import Life, Merges
 from woopra_pipeline.privacy.persons import FOR_EVER, ErasedPersons
-from woopra_pipeline.replacing import replace_json, replacing
+from woopra_pipeline.replacing import TEMPORARY_PREFIX, replace_json, replacing
 
 REGISTER_NAME = "register.json"
 KEY_NAME = "key"
@@ -97,7 +97,9 @@ def read_register(folder: Path) -> Register:
     try:
         register = msgspec.json.decode(path.read_bytes(), type=Register)
     except FileNotFoundError:
-        if any(folder.glob("*.json")):
+        # A process that was killed before its first entry leaves a temporary file, and nothing else.
+        left = [path.name for path in folder.glob("*.json")]
+        if not all(name.startswith(TEMPORARY_PREFIX) for name in left):
             raise _unusable(path, "is missing, although persons were erased") from None
         return Register()
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -20,7 +20,13 @@ from woopra_pipeline.parse.parsed_days import find_parsed_day
 from woopra_pipeline.privacy import settling
 from woopra_pipeline.privacy.merges import Life
 from woopra_pipeline.privacy.plan import Identifier
-from woopra_pipeline.privacy.register import Counts, Erasure, Register, write_register
+from woopra_pipeline.privacy.register import (
+    Counts,
+    Erasure,
+    Register,
+    read_register,
+    write_register,
+)
 from woopra_pipeline.privacy.settling import settle_erasures
 from woopra_pipeline.privacy.verification import search
 from woopra_pipeline_tests.model.interpreter import interpret, tables
@@ -170,3 +176,10 @@ def test_a_raw_file_from_a_backup_is_overwritten_again(directory):
 def test_nobody_erased_costs_nothing(directory):
     assert settle_erasures(directory)[1].lines == {}
     assert not directory.erasures.exists()
+
+
+def test_an_entry_that_was_never_made_is_no_lost_register(directory):
+    directory.erasures.mkdir()
+    (directory.erasures / ".tmp-abcdefghregister.json").write_bytes(b"{")
+    assert read_register(directory.erasures) == Register()
+    assert not update_model(directory).published
