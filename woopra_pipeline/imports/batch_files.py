@@ -23,10 +23,10 @@ import pyarrow as pa
 
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import LedgerError
-from woopra_pipeline.files import make_folder, remove, sync
+from woopra_pipeline.files import make_file, make_folder, remove, sync
 from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.parse.lines import TOMBSTONE
-from woopra_pipeline.replacing import replace_json, replacing
+from woopra_pipeline.replacing import replace_json
 
 COMPRESSION_LEVEL = 1
 LARGEST_QUEUE = 8
@@ -182,13 +182,18 @@ def note_erased_keys(
 def overwrite_lines(directory: DataDirectory, file: BatchFile, numbers: Iterable[int]) -> None:
     """Put tombstones of their length in the place of lines (0-based numbers), or do nothing (R9).
 
-    Raises `LedgerError` if the file is missing or damaged.
+    The source must be held. Raises `LedgerError` if the file is missing or damaged.
     """
     lines = read_lines(directory, file)
     for number in numbers:
         lines[number] = TOMBSTONE.ljust(len(lines[number]))
-    with replacing(directory.root / file.path) as temporary:
-        write_lines(temporary, lines)
+    path = directory.root / file.path
+    # Under a name that nobody takes for a batch file, if a process is killed here.
+    temporary = path.with_name(f"{path.name}.new")
+    make_file(temporary)
+    write_lines(temporary, lines)
+    temporary.replace(path)
+    sync(path.parent)
 
 
 def _erased_path(batch_file: Path) -> Path:

@@ -97,7 +97,7 @@ def read_register(folder: Path) -> Register:
     try:
         register = msgspec.json.decode(path.read_bytes(), type=Register)
     except FileNotFoundError:
-        # A process that was killed before its first entry leaves a temporary file, and nothing else.
+        # A process that was killed before its first entry leaves a temporary file.
         left = [path.name for path in folder.glob("*.json")]
         if not all(name.startswith(TEMPORARY_PREFIX) for name in left):
             raise _unusable(path, "is missing, although persons were erased") from None
