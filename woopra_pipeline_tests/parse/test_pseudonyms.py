@@ -81,7 +81,9 @@ def test_what_is_not_named_is_parsed_as_before(tmp_path_factory, file):
     after = parse_chunk(Pseudonyms(("nothing of this name",), str(key)).lines(chunk), DAY, 1)
     assert (after.line_count, after.blank_count) == (before.line_count, before.blank_count)
     for name, table in before.tables.items():
-        assert after.tables[name].to_pylist() == table.to_pylist()
+        # The text of a line that cannot be read is replaced as a whole.
+        columns = [column for column in table.column_names if column != "raw"]
+        assert after.tables[name].select(columns).to_pylist() == table.select(columns).to_pylist()
 
 
 def test_the_key_is_the_owners_alone(tmp_path, pseudonyms):
