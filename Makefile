@@ -6,9 +6,12 @@ INSTALLED := .venv/.installed
 SIZE ?= default
 MINUTES ?= 10
 DRIVER := .venv/.installed-driver
+SPARK_VERSION := 4.3.0
+SPARK := .venv/.installed-spark-$(SPARK_VERSION)
+EXPLORE := .venv/.installed-explore
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast test-long test-ui storm ui bench
+.PHONY: help install demo lake-demo test test-fast test-long test-spark test-ui storm ui explore bench
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,21 +29,35 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: $(INSTALLED)  ## some weeks of the embedded sandbox, from fetch to model
 	$(BIN)/woopra-pipeline demo
 
+lake-demo: $(INSTALLED)  ## the demo's days in a lake on S3, and the tables there by two engines
+	$(BIN)/python -m woopra_pipeline_tests.lake.demo
+
 test: $(INSTALLED)  ## lint, types and the default tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest --numprocesses auto --dist worksteal -m "not long and not ui"
+	$(BIN)/pytest --numprocesses auto --dist worksteal -m "not long and not ui and not spark"
 
 test-fast: $(INSTALLED)  ## those of the default tests that are done in less than a minute
-	$(BIN)/pytest --numprocesses auto --dist worksteal -m "not long and not ui" --fast
+	$(BIN)/pytest --numprocesses auto --dist worksteal -m "not long and not ui and not spark" --fast
 
 test-long: $(INSTALLED)  ## the tests that take longer than a unit test may
 	$(BIN)/pytest --numprocesses auto --dist worksteal -m long
 
+# Spark has an environment of its own: its package and the client's share their files.
+$(SPARK): $(INSTALLED)
+	$(PYTHON) -m venv .venv/spark
+	.venv/spark/bin/python -m pip install --quiet --disable-pip-version-check \
+		pyspark==$(SPARK_VERSION)
+	touch $@
+
+test-spark: $(SPARK)  ## the tables of the lake on a Spark cluster, which needs Java
+	.ci/spark
+	$(BIN)/pytest -m spark
+
 $(DRIVER): $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
-		--constraint constraints.txt --editable '.[dev,ui]'
+		--constraint constraints.txt --editable '.[dev,ui,explore]'
 	touch $@
 
 test-ui: $(DRIVER)  ## the UI in a real browser; SCREENSHOTS=1 retakes the pictures of the docs
@@ -52,6 +69,14 @@ storm: $(INSTALLED)  ## random faults, kills and damage; MINUTES=60 for longer, 
 
 ui: $(INSTALLED)  ## the Dagster UI on the same instance and data
 	$(BIN)/woopra-pipeline ui
+
+$(EXPLORE): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
+		--constraint constraints.txt --editable '.[dev,explore]'
+	touch $@
+
+explore: $(EXPLORE)  ## look at the model in a browser
+	$(BIN)/woopra-pipeline explore
 
 bench: $(INSTALLED)  ## every stage and the peers, in some ten minutes; SIZE=small or large
 	$(BIN)/python -m benchmarks --size $(SIZE)

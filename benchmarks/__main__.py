@@ -33,6 +33,7 @@ from benchmarks.orchestration import run_backfills
 from benchmarks.peers import install_peers
 from benchmarks.questions import ask, ask_only_model
 from benchmarks.report import show, write_docs, write_report
+from benchmarks.typed_tables import compare_typed
 from benchmarks.worlds import make_world
 from woopra_pipeline.data_directory import checkout
 
@@ -115,6 +116,8 @@ class Bench:
             if factor == GROWTH[-1]:
                 with self.telling("questions"):
                     questions = ask(project, repeat)
+                with self.telling("typed columns"):
+                    typed = compare_typed(project)
             shutil.rmtree(folder)
         importing = {}
         for shape in imports.SOURCES:
@@ -131,6 +134,7 @@ class Bench:
             "parse": parsing,
             "growth": {str(factor): figures for factor, figures in growth.items()},
             "questions": questions,
+            "typed": typed,
             "imports": importing,
             "backfills": backfills,
         }

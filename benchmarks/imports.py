@@ -31,7 +31,7 @@ import orjson
 from woopra_pipeline.clock import system_clock
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.imports.batch_files import read_lines
-from woopra_pipeline.imports.ledger import Ledger
+from woopra_pipeline.imports.ledger import Ledger, State
 from woopra_pipeline.imports.planning import Plan, plan_day
 from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.imports.sources import get_source, read_source, sources_folder
@@ -179,8 +179,10 @@ def query_seconds(directory: DataDirectory, name: str) -> float:
 
 
 def accept_all(directory: DataDirectory) -> None:
-    with Ledger(directory, system_clock) as ledger, ledger.transaction():
-        ledger.connection.execute("update batches set state = 'accepted', last_request = batch_id")
+    with Ledger(directory, system_clock) as ledger:
+        for batch in ledger.batches(None, State.PLANNED):
+            ledger.begin_sending(batch)
+            ledger.settle(batch, State.ACCEPTED)
 
 
 def bare_seconds(directory: DataDirectory, plan: Plan) -> float:

@@ -67,6 +67,7 @@ def findings(results: Results) -> list[Finding]:
         *of_parse(results["parse"]),
         *of_days(results["growth"]),
         *of_questions(results["questions"]),
+        *of_typed(results.get("typed")),
         *of_imports(results["imports"]),
         *of_backfills(results["backfills"]),
         *of_memory(results["parse"], results["growth"]),
@@ -178,6 +179,29 @@ def of_questions(questions: Mapping[str, Mapping[str, Mapping[str, float]]]) -> 
                 )
             )
     return found
+
+
+def of_typed(typed: Mapping[str, float] | None) -> list[Finding]:
+    if typed is None:
+        return []
+    over_json, over_columns = typed["json_seconds"], typed["typed_seconds"]
+    with_columns, without = typed["typed_megabytes"], typed["untyped_megabytes"]
+    return [
+        Finding(
+            "typed columns",
+            "a question over JSON, beside the same over two typed columns",
+            over_json / over_columns,
+            at_least=20,
+            figures=f"{over_json:.3f} and {over_columns:.4f} s",
+        ),
+        Finding(
+            "typed columns",
+            "the file, beside one without any",
+            with_columns / without,
+            at_most=1.6,
+            figures=f"{with_columns:.0f} and {without:.0f} MB",
+        ),
+    ]
 
 
 def of_imports(imports: Mapping[str, Mapping[str, float]]) -> list[Finding]:

@@ -7,6 +7,8 @@ woopra.duckdb         the published model: open it read-only at any time
 imports/              import sources, the batches made of them, and the ledger
 imports.duckdb        what was imported, published: open it read-only at any time
 erasures/             who was erased, without saying who that was
+types.yml             types that users pin for columns of the model, if they do
+lake_scratch/         what computing the lake's tables needs while it runs
 reports/              pages about the project, made from the published model
 sandbox/              the embedded Woopra's world
 dagster/              Dagster's runs and events
@@ -100,6 +102,16 @@ class DataDirectory:
         return self.root / "erasures"
 
     @property
+    def types(self) -> Path:
+        """The file in which users pin types of typed columns."""
+        return self.root / "types.yml"
+
+    @property
+    def lake_scratch(self) -> Path:
+        """What computing the lake's tables needs while it runs."""
+        return self.root / "lake_scratch"
+
+    @property
     def reports(self) -> Path:
         """Pages about the project, to be opened in a browser."""
         return self.root / "reports"
@@ -128,6 +140,7 @@ class DataDirectory:
             self.model,
             self.imports,
             self.erasures,
+            self.lake_scratch,
             self.reports,
             self.sandbox,
             self.dagster,

@@ -1,5 +1,7 @@
 """Everything Dagster loads."""
 
+import os
+
 from dagster import Definitions, in_process_executor
 
 from woopra_pipeline.data_directory import DataDirectory
@@ -23,13 +25,24 @@ from woopra_pipeline.defs.jobs import (
 )
 from woopra_pipeline.defs.resources import resources
 from woopra_pipeline.files import limit_new_files, set_modes
+from woopra_pipeline.lake.location import LAKE_VARIABLE
 
 limit_new_files()
 # Whatever was made with other modes: by an earlier version, by Dagster, or before they were set.
 set_modes(DataDirectory.from_environment().contents)
 
+lake_assets, lake_checks = [], []
+if os.environ.get(LAKE_VARIABLE):
+    # What they need is only there with an extra.
+    from woopra_pipeline.defs.assets.lake import lake_days
+    from woopra_pipeline.defs.assets.lake_model import lake_equals_model, lake_model
+
+    lake_assets, lake_checks = [lake_days, lake_model], [lake_equals_model]
+"""Nothing else depends on these, and without a lake there are none."""
+
 definitions = Definitions(
     assets=[
+        *lake_assets,
         raw_export,
         parsed_days,
         current_day,
@@ -39,6 +52,7 @@ definitions = Definitions(
         import_verification,
     ],
     asset_checks=[
+        *lake_checks,
         no_file_held_back,
         every_line_accounted,
         model_checks,

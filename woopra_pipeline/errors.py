@@ -12,6 +12,8 @@
     │   └── ServiceUnavailableError    unreachable, 5xx, 429 or a broken body, after all retries
     ├── ArchiveError               an archived day is missing or damaged
     ├── ParsedDayError             a parsed day is missing or damaged
+    ├── LakeError                  something in the lake is missing, damaged or another than here
+    │   └── LakeUnreachableError       the lake as a whole cannot be read or written
     ├── ModelError                 the model is missing or cannot be opened
     │   ├── DatabaseHeldError          another process has a DuckDB file open
     │   └── DatabaseDamagedError       a file is no DuckDB database, or a damaged one
@@ -74,6 +76,14 @@ class ArchiveError(PipelineError):
 
 class ParsedDayError(PipelineError):
     """A parsed day is missing or its files do not match their manifest."""
+
+
+class LakeError(PipelineError):
+    """Something in the lake is missing, damaged, or another than here."""
+
+
+class LakeUnreachableError(LakeError):
+    """The lake as a whole cannot be reached, read or written."""
 
 
 class ModelError(PipelineError):

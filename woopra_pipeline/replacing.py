@@ -47,9 +47,14 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def replace_json(path: Path, content: object) -> None:
     """Write `content` as indented JSON with sorted keys to `path`, whole or not at all."""
-    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
     with replacing(path) as temporary:
-        temporary.write_bytes(orjson.dumps(content, option=options))
+        temporary.write_bytes(json_bytes(content))
+
+
+def json_bytes(content: object) -> bytes:
+    """`content` as the JSON files of this package have it: indented, with sorted keys."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
+    return orjson.dumps(content, option=options)
 
 
 def _locked_temporary(path: Path) -> tuple[int, Path]:

@@ -6,7 +6,12 @@ column of every row. A file that this package names is that file, and its column
 
 import re
 from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
+from typing import TypeAlias
+
+Value: TypeAlias = "str | bool | float | date | list[str] | None"
+"""What an argument of a macro can be."""
 
 
 def literal(text: str) -> str:
@@ -36,3 +41,20 @@ def exact_files(paths: Iterable[Path]) -> str:
 def read_parquet(paths: Iterable[Path]) -> str:
     """The table function that reads these Parquet files, and nothing but what is in them."""
     return f"read_parquet({exact_files(paths)})"
+
+
+def value(argument: Value) -> str:
+    """A value as SQL."""
+    if argument is None:
+        return "null"
+    if isinstance(argument, list):
+        return f"[{', '.join(map(literal, argument))}]::varchar[]"
+    if isinstance(argument, bool | int | float):
+        return str(argument).lower()
+    return literal(str(argument))
+
+
+def table_of(macro: str, *asked: Value, **named: Value) -> str:
+    """The table that a table macro of the model makes of these arguments."""
+    arguments = [*map(value, asked), *(f"{name} := {value(said)}" for name, said in named.items())]
+    return f"{macro}({', '.join(arguments)})"

@@ -7,12 +7,13 @@ error, and httpx, which logs the address of every request, is kept from saying i
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-import httpx
+from typing import TYPE_CHECKING
 
 from woopra_pipeline.errors import AlertError, ConfigurationError
-from woopra_pipeline.http_environment import UNUSABLE_ENVIRONMENT, unusable_environment
 from woopra_pipeline.woopra.outside_text import OutsideText, clean_http_logs
+
+if TYPE_CHECKING:
+    import httpx
 
 TIMEOUT_SECONDS = 10.0
 CONNECTION_RETRIES = 2
@@ -24,6 +25,10 @@ def post_text(url: str, text: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
     Raises `ConfigurationError` if `url` is no web address, and `AlertError` if the text was not
     taken. Neither says the address.
     """
+    import httpx
+
+    from woopra_pipeline.http_environment import UNUSABLE_ENVIRONMENT, unusable_environment
+
     try:
         target = httpx.URL(url)
         target.host.encode("idna")
@@ -62,7 +67,7 @@ def post_text(url: str, text: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
 
 
 @contextmanager
-def _unmentioned(url: httpx.URL) -> Iterator[None]:
+def _unmentioned(url: "httpx.URL") -> Iterator[None]:
     """Keep what names `url` out of httpx's log while the block runs."""
     logger = logging.getLogger("httpx")
 

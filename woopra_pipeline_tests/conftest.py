@@ -5,6 +5,7 @@ for every core already, and the logs of tests are so small that threads mostly w
 The long tests, tests run in a single process, and programs that tests start have all threads.
 """
 
+import multiprocessing
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -44,8 +45,22 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     duckdb.connect = _connect_on_one_thread
 
 
+multiprocessing.get_context("forkserver").set_forkserver_preload(
+    ["woopra_pipeline_tests.libraries"]
+)
+
+
 DEAR_IMPORTS = {"Sandbox", "multiprocessing", "run_state_machine_as_test", "subprocess"}
-DEAR_FIXTURES = {"command_line", "demo", "import_server", "project"}
+DEAR_FIXTURES = {
+    "after_backfill",
+    "command_line",
+    "demo",
+    "import_server",
+    "location",
+    "program",
+    "project",
+    "s3_location",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

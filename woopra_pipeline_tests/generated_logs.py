@@ -2,7 +2,7 @@
 
 Lines are drawn from fixed pools: a draw a line keeps thousands of logs affordable, and a failing
 log shrinks to few lines. An update of the model costs as much for few lines as for many. So every
-log is three logs in one: three circles of pids, each with lines of its own, that never meet.
+log is four logs in one: four circles of pids, each with lines of its own, that never meet.
 """
 
 import json
@@ -19,6 +19,7 @@ CIRCLES = (
     ["A", "B", "C", "a", "Ω\x00"],
     ["D", "E", "F", "d", "Δ\x00"],
     ["G", "H", "I", "g", "Σ\x00"],
+    ["J", "K", "L", "j", "Λ\x00"],
 )
 """Pids that merge with each other, and with no others."""
 TIMES = [

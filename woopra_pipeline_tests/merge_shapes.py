@@ -32,7 +32,7 @@ def chain_of_owners(merges: int) -> Iterator[str]:
         yield visit(f"P{number + 1}", number + 1)
 
 
-def chain_behind_visits(merges: int) -> Iterator[str]:
+def chain_after_visits(merges: int) -> Iterator[str]:
     """The pids of the chain all logged their visits before the first of them was merged."""
     for number in range(merges):
         yield visit(f"P{number}", 1)
@@ -88,7 +88,7 @@ def lives(merges: int) -> Iterator[str]:
 SHAPES = (
     chain,
     chain_of_owners,
-    chain_behind_visits,
+    chain_after_visits,
     star,
     comb,
     returns,

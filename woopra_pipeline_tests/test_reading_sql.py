@@ -14,6 +14,7 @@ from woopra_pipeline.reading_sql import lock, require_reading, split
 def connection(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(tmp_path / "model.duckdb") as writing:
         writing.execute("create table people as select 1 as a; create view others as from people")
+        writing.execute("create schema events; create view events.pay as from people")
     with duckdb.connect(tmp_path / "model.duckdb", read_only=True) as reading:
         yield reading
 
@@ -35,6 +36,7 @@ def test_statements_are_split_as_duckdb_does(connection, sql, count):
     "sql",
     [
         "from people, others",
+        "select sum(a) from events.pay",
         "with a as (from people) from a",
         "values (1)",
         "(select 1)",

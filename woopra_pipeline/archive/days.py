@@ -118,17 +118,28 @@ class Archive:
                 continue
         return sorted(days)
 
+    def holds(self, log_day: date) -> bool:
+        """Whether there is a manifest of `log_day`, be it damaged."""
+        return (self.day_folder(log_day) / MANIFEST_NAME).exists()
+
     def find(self, log_day: date) -> ArchivedDay | None:
         """The current version of `log_day`, or None; `ArchiveError` if its manifest is damaged."""
         path = self.day_folder(log_day) / MANIFEST_NAME
         try:
-            manifest = msgspec.json.decode(path.read_bytes(), type=_Manifest)
+            return self.read_manifest(log_day, path.read_bytes())
         except FileNotFoundError:
             return None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ArchiveError(
                 f"The manifest {path} is damaged ({error}): {_fetch(log_day)}"
             ) from error
+
+    def read_manifest(self, log_day: date, content: bytes) -> ArchivedDay:
+        """What the manifest of `log_day` says whose bytes are given.
+
+        Raises `msgspec.DecodeError` or `UnicodeDecodeError` if it is damaged.
+        """
+        manifest = msgspec.json.decode(content, type=_Manifest)
         return replace(
             self._from_manifest(log_day, manifest.current),
             earlier=tuple(self._from_manifest(log_day, each) for each in manifest.earlier),
@@ -177,14 +188,8 @@ class Archive:
 
     def write_manifest(self, archived: ArchivedDay) -> None:
         """Make `archived`, whose file is in place, the current version of its day."""
-        manifest = _Manifest(
-            archived.log_day,
-            _to_manifest(archived),
-            [_to_manifest(version) for version in archived.earlier],
-            [_to_manifest(version) for version in archived.held_back],
-        )
         path = self.day_folder(archived.log_day) / MANIFEST_NAME
-        replace_json(path, msgspec.to_builtins(manifest))
+        replace_json(path, manifest_of(archived))
 
     def _from_manifest(self, log_day: date, version: _Version) -> ArchivedDay:
         return ArchivedDay(
@@ -213,6 +218,18 @@ def find_held_back(archive: Archive) -> list[ArchivedDay]:
         with suppress(ArchiveError):
             days.append(archive.get(log_day))
     return [day for day in days if day.held_back]
+
+
+def manifest_of(archived: ArchivedDay) -> object:
+    """What the manifest of a day with this current version says, to be written as JSON."""
+    return msgspec.to_builtins(
+        _Manifest(
+            archived.log_day,
+            _to_manifest(archived),
+            [_to_manifest(version) for version in archived.earlier],
+            [_to_manifest(version) for version in archived.held_back],
+        )
+    )
 
 
 def _to_manifest(archived: ArchivedDay) -> _Version:

@@ -52,18 +52,8 @@ class FetchedDay:
     """What a fetch did: the version now current, and the one that was before, if any."""
 
     archived: ArchivedDay
-    outcome: Literal["new", "unchanged", "changed"]
+    outcome: Literal["new", "unchanged", "changed", "from the lake"]
     previous: ArchivedDay | None
-
-    @property
-    def byte_difference(self) -> int:
-        """How many bytes the file grew; for a new day, its size."""
-        return self.archived.byte_count - (self.previous.byte_count if self.previous else 0)
-
-    @property
-    def line_difference(self) -> int:
-        """How many lines the file grew; for a new day, its lines."""
-        return self.archived.line_count - (self.previous.line_count if self.previous else 0)
 
 
 def fetch_log_day(

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import click
 
 from woopra_pipeline.cli.parameters import refuse_illegible
-from woopra_pipeline.cli.terminal import say, say_error
+from woopra_pipeline.cli.terminal import say, say_error, show
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import PipelineError
 from woopra_pipeline.files import limit_new_files
@@ -28,13 +28,20 @@ COMMANDS = (
     "import",
     "query",
     "explain",
+    "export",
+    "shell",
+    "explore",
     "status",
     "erase",
+    "lake",
+    "restore",
+    "dbt-sources",
     "ui",
 )
-MODULES = {"import": "imports"}
+MODULES = {"dbt-sources": "dbt_sources", "import": "imports"}
 """Where a command's module cannot be named like the command."""
 INTERRUPTED = 130
+LONGEST_SUMMARY = 200
 
 
 class Commands(click.Group):
@@ -63,12 +70,31 @@ class Commands(click.Group):
         command: click.Command = module.command
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write each command with the whole first sentence of what it does."""
+        commands = [(name, self.get_command(ctx, name)) for name in COMMANDS]
+        rows = [
+            (name, command.get_short_help_str(LONGEST_SUMMARY))
+            for name, command in commands
+            if command
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.option("--debug", is_flag=True, help="Show where an error comes from.")
 @click.version_option(package_name="woopra-pipeline")
-def group(debug: bool) -> None:
+@click.pass_context
+def group(context: click.Context, debug: bool) -> None:
     """Woopra's log as a DuckDB model: every person one profile, every action counted once."""
+    if context.invoked_subcommand is None:
+        show(context.get_help())
+        context.exit()
     sys.excepthook = _say_where if debug else _say_in_one_line
     limit_new_files()
 

@@ -7,12 +7,13 @@ from types import ModuleType
 
 import click
 
-from woopra_pipeline.cli.terminal import count, say, show, spans
+from woopra_pipeline.cli.terminal import say, show
 from woopra_pipeline.clock import Clock, system_clock
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import ConfigurationError
 from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.woopra.log_days import end_of_log_day, log_day_at, log_day_from_text
+from woopra_pipeline.wording import count, spans
 
 START_DATE_VARIABLE = "WOOPRA_START_DATE"
 
@@ -40,8 +41,8 @@ def command(*, first: str, last: str, accept_shorter: bool) -> None:
     days = (last_day - first_day).days + 1
     if bad:
         raise click.ClickException(
-            f"{len(bad):,} of {count(days, 'log day')} failed: {spans(bad)}; "
-            "run the same command again for them"
+            f"{len(bad):,} of {count(days, 'log day')} failed: {spans(bad)}. When the cause that "
+            "is said above is gone, run `woopra-pipeline backfill` for these days"
         )
     with connect_published(directory) as connection:
         profiles, visits, actions = connection.execute(

@@ -11,13 +11,15 @@ import orjson
 
 from woopra_pipeline.cli.backfill import START_DATE_VARIABLE, backfill
 from woopra_pipeline.cli.demo_import import import_orders, print_proof
-from woopra_pipeline.cli.terminal import TextTable, count, print_table, show, spans
+from woopra_pipeline.cli.progress import at_work
+from woopra_pipeline.cli.terminal import TextTable, print_table, show
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import ConfigurationError, ModelError
 from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.report.page import write_report
 from woopra_pipeline.sandbox import Sandbox, Truth
 from woopra_pipeline.woopra.log_days import log_days_between
+from woopra_pipeline.wording import count, spans
 
 DAYS = 28
 
@@ -39,13 +41,16 @@ def command() -> None:
     sandbox = Sandbox(directory.sandbox)
     first = sandbox.settings.first_day
     last = first + timedelta(days=DAYS - 1)
-    import_orders(directory, last)
+    with at_work(f"making {count(DAYS, 'log day')} of the sandbox, and importing into it"):
+        import_orders(directory, last)
     bad = backfill(directory, first, last)
     if bad:
         raise click.ClickException(f"{spans(bad)} failed: run the demo again")
     with connect_published(directory) as connection:
         _print_counts(connection)
-        _print_verdict(connection, sandbox)
+        with at_work("comparing the model with what really happened in the sandbox"):
+            verdict = _verdict(connection, sandbox)
+        show(verdict)
         print_proof(directory)
         show(f"All of it on one page, to look at in a browser: {write_report(directory).path}")
         _print_what_next(connection)
@@ -76,7 +81,7 @@ def _print_counts(connection: duckdb.DuckDBPyConnection) -> None:
     print_table(table)
 
 
-def _print_verdict(connection: duckdb.DuckDBPyConnection, sandbox: Sandbox) -> None:
+def _verdict(connection: duckdb.DuckDBPyConnection, sandbox: Sandbox) -> str:
     """Compare the model with the sandbox's own truth; raise `ModelError` where it differs."""
     log_days = [
         row[0]
@@ -84,12 +89,11 @@ def _print_verdict(connection: duckdb.DuckDBPyConnection, sandbox: Sandbox) -> N
     ]
     whole = list(log_days_between(sandbox.settings.first_day, log_days[-1]))
     if log_days != whole:
-        show("The model has gaps, so it is not compared with what really happened.")
-        return
+        return "The model has gaps, so it is not compared with what really happened."
     wrong = list(differences(connection, sandbox.truth(log_days[-1])))
     if wrong:
         raise ModelError(f"The model differs from what really happened: {', '.join(wrong)}")
-    show(
+    return (
         "Compared with what really happened in the sandbox, row by row: every profile with its\n"
         "properties, every visit, every action and every merge is as it should be."
     )
@@ -142,7 +146,7 @@ Try next:
   woopra-pipeline query "select name, count(*) from actions group by all order by 2 desc"
   woopra-pipeline explain {pid}
   woopra-pipeline import --list
-  make ui"""
+  woopra-pipeline ui"""
     )
 
 

@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from woopra_pipeline.cli.terminal import count, show
+from woopra_pipeline.cli.terminal import show
 from woopra_pipeline.clock import system_clock
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.imports.ledger import Ledger, State
@@ -14,6 +14,7 @@ from woopra_pipeline.replacing import replacing
 from woopra_pipeline.sandbox import Sandbox, SandboxClock, serve
 from woopra_pipeline.woopra.client import WoopraClient
 from woopra_pipeline.woopra.log_days import start_of_log_day
+from woopra_pipeline.wording import count
 
 NAME = "demo_orders"
 SQL = """\

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from woopra_pipeline.cli.terminal import count, say, show, spans
+from woopra_pipeline.cli.terminal import say, show
 from woopra_pipeline.clock import system_clock
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import ConfigurationError, ErasureError
@@ -21,6 +21,7 @@ from woopra_pipeline.privacy.merges import Life
 from woopra_pipeline.privacy.plan import Finder, Identifier, Plan
 from woopra_pipeline.privacy.register import read_register
 from woopra_pipeline.privacy.verification import SHORTEST_SEARCHED, search, search_runs
+from woopra_pipeline.wording import count, spans
 
 KEYS = ("email", "id", "pid")
 MOST_SHOWN = 20

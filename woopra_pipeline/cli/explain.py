@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import click
 import orjson
 
-from woopra_pipeline.cli.terminal import TextTable, ValueOutput, count, print_table, show
+from woopra_pipeline.cli.terminal import TextTable, ValueOutput, print_table, show
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.model.explain import LivingProfile, Merge, PidHistory, explain_pid
+from woopra_pipeline.wording import count
 
 
 @click.command("explain")

@@ -12,7 +12,7 @@ from woopra_pipeline.definitions import definitions
 from woopra_pipeline.defs.import_run import run_imports
 from woopra_pipeline.defs.instance import open_instance
 from woopra_pipeline.defs.partitions import START_DATE
-from woopra_pipeline.defs.resources import ImportsResource, woopra
+from woopra_pipeline.defs.resources import ImportsResource, woopra_now
 from woopra_pipeline.imports.ledger import Batch
 from woopra_pipeline.imports.rebuilding import Rebuilt, rebuild_ledger
 from woopra_pipeline.imports.runs import Importer
@@ -26,7 +26,7 @@ def run_day(
     directory: DataDirectory, log_day: date, sources: Sequence[str], dry_run: bool
 ) -> str | None:
     """Import a day from some sources, or all; returns why it failed, or None if it did not."""
-    woopra().process_config_and_initialize().require_complete()
+    woopra_now().require_complete()
     with open_instance(directory) as instance:
         return run_imports(
             definitions,
@@ -41,7 +41,7 @@ def run_day(
 
 def send_again(directory: DataDirectory, batches: Sequence[int]) -> list[Batch]:
     """Send batches again, whatever became of them before."""
-    resource = woopra().process_config_and_initialize()
+    resource = woopra_now()
     resource.require_complete()
     with resource.client(directory, notify=say) as client:
         return Importer(directory, client, _settings(), notify=say).send_again(batches)

@@ -2,12 +2,13 @@
 
 import importlib
 from collections.abc import Sequence
+from datetime import date
 
 import click
 
 from woopra_pipeline.cli.backfill import import_with_partitions_from, require_closed
 from woopra_pipeline.cli.parameters import BATCH
-from woopra_pipeline.cli.terminal import TextTable, count, print_table, say, show
+from woopra_pipeline.cli.terminal import TextTable, print_table, say, show
 from woopra_pipeline.clock import system_clock
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.imports.ledger import Ledger, State
@@ -21,10 +22,14 @@ from woopra_pipeline.imports.sources import (
     sources_folder,
 )
 from woopra_pipeline.imports.verification import Verdict
+from woopra_pipeline.sql_text import literal
 from woopra_pipeline.woopra.log_days import log_day_from_text
+from woopra_pipeline.wording import count
 
 RUNS = "woopra_pipeline.cli.import_runs"
 LINES_SHOWN = 3
+NOT_IMPORTED = ("set aside", "rejected", "unknown")
+"""Kinds of lines, as the ledger counts them, for which a reason is kept."""
 
 
 @click.command("import")
@@ -120,7 +125,18 @@ def _import(directory: DataDirectory, source: str | None, day: str, dry_run: boo
     with Ledger(directory, system_clock) as ledger:
         names = [source] if source else [found.name for found in find_sources(directory)]
         for name in names:
-            show(f"{name}: {states(ledger.line_counts(name, log_day))} for {log_day}")
+            lines = ledger.line_counts(name, log_day)
+            show(f"{name}: {states(lines)} for {log_day}")
+            if not lines.keys().isdisjoint(NOT_IMPORTED):
+                show(f"  Why, and which lines: {_why(name, log_day)}")
+
+
+def _why(source: str, log_day: date) -> str:
+    return (
+        'woopra-pipeline query "select state, reason, line from import_lines '
+        f"where source = {literal(source)} and log_day = '{log_day}' "
+        "and state in ('rejected', 'unknown')\""
+    )
 
 
 def _list(directory: DataDirectory) -> None:

@@ -1,6 +1,9 @@
 """How far a backfill is: bars on a terminal, a short line now and then anywhere else."""
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
 from types import TracebackType
 from typing import Self
 
@@ -9,17 +12,39 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    SpinnerColumn,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
 )
 
-from woopra_pipeline.cli.terminal import count, say
+from woopra_pipeline.cli.terminal import say
 from woopra_pipeline.control_characters import visible
 from woopra_pipeline.defs.backfill import Progress as Happening
+from woopra_pipeline.wording import count
 
-DOING = {"raw_export": "fetching", "parsed_days": "parsing", "model": "updating the model"}
+DOING = {
+    "raw_export": "fetching",
+    "parsed_days": "parsing",
+    "model": "updating the model",
+    "lake_days": "putting into the lake",
+    "restore": "restoring",
+}
 SECONDS_BETWEEN_LINES = 30.0
+
+
+@contextmanager
+def at_work(doing: str) -> Iterator[None]:
+    """Say on stderr what the block does; a terminal also shows for how long it has done it."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        say(doing)
+        yield
+        return
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    with Progress(*columns, console=console, transient=True) as progress:
+        progress.add_task(doing, total=None)
+        yield
 
 
 class BackfillProgress:
@@ -29,7 +54,7 @@ class BackfillProgress:
         console = Console(stderr=True)
         self._on_terminal = console.is_terminal
         self._bars = Progress(
-            TextColumn("{task.description:<20}"),
+            TextColumn("{task.description:<21}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -65,6 +90,17 @@ class BackfillProgress:
                 self._line(happening.text)
             case "end":
                 self._end(happening)
+
+    def on_day(self, step: str) -> Callable[[date, str | None], None]:
+        """What hears of each day of a step that is no part of a run, and shows it."""
+
+        def hear(log_day: date, problem: str | None) -> None:
+            if problem is None:
+                self(Happening(step, "day"))
+            else:
+                self(Happening(step, "bad day", f"{log_day}: {problem}"))
+
+        return hear
 
     def _start(self, happening: Happening) -> None:
         step = happening.step

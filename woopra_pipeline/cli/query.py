@@ -2,42 +2,58 @@
 
 import csv
 import secrets
+import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from typing import IO
 
 import click
 import duckdb
 import orjson
+import pyarrow.parquet as pq
 from duckdb import DuckDBPyRelation
 from rich.text import Text
 
-from woopra_pipeline.cli.terminal import TextTable, ValueOutput, plain, print_table, say
+from woopra_pipeline.cli.terminal import TextTable, ValueOutput, fits, plain, print_table, say
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import ReadingError
 from woopra_pipeline.imports.publication import connect_with_imports
 from woopra_pipeline.reading_sql import HARMLESS_SETTINGS, lock, require_reading, split
+from woopra_pipeline.sql_text import quoted
 
 ROWS_AT_ONCE = 10_000
 LARGEST_TABLE = 1_000
+LONGEST_VALUE = 500
 NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "U", "DECIMAL", "DOUBLE", "FLOAT")
 
 
 @click.command("query", context_settings={"ignore_unknown_options": True})
-@click.argument("sql")
+@click.argument("sql", required=False)
+@click.option(
+    "--file",
+    "-f",
+    "file",
+    type=click.File(encoding="utf-8"),
+    help="Read the SQL from a file; - is standard input.",
+)
 @click.option(
     "--format",
     "output_format",
-    type=click.Choice(["table", "json", "csv"]),
+    type=click.Choice(["table", "json", "csv", "parquet"]),
     default="table",
     show_default=True,
     help="How to print the rows.",
 )
-def command(sql: str, output_format: str) -> None:
+def command(sql: str | None, file: IO[str] | None, output_format: str) -> None:
     """Run SQL on the published model and imports, read-only, and print what it returns.
 
-    It reads these two and no other file, and writes none. Times are shown in UTC.
+    The SQL is an argument, or stands in a file. It reads the model and the imports and no other
+    file, and writes none. Times are shown in UTC.
     """
+    sql = _sql(sql, file)
+    if output_format == "parquet" and sys.stdout.isatty():
+        raise click.UsageError("Parquet is not for a terminal: write it to a file with > FILE")
     directory = DataDirectory.from_environment()
     with connect_with_imports(directory) as connection:
         connection.execute("set TimeZone = 'UTC'")
@@ -53,6 +69,18 @@ def command(sql: str, output_format: str) -> None:
             raise click.ClickException(_sentence(error)) from error
 
 
+def _sql(sql: str | None, file: IO[str] | None) -> str:
+    """The SQL that is to run: the argument, or what stands in the file."""
+    if (sql is None) == (file is None):
+        raise click.UsageError("Give the SQL, or a file with it: --file FILE; --file - is stdin")
+    if sql is not None or file is None:
+        return sql or ""
+    try:
+        return file.read().removeprefix("\ufeff")
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{file.name} is no UTF-8 text: save it as UTF-8") from None
+
+
 def _run(connection: duckdb.DuckDBPyConnection, sql: str) -> DuckDBPyRelation | None:
     """What the last statement of `sql` returns, or None if it returns no rows."""
     relation = None
@@ -64,7 +92,8 @@ def _run(connection: duckdb.DuckDBPyConnection, sql: str) -> DuckDBPyRelation | 
             require_reading(connection, statement)
         except ReadingError as error:
             raise click.ClickException(
-                f"query only reads: {error}; use --format csv or json to write rows to a file"
+                f"query only reads: {error}; to write rows to a file use --format csv, json or "
+                "parquet and > FILE"
             ) from None
         relation = connection.sql(statement)
     return relation
@@ -88,16 +117,58 @@ def _print_csv(relation: DuckDBPyRelation) -> None:
 
 
 def _print_table(relation: DuckDBPyRelation) -> None:
+    """Rows as a table, or one below the other if a terminal is too narrow for one."""
     rows = list(islice(_texts(relation), LARGEST_TABLE + 1))
     table = TextTable()
     for name, kind in zip(relation.columns, relation.types, strict=True):
         numeric = str(kind).startswith(NUMERIC)
         table.add_column(plain(name), justify="right" if numeric else "left", overflow="fold")
     for row in rows[:LARGEST_TABLE]:
-        table.add_row(*(Text("NULL", "dim") if text is None else text for text in row))
-    print_table(table)
+        table.add_row(*map(_cell, row))
+    if fits(table):
+        print_table(table)
+    else:
+        _print_records(relation.columns, rows[:LARGEST_TABLE])
     if len(rows) > LARGEST_TABLE:
-        say(f"These are the first {LARGEST_TABLE:,} rows; --format csv or json prints all of them")
+        say(
+            f"These are the first {LARGEST_TABLE:,} rows; --format csv, json or parquet gives "
+            "all of them"
+        )
+
+
+def _cell(text: str | None) -> Text:
+    return Text("NULL", "dim") if text is None else plain(text)
+
+
+def _print_records(columns: Sequence[str], rows: Iterable[tuple[str | None, ...]]) -> None:
+    """Each row as a table of two columns: name and value, of which a long one is cut."""
+    for number, row in enumerate(rows, 1):
+        record = TextTable(f"row {number:,}", is_left=True)
+        record.add_column("column", style="bold")
+        record.add_column("value", overflow="fold")
+        for name, text in zip(columns, row, strict=True):
+            record.add_row(name, _cell(text if text is None else _shortened(text)))
+        print_table(record)
+
+
+def _shortened(text: str) -> str:
+    if len(text) <= LONGEST_VALUE:
+        return text
+    return f"{text[:LONGEST_VALUE]}… ({len(text):,} characters)"
+
+
+def _print_parquet(relation: DuckDBPyRelation) -> None:
+    names = list(_distinct(relation.columns))
+    reader = relation.project(
+        ", ".join(
+            f"#{place}{'::varchar' if str(kind) == 'JSON' else ''} as {quoted(name)}"
+            for place, (name, kind) in enumerate(zip(names, relation.types, strict=True), 1)
+        )
+    ).to_arrow_reader(ROWS_AT_ONCE)
+    # Whoever reads the pipe gets whole row groups, and the end of the file last.
+    with pq.ParquetWriter(sys.stdout.buffer, reader.schema, compression="zstd") as writer:
+        for batch in reader:
+            writer.write_batch(batch)
 
 
 def _print_json(relation: DuckDBPyRelation) -> None:
@@ -142,4 +213,9 @@ def _sentence(error: duckdb.Error) -> str:
     return " ".join(text.split())
 
 
-PRINTERS = {"table": _print_table, "json": _print_json, "csv": _print_csv}
+PRINTERS = {
+    "table": _print_table,
+    "json": _print_json,
+    "csv": _print_csv,
+    "parquet": _print_parquet,
+}

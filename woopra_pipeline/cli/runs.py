@@ -6,15 +6,16 @@ Importing this fixes the partitions, so it comes after `WOOPRA_START_DATE` is se
 from datetime import date
 
 from woopra_pipeline.cli.progress import BackfillProgress
-from woopra_pipeline.cli.terminal import count, say
+from woopra_pipeline.cli.terminal import say
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.definitions import definitions
 from woopra_pipeline.defs.backfill import Backfill
 from woopra_pipeline.defs.instance import open_instance
 from woopra_pipeline.defs.partitions import START_DATE
-from woopra_pipeline.defs.resources import woopra
+from woopra_pipeline.defs.resources import woopra_now
+from woopra_pipeline.wording import count
 
-__all__ = ["START_DATE", "take_to_model"]
+__all__ = ["START_DATE", "take_to_model", "update_model"]
 
 MANY_DAYS = 60
 
@@ -27,7 +28,7 @@ def take_to_model(
     Returns why each day that did not get there did not. Raises `ConfigurationError`, before
     anything is done, if a project is named without its credentials.
     """
-    woopra().process_config_and_initialize().require_complete()
+    woopra_now().require_complete()
     days = (last - first).days + 1
     if days >= MANY_DAYS:
         say(f"Dagster records what is planned for {count(days, 'log day')}, which takes a moment")
@@ -36,3 +37,9 @@ def take_to_model(
             definitions, instance, directory, progress, accept_shorter=accept_shorter
         )
         return backfill.run(first, last)
+
+
+def update_model(directory: DataDirectory) -> None:
+    """Bring the model in line with the parsed days, showing progress."""
+    with open_instance(directory) as instance, BackfillProgress() as progress:
+        Backfill(definitions, instance, directory, progress).update_model()

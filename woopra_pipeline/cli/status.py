@@ -9,15 +9,16 @@ import duckdb
 import orjson
 
 from woopra_pipeline.cli.imports import states
-from woopra_pipeline.cli.terminal import ValueOutput, count, show, spans
+from woopra_pipeline.cli.terminal import ValueOutput, show
 from woopra_pipeline.control_characters import visible
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import PipelineError
-from woopra_pipeline.imports.ledger_reading import read_line_counts
+from woopra_pipeline.imports.ledger.reading import read_line_counts
 from woopra_pipeline.model.database import connect_published, is_as_published
 from woopra_pipeline.model.outstanding import outstanding, read_fingerprints, read_manifests
 from woopra_pipeline.privacy.register import find_unfinished
 from woopra_pipeline.woopra.log_days import log_days_between
+from woopra_pipeline.wording import count, spans
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,6 @@ are shown as escapes, and keep their place only in values that go to a file or a
 """
 
 import sys
-from collections.abc import Iterable
-from datetime import date, timedelta
 
 import click
 from rich import box
@@ -49,8 +47,10 @@ class ValueOutput:
 class TextTable(Table):
     """A table of texts: a cell is its text and never markup, with control characters visible."""
 
-    def __init__(self, title: str | None = None) -> None:
-        super().__init__(title=title, box=box.SIMPLE_HEAD)
+    def __init__(self, title: str | None = None, *, is_left: bool = False) -> None:
+        super().__init__(
+            title=title, box=box.SIMPLE_HEAD, title_justify="left" if is_left else "center"
+        )
 
     def add_row(
         self,
@@ -68,22 +68,13 @@ def plain(text: str) -> Text:
     return Text(visible(text, keep_lines=True))
 
 
-def spans(log_days: Iterable[date]) -> str:
-    """Log days in words: `2026-01-03, 2026-01-05 to 2026-01-09`."""
-    stretches: list[tuple[date, date]] = []
-    for log_day in sorted(log_days):
-        if stretches and log_day - stretches[-1][1] == timedelta(days=1):
-            stretches[-1] = (stretches[-1][0], log_day)
-        else:
-            stretches.append((log_day, log_day))
-    return ", ".join(
-        f"{first}" if first == last else f"{first} to {last}" for first, last in stretches
-    )
-
-
-def count(number: int, noun: str) -> str:
-    """A number with its noun: `1 log day`, `1,234 log days`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def fits(table: Table) -> bool:
+    """Whether stdout is wide enough for a table to have each value on one line."""
+    console = Console()
+    if not console.is_terminal:
+        return True
+    unbounded = console.options.update(max_width=WIDEST)
+    return console.measure(table, options=unbounded).maximum <= console.width
 
 
 def print_table(table: Table) -> None:

@@ -2,6 +2,9 @@
 
 What an asset does is one call of a package below; what lives here is how Dagster names it, shows
 it and runs many days of it. No rule of the log, no SQL, no HTTP and no file layout lives here.
+
+Every process of Dagster loads all of it. So what only a run needs (Arrow, the charts, the sandbox)
+is imported by the functions that work with it.
 """
 
 import warnings

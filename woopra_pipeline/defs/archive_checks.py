@@ -1,7 +1,7 @@
 """The check of the archive: files that lose lines are held back, and somebody has to know."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagster import (
     AssetCheckEvaluation,
@@ -12,11 +12,12 @@ from dagster import (
     asset_check,
 )
 
-from woopra_pipeline.archive import Archive
-from woopra_pipeline.archive.days import find_held_back
 from woopra_pipeline.defs.metadata import rows_as_table
 from woopra_pipeline.defs.resources import DataDirectoryResource
 from woopra_pipeline.model.checks import MOST_EXAMPLES
+
+if TYPE_CHECKING:
+    from woopra_pipeline.archive import Archive
 
 NAME = "no_file_held_back"
 HOW_TO_ACCEPT = (
@@ -32,13 +33,15 @@ def no_file_held_back(data_directory: DataDirectoryResource) -> AssetCheckResult
 
     Where one did, its file is held back until the service takes it back or somebody accepts it.
     """
+    from woopra_pipeline.archive import Archive
+
     found = _find(Archive(data_directory.directory.raw))
     return AssetCheckResult(
         passed=not found, severity=AssetCheckSeverity.WARN, metadata=found or {"found": 0}
     )
 
 
-def record_held_back(context: AssetExecutionContext, archive: Archive) -> None:
+def record_held_back(context: AssetExecutionContext, archive: "Archive") -> None:
     """Record the check from a step that is about to fail, where Dagster runs it no more."""
     found = _find(archive)
     if found:
@@ -53,8 +56,10 @@ def record_held_back(context: AssetExecutionContext, archive: Archive) -> None:
         )
 
 
-def _find(archive: Archive) -> Mapping[str, Any]:
+def _find(archive: "Archive") -> Mapping[str, Any]:
     """What the check shows of the days with a file held back; nothing if there are none."""
+    from woopra_pipeline.archive.days import find_held_back
+
     held_back = find_held_back(archive)
     if not held_back:
         return {}

@@ -75,6 +75,10 @@ class Backfill:
             self._execute([model], [])
         return bad
 
+    def update_model(self) -> None:
+        """Bring the model in line with the parsed days; raises what `run` raises."""
+        self._execute([model], [])
+
     def _execute(
         self, assets: Sequence[AssetsDefinition], log_days: Sequence[date]
     ) -> tuple[str | None, dict[date, str]]:

@@ -38,7 +38,6 @@ from woopra_pipeline.defs.instance import end_dead_runs, share
 from woopra_pipeline.defs.partitions import log_days
 from woopra_pipeline.defs.resources import DataDirectoryResource
 from woopra_pipeline.errors import ConfigurationError
-from woopra_pipeline.model.outstanding import find_outstanding
 from woopra_pipeline.woopra.log_days import log_day_from_text, log_days_between
 
 NAME = "catch_up"
@@ -71,6 +70,8 @@ def catch_up(
     context: SensorEvaluationContext, data_directory: DataDirectoryResource
 ) -> SensorResult | SkipReason:
     """Request runs for what is outstanding, parsing first."""
+    from woopra_pipeline.model.outstanding import find_outstanding
+
     directory = data_directory.directory
     instance = context.instance
     share(directory)

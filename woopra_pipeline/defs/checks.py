@@ -16,12 +16,13 @@ from woopra_pipeline.defs.metadata import rows_as_table
 from woopra_pipeline.defs.resources import DataDirectoryResource
 from woopra_pipeline.model.checks import MODEL_CHECKS, MOST_EXAMPLES, Finding, run_check
 from woopra_pipeline.model.database import connect_published
-from woopra_pipeline.parse.accounts import find_miscounts
 
 
 @asset_check(asset="visits_log", blocking=True)
 def every_line_accounted(data_directory: DataDirectoryResource) -> AssetCheckResult:
     """As many lines were parsed of every day as were counted while its file came in (R8)."""
+    from woopra_pipeline.parse.miscounts import find_miscounts
+
     wrong = find_miscounts(data_directory.directory)
     return AssetCheckResult(
         passed=not wrong,

@@ -20,6 +20,7 @@ from woopra_pipeline.errors import (
     ConfigurationError,
     CredentialsRejectedError,
     DiskFullError,
+    LakeUnreachableError,
     LogDayNotFoundError,
     PipelineError,
     RateBudgetSpentError,
@@ -31,10 +32,16 @@ Worked = TypeVar("Worked")
 AssetMetadata: TypeAlias = Mapping[str, Mapping[str, Any]]
 """What to show of one day, by the name of the asset it is shown with."""
 
-HOPELESS = (ConfigurationError, CredentialsRejectedError, DiskFullError, RateBudgetSpentError)
+HOPELESS = (
+    ConfigurationError,
+    CredentialsRejectedError,
+    DiskFullError,
+    LakeUnreachableError,
+    RateBudgetSpentError,
+)
 """Errors that every further day would meet too."""
 
-TEMPORARY = (LogDayNotFoundError, ServiceUnavailableError)
+TEMPORARY = (LakeUnreachableError, LogDayNotFoundError, ServiceUnavailableError)
 """Errors that may be gone in a while: a file can come late."""
 
 

@@ -7,7 +7,6 @@ from dagster import AssetCheckResult, AssetCheckSeverity, asset_check
 from woopra_pipeline.clock import system_clock
 from woopra_pipeline.defs.assets.imports import import_batches
 from woopra_pipeline.defs.resources import DataDirectoryResource, ImportsResource
-from woopra_pipeline.imports.ledger import Ledger, State
 
 LONGEST_UNKNOWN = timedelta(days=2)
 """Long enough for a log day to end, to be fetched and to be verified."""
@@ -16,6 +15,8 @@ LONGEST_UNKNOWN = timedelta(days=2)
 @asset_check(asset=import_batches)
 def nothing_unknown_for_long(data_directory: DataDirectoryResource) -> AssetCheckResult:
     """What became of every batch without an answer is known within two days."""
+    from woopra_pipeline.imports.ledger import Ledger, State
+
     now = system_clock()
     with Ledger(data_directory.directory, system_clock) as ledger:
         ledger.recover()
@@ -38,11 +39,13 @@ def nothing_unknown_for_long(data_directory: DataDirectoryResource) -> AssetChec
     )
 
 
-@asset_check(asset=import_batches, name="few_lines_rejected")
+@asset_check(asset=import_batches)
 def few_imported_lines_rejected(
     data_directory: DataDirectoryResource, imports: ImportsResource
 ) -> AssetCheckResult:
     """Of no source is more than a small share of the lines of its last day rejected."""
+    from woopra_pipeline.imports.ledger import Ledger, State
+
     shares: dict[str, float] = {}
     with Ledger(data_directory.directory, system_clock) as ledger:
         for source, log_day in ledger.last_days().items():

@@ -14,7 +14,6 @@ from typing import Any, TextIO, cast
 import yaml
 from dagster import DagsterInstance
 from dagster._core.instance import InstanceRef
-from sqlalchemy.exc import DatabaseError, SQLAlchemyError
 
 from woopra_pipeline.data_directory import DataDirectory, checkout
 from woopra_pipeline.errors import RunStorageError
@@ -74,6 +73,8 @@ def _said_plainly(directory: DataDirectory) -> Iterator[None]:
 
     Dagster's own words on it are pages of SQL, which it also writes to stderr.
     """
+    from sqlalchemy.exc import DatabaseError
+
     without_sql = cast("TextIO", _WithoutFailedEvents(sys.stderr))
     try:
         with redirect_stderr(without_sql), needs_room(directory.dagster, "recording runs"):
@@ -127,6 +128,8 @@ def alive(instance: DagsterInstance, directory: DataDirectory, run_id: str) -> I
 @contextmanager
 def _ending_dead_runs(instance: DagsterInstance, directory: DataDirectory) -> Iterator[None]:
     """Look for dead runs every few seconds, in a thread, while the block runs."""
+    from sqlalchemy.exc import SQLAlchemyError
+
     over = threading.Event()
 
     def look() -> None:

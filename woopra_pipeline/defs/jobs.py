@@ -1,5 +1,6 @@
 """The jobs and their schedules: fetching is harmless and on, sending is for ever and off."""
 
+import os
 from datetime import timedelta
 
 from dagster import (
@@ -15,14 +16,18 @@ from dagster import (
 )
 
 from woopra_pipeline.defs.partitions import log_days
+from woopra_pipeline.lake.location import LAKE_VARIABLE
 from woopra_pipeline.woopra.log_days import LOG_TIME_ZONE, log_day_at
 
 RETRIES = 6
 FIRST_RETRY_SECONDS = 900
 
+LAKE_GROUPS = ["lake"] if os.environ.get(LAKE_VARIABLE) else []
+"""Without a lake there are no assets of it."""
+
 daily_log_day = define_asset_job(
     "daily_log_day",
-    selection=AssetSelection.groups("archive", "log", "model", "report"),
+    selection=AssetSelection.groups("archive", "log", "model", "report", *LAKE_GROUPS),
     description="A log day from fetch to model and report. If its file is late, or the service "
     "down, the run waits and tries again for five hours before it fails.",
     op_retry_policy=RetryPolicy(

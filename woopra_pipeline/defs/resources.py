@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagster import ConfigurableResource, EnvVar
 from dagster_duckdb import DuckDBResource
@@ -15,10 +15,14 @@ from woopra_pipeline.data_directory import DATA_DIRECTORY_VARIABLE, DataDirector
 from woopra_pipeline.defs.alerts import WEBHOOK_VARIABLE, AlertsResource
 from woopra_pipeline.errors import ConfigurationError
 from woopra_pipeline.imports.settings import ImportSettings
-from woopra_pipeline.model.update import MEMORY_LIMIT
-from woopra_pipeline.sandbox import Sandbox, serve
-from woopra_pipeline.woopra.client import WoopraClient
+from woopra_pipeline.lake.engine import SPARK_VARIABLE
+from woopra_pipeline.lake.location import LAKE_VARIABLE, Lake, open_lake
+from woopra_pipeline.model.database import MEMORY_LIMIT
+from woopra_pipeline.model.typed_settings import DEFAULT_SETTINGS, TypedSettings
 from woopra_pipeline.woopra.settings import WoopraSettings
+
+if TYPE_CHECKING:
+    from woopra_pipeline.woopra.client import WoopraClient
 
 SERVICE_VARIABLES = {
     "project": "WOOPRA_PROJECT",
@@ -33,9 +37,19 @@ SHOW_PERSONS_VARIABLE = "WOOPRA_SHOW_PERSONS"
 
 
 class DataDirectoryResource(ConfigurableResource["DataDirectoryResource"]):
-    """Where archive, parsed files and model live."""
+    """Where archive, parsed files and model live, and the lake if there is one."""
 
     root: str = Field(description="The data directory; `data/` of the checkout unless it is set.")
+    lake: str = Field(
+        default="",
+        description="Folder or object store that is a second home of the days; empty: there is "
+        "none.",
+    )
+    spark: str = Field(
+        default="",
+        description="What computes the tables of the lake: sail, or a Spark Connect server as "
+        "sc://host:port; empty: DuckDB.",
+    )
     model_memory: str = Field(
         default=MEMORY_LIMIT,
         description="How much memory an update of the model takes before it works on disk.",
@@ -49,11 +63,41 @@ class DataDirectoryResource(ConfigurableResource["DataDirectoryResource"]):
         description="Whether Dagster may show, and then keeps, what tells of persons: values in "
         "previews, and lines that were rejected.",
     )
+    typed_names: int = Field(
+        default=DEFAULT_SETTINGS.most_names,
+        description="Action names that get a typed relation at most.",
+    )
+    typed_keys: int = Field(
+        default=DEFAULT_SETTINGS.most_keys,
+        description="Properties that get a typed column at most in each relation.",
+    )
+    names_left_out: list[str] = Field(
+        default=list(DEFAULT_SETTINGS.names_left_out),
+        description="Action names that get no typed relation; `*` stands for any characters.",
+    )
+    identifier_keys: list[str] = Field(
+        default=list(DEFAULT_SETTINGS.identifiers),
+        description="Keys of the properties that the table `identifiers` shows.",
+    )
+
+    @property
+    def typed(self) -> TypedSettings:
+        """What is typed; raises `ConfigurationError` if a limit makes no sense."""
+        return TypedSettings(
+            self.typed_names,
+            self.typed_keys,
+            tuple(self.names_left_out),
+            tuple(self.identifier_keys),
+        )
 
     @property
     def directory(self) -> DataDirectory:
         """The paths below it."""
         return DataDirectory(Path(self.root).absolute())
+
+    def open_lake(self) -> Lake | None:
+        """The lake, if there is one; raises `ConfigurationError` if it is set to no such place."""
+        return open_lake(self.lake) if self.lake else None
 
 
 class WoopraResource(ConfigurableResource["WoopraResource"]):
@@ -164,14 +208,18 @@ class WoopraResource(ConfigurableResource["WoopraResource"]):
     @contextmanager
     def client(
         self, directory: DataDirectory, notify: Callable[[str], None]
-    ) -> Iterator[WoopraClient]:
+    ) -> "Iterator[WoopraClient]":
         """A client of the project, or of an embedded sandbox that is served meanwhile."""
+        from woopra_pipeline.woopra.client import WoopraClient
+
         if self.project:
             with WoopraClient(
                 self.settings, rate_budget_path=directory.rate_budget, notify=notify
             ) as client:
                 yield client
         else:
+            from woopra_pipeline.sandbox import Sandbox, serve
+
             with (
                 serve(Sandbox(directory.sandbox)) as sandbox,
                 WoopraClient(sandbox.settings, notify=notify) as client,
@@ -246,6 +294,16 @@ def woopra() -> WoopraResource:
     return WoopraResource(**variables)
 
 
+def woopra_now() -> WoopraResource:
+    """The same outside a run, with what is set now; Dagster would make an instance to read it."""
+    values: dict[str, Any] = {
+        field: os.environ[variable]
+        for field, variable in SERVICE_VARIABLES.items()
+        if os.environ.get(variable)
+    }
+    return WoopraResource(**values)
+
+
 def alerts() -> AlertsResource:
     """Where this process's environment wants alerts; the address stays in its variable."""
     variables: dict[str, Any] = (
@@ -283,6 +341,7 @@ def _shows_persons() -> bool:
 def resources() -> dict[str, ConfigurableResource[Any]]:
     """The resources of this process's environment."""
     directory = DataDirectory.from_environment()
+    typed = TypedSettings.from_environment()
     is_set = bool(os.environ.get(DATA_DIRECTORY_VARIABLE))
     return {
         "woopra": woopra(),
@@ -292,6 +351,12 @@ def resources() -> dict[str, ConfigurableResource[Any]]:
             root=EnvVar(DATA_DIRECTORY_VARIABLE) if is_set else str(directory.root),
             keep_raw_days=_keep_raw_days(),
             show_persons=_shows_persons(),
+            typed_names=typed.most_names,
+            typed_keys=typed.most_keys,
+            names_left_out=list(typed.names_left_out),
+            identifier_keys=list(typed.identifiers),
+            lake=EnvVar(LAKE_VARIABLE) if os.environ.get(LAKE_VARIABLE) else "",
+            spark=EnvVar(SPARK_VARIABLE) if os.environ.get(SPARK_VARIABLE) else "",
         ),
         "duckdb": DuckDBResource(
             database=str(directory.published_model),

@@ -67,14 +67,15 @@ class ProfileUpdate(NamedTuple):
     line: bytes
 
 
-Thing: TypeAlias = Visit | Event | ProfileUpdate
+Record: TypeAlias = Visit | Event | ProfileUpdate
+"""What came of one row."""
 
 
 @dataclass(frozen=True)
 class Chunk:
     """What came of some rows, in their order.
 
-    `columns` are the fields of the things, each with a value a thing; none if nothing came.
+    `columns` are the fields of the records, each with a value a record; none if nothing came.
     """
 
     columns: Sequence[Sequence[Any]]
@@ -83,7 +84,7 @@ class Chunk:
 
 def read_chunk(
     rows: pa.RecordBatch,
-    read: Callable[[Object], Thing],
+    read: Callable[[Object], Record],
     read_plain: Callable[[pa.RecordBatch], Sequence[Sequence[Any]]],
 ) -> Chunk:
     """Make of each row of a source what `read` makes of it, or set it aside.
@@ -100,24 +101,24 @@ def read_chunk(
         plain = zip(*read_plain(rows.filter(is_plain)), strict=True)
     others = iter(odd)
     in_order = (next(plain if each else others) for each in is_plain.to_pylist())
-    things = [thing for thing in in_order if thing is not None]
-    return Chunk(list(zip(*things, strict=True)), set_aside)
+    records = [record for record in in_order if record is not None]
+    return Chunk(list(zip(*records, strict=True)), set_aside)
 
 
 def _read_odd(
-    rows: Sequence[bytes], read: Callable[[Object], Thing]
-) -> tuple[list[Thing | None], list[SetAside]]:
-    things: list[Thing | None] = []
+    rows: Sequence[bytes], read: Callable[[Object], Record]
+) -> tuple[list[Record | None], list[SetAside]]:
+    records: list[Record | None] = []
     set_aside = []
     for text, row in zip(rows, _objects(rows), strict=True):
         try:
             if row is None:
                 raise BadRowError("it holds a value JSON cannot carry, such as NaN or infinity")
-            things.append(read(row))
+            records.append(read(row))
         except BadRowError as reason:
-            things.append(None)
+            records.append(None)
             set_aside.append(SetAside(text.decode(), str(reason)))
-    return things, set_aside
+    return records, set_aside
 
 
 def _objects(rows: Sequence[bytes]) -> Iterable[Object | None]:
@@ -136,27 +137,6 @@ def _objects_one_by_one(rows: Sequence[bytes]) -> Iterator[Object | None]:
             yield msgspec.json.decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             yield None
-
-
-def plain_visits(rows: pa.RecordBatch) -> Sequence[Sequence[Any]]:
-    """The fields of `Visit`, of plain rows."""
-    lines = texts(rows.column("row"))
-    return digests(lines), lines
-
-
-def plain_events(rows: pa.RecordBatch) -> Sequence[Sequence[Any]]:
-    """The fields of `Event`, of plain rows."""
-    visitor_keys = digests(texts(rows.column("identity")))
-    actions = texts(rows.column("action"))
-    keys = digests([key + action for key, action in zip(visitor_keys, actions, strict=True)])
-    times = rows.column("time").to_pylist()
-    return keys, visitor_keys, times, texts(rows.column("visitor")), actions
-
-
-def plain_profile_updates(rows: pa.RecordBatch) -> Sequence[Sequence[Any]]:
-    """The fields of `ProfileUpdate`, of plain rows."""
-    lines = texts(rows.column("row"))
-    return digests(texts(rows.column("identity"))), digests(lines), lines
 
 
 def texts(column: pa.StringArray | pa.BinaryArray) -> list[bytes]:

@@ -1,5 +1,11 @@
 """The SQL by which DuckDB itself writes most lines: those of plain rows.
 
+It is a second way to write the same lines, and stays for its speed alone. By the time of the
+processors, two cores plan 485,000 visits of three actions a second with it, 198,000 events and
+649,000 profile updates; without it 117,000, 112,000 and 235,000. A reader of rows that does 150,000
+visits is out of reach: of the 8.5 µs that Python takes for one, decoding it and writing it with its
+keys in order are 5.3, and 6.4 if all checks on it stand in one function.
+
 What `lines.Reader` makes of a row is the rule. Most rows, though, are plain: from the types of
 their columns and a few conditions on their values it follows that nothing is wrong with them, and
 that DuckDB's JSON of them, once keys are in order, is canonical to the byte. A row that is not

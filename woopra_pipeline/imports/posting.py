@@ -212,7 +212,7 @@ class Poster:
         """Reject a batch of one line; cut a larger one in two, unless that was done too often."""
         why = " ".join(answer.split())[:LONGEST_REASON]
         shown = f"status {status}: {why or 'no reason given'}"
-        spent = self._ledger.rejections(batch)
+        spent = self._ledger.split_count(batch.file_id)
         if len(lines) == 1:
             reason = shown
         elif status in REJECTING and spent >= self._settings.halving_requests:

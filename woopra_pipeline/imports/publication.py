@@ -38,22 +38,6 @@ from woopra_pipeline.tables import IMPORT_TABLES
 SCHEMA_VERSION = 1
 PATIENCE_SECONDS = 600
 
-_FILES = """
-    select file_id, name as source, shape, log_day, path, is_dry_run, planned_at
-    from files
-    join sources using (source_id)
-"""
-_BATCHES = """
-    select batch_id, file_id, first_line, line_count, byte_count, state, attempts, status, reason,
-        answer, sent_at, settled_at
-    from batches
-"""
-_SET_ASIDE = """
-    select lower(hex(key)), name, shape, log_day, is_dry_run, reason, planned_at, row
-    from set_aside
-    join sources using (source_id)
-"""
-
 
 def publish_imports(ledger: Ledger) -> bool:
     """Bring `imports.duckdb` in line with the ledger; returns whether there was anything new.
@@ -195,13 +179,9 @@ def _create(connection: duckdb.DuckDBPyConnection) -> None:
 def _load(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
     # A ledger that was made anew, or came from a backup, may give the number of a file to another.
     connection.execute("create temp table earlier_files as select file_id, path from ledger.files")
-    for table, query in (
-        ("files", _FILES),
-        ("batches", _BATCHES),
-        ("set_aside", _SET_ASIDE),
-    ):
+    for table, rows in ledger.shown_tables():
         connection.execute(f"truncate ledger.{table}")
-        _insert(connection, table, ledger.connection.execute(query).fetchall())
+        _insert(connection, table, rows)
     connection.execute(
         "delete from ledger.lines where file_id not in "
         "(select file_id from ledger.files join earlier_files using (file_id, path))"
@@ -211,7 +191,7 @@ def _load(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
         file_id
         for (file_id,) in connection.execute("select distinct file_id from ledger.lines").fetchall()
     }
-    for file_id, file in _files(ledger):
+    for file_id, file in ledger.files():
         if file_id not in loaded:
             _load_lines(connection, ledger, file_id, file)
 
@@ -227,20 +207,13 @@ def _insert(
         connection.unregister("values")
 
 
-def _files(ledger: Ledger) -> list[tuple[int, BatchFile]]:
-    rows = ledger.connection.execute(
-        "select file_id, path, line_count, byte_count from files order by file_id"
-    ).fetchall()
-    return [(file_id, BatchFile(*rest)) for file_id, *rest in rows]
-
-
 def _load_lines(
     connection: duckdb.DuckDBPyConnection, ledger: Ledger, file_id: int, file: BatchFile
 ) -> None:
     try:
         contents = read_lines(ledger.directory, file)
     except LedgerError:
-        if file_id in {known for known, _ in _files(ledger)}:
+        if file_id in {known for known, _ in ledger.files()}:
             raise
         # It was withdrawn in the meantime, which whoever did it will publish.
         return

@@ -22,8 +22,12 @@ from woopra_pipeline.clock import Clock, system_clock
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import LedgerError, UnusableLedgerError
 from woopra_pipeline.files import sync
-from woopra_pipeline.imports.agreement import lacking
-from woopra_pipeline.imports.batch_files import ErasedKeys, erased_keys, is_erased
+from woopra_pipeline.imports.batch_files import (
+    BatchFile,
+    ErasedKeys,
+    erased_keys,
+    is_erased,
+)
 from woopra_pipeline.imports.journals import (
     PlanHeader,
     Request,
@@ -34,12 +38,11 @@ from woopra_pipeline.imports.journals import (
     plan_folders,
     read_journal,
 )
-from woopra_pipeline.imports.ledger import (
-    LEDGER_NAME,
-    Ledger,
-    checksum,
-    create_tables,
-)
+from woopra_pipeline.imports.ledger import LEDGER_NAME, Ledger
+from woopra_pipeline.imports.ledger.agreement import lacking
+from woopra_pipeline.imports.ledger.keys import FileKeys
+from woopra_pipeline.imports.ledger.schema import create_tables
+from woopra_pipeline.imports.ledger.tables import LedgerTables
 from woopra_pipeline.imports.lines import KEY_BYTES, BadRowError, Reader, digest, numbered
 from woopra_pipeline.imports.publication import (
     forget_publication,
@@ -107,11 +110,7 @@ def _require_lost(directory: DataDirectory, clock: Clock) -> bool:
     try:
         with Ledger(directory, clock) as ledger:
             ledger.require_sound()
-            for keys, lines, contents, total in ledger.connection.execute(
-                "select keys, lines, contents, checksum from file_keys"
-            ):
-                if checksum(keys, lines, contents) != total:
-                    raise sqlite3.DatabaseError("keys differ from their checksum")
+            ledger.require_whole_keys()
             ledger.batches()
             is_readable = True
             for source in _sources_with_batches(directory):
@@ -181,34 +180,33 @@ def _write(
         connection.execute("begin immediate")
         if base is None:
             create_tables(connection)
-        entry = _Entry(connection, directory, settings, clock().isoformat())
-        for plan in entry.without_repeats(_lost_plans(connection, directory, clock())):
+        ledger = LedgerTables(directory, connection, clock)
+        entry = _Entry(ledger, settings)
+        for plan in entry.without_repeats(_lost_plans(ledger)):
             entry.enter(plan)
-        connection.execute("update changes set change_count = change_count + 1")
-        ((batches, lines),) = connection.execute(
-            "select count(*), coalesce(sum(line_count), 0) from batches "
-            "where state = 'unknown' and sent_until is not null"
-        ).fetchall()
+        ledger.count_change()
+        counts = ledger.lost_counts()
         connection.execute("commit")
-        return int(batches), int(lines)
+        return counts
 
 
-def _lost_plans(
-    connection: sqlite3.Connection, directory: DataDirectory, now: datetime
-) -> list[_Plan]:
+def _lost_plans(ledger: LedgerTables) -> list[_Plan]:
     """What may have been sent and is not in the ledger, in the order in which it was planned."""
+    directory, now = ledger.directory, ledger.now()
     plans = []
     for source in _sources_with_batches(directory):
-        unknown = {request.file for request in lacking(connection, directory, source)}
+        unknown = {request.file for request in lacking(ledger, source)}
         is_described = has_format(directory)
         for folder in plan_folders(directory, source):
             journal = read_journal(folder)
-            place = folder.relative_to(directory.root).as_posix()
+            path_of_folder = folder.relative_to(directory.root).as_posix()
             if journal is not None and journal.header is not None:
-                stretches = {f"{place}/{name}": s for name, s in journal.stretches().items()}
+                stretches = {
+                    f"{path_of_folder}/{name}": parts for name, parts in journal.stretches().items()
+                }
                 plan = _Plan(journal.header, stretches, journal.requests, is_described=True)
             elif journal is not None or not is_described:
-                plan = _undescribed_plan(source, folder, place, now)
+                plan = _undescribed_plan(source, folder, path_of_folder, now)
                 unknown |= plan.stretches.keys()
             else:
                 continue
@@ -222,7 +220,7 @@ def _planned_at(plan: _Plan) -> datetime:
     return datetime.fromisoformat(plan.header.planned_at)
 
 
-def _undescribed_plan(source: str, folder: Path, place: str, now: datetime) -> _Plan:
+def _undescribed_plan(source: str, folder: Path, path_of_folder: str, now: datetime) -> _Plan:
     """A plan without a journal that can be read: all of it may have been sent since it was made."""
     stretches = {}
     requests = []
@@ -231,7 +229,7 @@ def _undescribed_plan(source: str, folder: Path, place: str, now: datetime) -> _
         made_at = min(datetime.fromtimestamp(path.stat().st_mtime, UTC), now)
         planned_at = min(planned_at, made_at)
         whole = Stretch(0, len(_lines(path)), made_at.isoformat(), now.isoformat(), 1)
-        stretches[f"{place}/{path.name}"] = [whole]
+        stretches[f"{path_of_folder}/{path.name}"] = [whole]
         requests.append(Request(path.name, 0, whole.end_line, whole.first_sent_at))
     log_day = date.fromisoformat(folder.parent.name)
     header = PlanHeader(source, Shape.VISITS, log_day, planned_at.isoformat(), None)
@@ -255,25 +253,16 @@ def _lines(path: Path) -> list[bytes]:
 class _Entry:
     """Enters plans into a new ledger, one after another, within a transaction."""
 
-    def __init__(
-        self,
-        connection: sqlite3.Connection,
-        directory: DataDirectory,
-        settings: ImportSettings,
-        now: str,
-    ) -> None:
-        self._connection = connection
-        self._directory = directory
+    def __init__(self, ledger: LedgerTables, settings: ImportSettings) -> None:
+        self._ledger = ledger
+        self._directory = ledger.directory
         self._settings = settings
-        self._now = now
+        self._now = ledger.now().isoformat()
         self._known: dict[str, set[bytes]] = defaultdict(set)
         """By source, the keys so far: only if identical rows are counted."""
         if settings.identical_rows == "counted":
-            for source, keys in connection.execute(
-                "select name, keys from file_keys join files using (file_id) "
-                "join sources using (source_id)"
-            ):
-                self._known[source].update(_cut(keys))
+            for source, keys in ledger.keys_by_source():
+                self._known[source].update(_cut(keys.keys))
 
     def without_repeats(self, plans: Sequence[_Plan]) -> list[_Plan]:
         """The plans without lines that another one repeats, where no journal says what was sent.
@@ -306,12 +295,8 @@ class _Entry:
     def enter(self, plan: _Plan) -> None:
         """Enter a plan, of which everything in its stretches may have been sent."""
         header = plan.header
-        self._connection.execute("insert or ignore into sources (name) values (?)", [header.source])
         if header.identifiers is not None:
-            self._connection.execute(
-                "update sources set identifiers = ? where name = ?",
-                [orjson.dumps(header.identifiers).decode(), header.source],
-            )
+            self._ledger.note_identifiers(header.source, header.identifiers)
         for path, stretches in plan.stretches.items():
             lines = _lines(self._directory.root / path)
             if stretches[-1].end_line > len(lines):
@@ -326,44 +311,32 @@ class _Entry:
 
     def _file(self, plan: _Plan, path: str, lines: Sequence[bytes]) -> int:
         """The number of a file, which is entered unless an older ledger knows it."""
-        connection = self._connection
-        for (known,) in connection.execute("select file_id from files where path = ?", [path]):
-            connection.execute("delete from batches where file_id = ?", [known])
-            connection.execute("delete from requests where file_id = ?", [known])
-            return int(known)
-        header = plan.header
-        shape = header.shape if plan.is_described else _shape(lines)
-        file_id = connection.execute(
-            "insert into files (source_id, shape, log_day, path, line_count, byte_count, "
-            "is_dry_run, planned_at) "
-            "select source_id, ?, ?, ?, ?, ?, 0, ? from sources where name = ?",
-            [
-                shape,
-                header.log_day.isoformat(),
-                path,
-                len(lines),
-                sum(map(len, lines)) + len(lines),
-                header.planned_at,
-                header.source,
-            ],
-        ).lastrowid
-        assert file_id is not None
+        known = self._ledger.empty_file(path)
+        if known is not None:
+            return known
+        shape = plan.header.shape if plan.is_described else _shape(lines)
         keys = self._keys_of_lines(plan, path, lines)
         erased = erased_keys(self._directory.root / path)
         if shape is not Shape.PROFILES and self._settings.identical_rows == "counted":
+            source = plan.header.source
             keys = [
-                some if number in erased else [self._numbered(header.source, key) for key in some]
+                some if number in erased else [self._numbered(source, key) for key in some]
                 for number, some in enumerate(keys)
             ]
-        blobs = (
-            b"".join(key for some in keys for key in some),
-            b"".join(
-                number.to_bytes(4, "little") for number, some in enumerate(keys) for _ in some
-            ),
-            b"".join(_contents(lines, erased)) if shape is Shape.PROFILES else None,
+        file_id = self._ledger.enter_file(
+            replace(plan.header, shape=shape),
+            BatchFile(path, len(lines), _byte_count(lines)),
+            is_dry_run=False,
         )
-        connection.execute(
-            "insert into file_keys values (?, ?, ?, ?, ?)", [file_id, *blobs, checksum(*blobs)]
+        self._ledger.enter_keys(
+            file_id,
+            FileKeys(
+                b"".join(key for some in keys for key in some),
+                b"".join(
+                    number.to_bytes(4, "little") for number, some in enumerate(keys) for _ in some
+                ),
+                b"".join(_contents(lines, erased)) if shape is Shape.PROFILES else None,
+            ),
         )
         return file_id
 
@@ -406,17 +379,11 @@ class _Entry:
 
     def _requests(self, plan: _Plan, path: str, file_id: int) -> list[tuple[int, Request]]:
         """Enter all requests with lines of a file; returns them with their numbers."""
-        entered = []
-        for request in plan.requests:
-            if request.file == Path(path).name and request.sent_at is not None:
-                number = self._connection.execute(
-                    "insert into requests (file_id, first_line, line_count, sent_at, outcome) "
-                    "values (?, ?, ?, ?, 'unknown')",
-                    [file_id, request.first_line, request.line_count, request.sent_at],
-                ).lastrowid
-                assert number is not None
-                entered.append((number, request))
-        return entered
+        return [
+            (self._ledger.enter_request(file_id, request, "unknown"), request)
+            for request in plan.requests
+            if request.file == Path(path).name and request.sent_at is not None
+        ]
 
     def _batch(
         self,
@@ -425,30 +392,19 @@ class _Entry:
         lines: Sequence[bytes],
         requests: Sequence[tuple[int, Request]],
     ) -> None:
-        own = lines[stretch.first_line : stretch.end_line]
         last = max(
             number
             for number, request in requests
             if request.first_line <= stretch.first_line
             and stretch.end_line <= request.first_line + request.line_count
         )
-        self._connection.execute(
-            "insert into batches (file_id, first_line, line_count, byte_count, state, attempts, "
-            "reason, sent_at, sent_until, settled_at, last_request) "
-            "values (?, ?, ?, ?, 'unknown', ?, ?, ?, ?, ?, ?)",
-            [
-                file_id,
-                stretch.first_line,
-                len(own),
-                sum(map(len, own)) + len(own),
-                stretch.attempts,
-                "the ledger was lost, so what became of it is not known",
-                stretch.first_sent_at,
-                stretch.last_sent_at,
-                self._now,
-                last,
-            ],
-        )
+        byte_count = _byte_count(lines[stretch.first_line : stretch.end_line])
+        self._ledger.enter_lost_batch(file_id, stretch, byte_count, self._now, last)
+
+
+def _byte_count(lines: Sequence[bytes]) -> int:
+    """The bytes of lines in a file."""
+    return sum(map(len, lines)) + len(lines)
 
 
 def _contents(lines: Sequence[bytes], erased: Mapping[int, ErasedKeys]) -> Iterator[bytes]:

@@ -18,7 +18,7 @@ import orjson
 
 from woopra_pipeline.clock import Clock, system_clock
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.errors import LedgerError
+from woopra_pipeline.errors import LedgerError, ModelError
 from woopra_pipeline.imports.batch_files import is_erased, read_lines
 from woopra_pipeline.imports.ledger import Batch, Ledger, State
 from woopra_pipeline.imports.lines import identifier_text
@@ -231,10 +231,10 @@ def _written_since(
         "with living as ("
         "select distinct pid from wanted_profiles "
         "join (select key, trim(text) as text, pid from profile_properties) using (key, text)"
-        ") select living.pid, properties.key, properties.value::varchar from living "
+        ") select living.pid, logged.key, logged.value::varchar from living "
         "join pid_aliases on pid_aliases.canonical_pid = living.pid "
-        "join log.lines as lines on lines.pid = pid_aliases.pid "
-        "join log.properties as properties using (log_position) where log_position >= ?",
+        "join logged_properties() as logged on logged.logged_pid = pid_aliases.pid "
+        "where log_position >= ?",
         [log_position(log_day_at(sent_at - MARGIN), 0)],
     ).fetchall():
         written[pid][key].add(_shown(orjson.loads(value)))
@@ -297,4 +297,10 @@ def _log_days(connection: duckdb.DuckDBPyConnection) -> set[date]:
 def _connected(directory: DataDirectory) -> Iterator[duckdb.DuckDBPyConnection]:
     with connect_with_imports(directory, needs_model=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
+        sql = "from duckdb_functions() where function_name = 'logged_actions' limit 1"
+        if not connection.execute(sql).fetchall():
+            raise ModelError(
+                "The model is of an earlier version, in which imports cannot be found: its next "
+                "update builds it anew, so run `woopra-pipeline backfill FROM TO` for any log day"
+            )
         yield connection

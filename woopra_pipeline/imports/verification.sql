@@ -1,6 +1,8 @@
 -- What the log shows of one import batch: of each action on its lines, by visitor, how often it was
 -- to be imported, and how often it came that nothing else explains.
 --
+-- Reads import_lines, and of the model public tables and `logged_actions()`, `logged_properties()`.
+--
 -- Variables: batch; identifiers, the keys of `visitor` that say who it is; first_position, where the
 -- first day begins on which it may have been logged; sent_from and sent_to, between which another
 -- batch must have been sent to be in the log since then as well.
@@ -83,17 +85,10 @@ where text <> '';
 
 -- Who has the identifiers: every line that ever set one, and where its pid has led since.
 create or replace temp table identified_pids as
-select distinct
-    properties.key,
-    trim(json_as_text(properties.value)) as text,
-    lines.pid as logged_pid,
-    case when lines.voided_by is null then lines.pid else merges.canonical_pid end as pid
-from log.properties as properties
-join log.lines as lines using (log_position)
-left join log.merges as merges
-    on lines.voided_by = merges.log_position
-where properties.key in (select key from sent_identifiers)
-    and trim(json_as_text(properties.value)) in (select text from sent_identifiers);
+select distinct key, trim(json_as_text(value)) as text, logged_pid, pid
+from logged_properties()
+where key in (select key from sent_identifiers)
+    and trim(json_as_text(value)) in (select text from sent_identifiers);
 
 create or replace temp table line_pids as
 select distinct is_ours, batch, line_number, pid, logged_pid
@@ -128,17 +123,9 @@ join line_pids using (line_number)
 where is_ours;
 
 create or replace temp table logged_actions as
-select
-    actions.log_position,
-    actions.voided_by,
-    actions.pid as logged_pid,
-    case when actions.voided_by is null then actions.pid else merges.canonical_pid end as pid,
-    epoch_ms(actions.occurred_at) as time,
-    actions.name
-from log.actions as actions
-left join log.merges as merges
-    on actions.voided_by = merges.log_position
-where (epoch_ms(actions.occurred_at), actions.name) in (select (time, name) from wanted_actions);
+select log_position, voided_by, logged_pid, pid, epoch_ms(occurred_at) as time, name
+from logged_actions()
+where (epoch_ms(occurred_at), name) in (select (time, name) from wanted_actions);
 
 -- What is there now, less what was there before, wherever merges have taken it since: so what was
 -- only logged again counts for nothing. What came and was deleted for good did come.
@@ -186,10 +173,9 @@ where is_provisional
 union
 select visitor
 from visitor_pids
-join log.merges as merges
-    on visitor_pids.pid = merges.canonical_pid
-join log.audits using (log_position)
-where relogged_count < action_count;
+join profile_merges on visitor_pids.pid = profile_merges.canonical_pid
+join relog_audit using (log_day, log_line)
+where missing_count > 0;
 
 create or replace temp table found_actions as
 with

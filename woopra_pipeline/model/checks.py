@@ -15,6 +15,7 @@ from woopra_pipeline.tables import (
     LOG_DAYS,
     PROFILE_MERGES,
     PROFILES,
+    PROPERTY_TYPES,
     REJECTED_LINES,
     RELOG_AUDIT,
     VISITS,
@@ -107,6 +108,16 @@ MODEL_CHECKS = (
         parameters=(("days_of_grace", 2),),
     ),
     ModelCheck(
+        "types_unchanged",
+        PROPERTY_TYPES,
+        "No typed column has another type than before the last log day (R11).",
+    ),
+    ModelCheck(
+        "pinned_types_fit",
+        PROPERTY_TYPES,
+        "Every value fits the type that types.yml pins (R11).",
+    ),
+    ModelCheck(
         "places_unique",
         ACTIONS,
         "No line, and no action of a line, is in the model twice.",
@@ -116,6 +127,12 @@ MODEL_CHECKS = (
         "deletes_void_what_came_before",
         VISITS,
         "A line lives if and only if no delete line of its pid comes after it (R1).",
+        must_hold=True,
+    ),
+    ModelCheck(
+        "typed_rows_add_up",
+        PROPERTY_TYPES,
+        "The values counted for the types are those of all living actions and profiles (R11).",
         must_hold=True,
     ),
     ModelCheck(

@@ -18,6 +18,9 @@ from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import DatabaseDamagedError, DatabaseHeldError, ModelError
 from woopra_pipeline.files import make_folder, modes, read_json, remove, sync
 
+MEMORY_LIMIT = "4GB"
+"""How much memory DuckDB takes for an update before it works on disk."""
+
 MAGIC_OFFSET, MAGIC = 8, b"DUCK"
 """What every DuckDB file has at its beginning."""
 

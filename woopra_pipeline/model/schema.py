@@ -14,6 +14,7 @@ from woopra_pipeline.tables import (
     DELETES_LOG,
     LOG_DAYS,
     MODEL_TABLES,
+    PEOPLE,
     PROFILE_MERGES,
     PROPERTIES_LOG,
     REJECTED_LINES_LOG,
@@ -121,6 +122,94 @@ LAST_WRITES = Table(
         LOG_POSITION,
     ),
 )
+TYPED_RELATIONS = Table(
+    "log.typed_relations",
+    "Names of the living actions, and the profiles: what may have a typed relation",
+    (
+        Column("relation", ColumnType.BIGINT, "Number of the relation", nullable=False),
+        Column("event", ColumnType.VARCHAR, "Name of the actions; NULL: the profiles"),
+        Column("row_count", ColumnType.BIGINT, "Living rows", nullable=False),
+        Column("is_left_out", ColumnType.BOOLEAN, "Whether a setting leaves the name out"),
+        Column("name", ColumnType.VARCHAR, "Name of its view; NULL: it has none"),
+    ),
+)
+PROPERTY_KINDS = (
+    *("null", "boolean", "boolean_text", "integer", "number", "integer_text", "number_text"),
+    *("time_text", "text", "object", "array"),
+)
+"""What a value can be, as the macro `value_kind` says it; each value is of one kind."""
+
+TYPED_PROPERTIES = Table(
+    "log.typed_properties",
+    "Properties of the living rows, and how many values of each kind they have",
+    (
+        Column("relation", ColumnType.BIGINT, "Number of the relation", nullable=False),
+        Column("key", ColumnType.VARCHAR, "Name of the property", nullable=False),
+        Column("row_count", ColumnType.BIGINT, "Living rows that have it", nullable=False),
+        *(
+            Column(f"{kind}_count", ColumnType.BIGINT, f"Values of the kind {kind}", nullable=False)
+            for kind in PROPERTY_KINDS
+        ),
+        Column("first_seen_at", ColumnType.TIMESTAMPTZ, "Earliest time above 0 with a value"),
+        Column("last_seen_at", ColumnType.TIMESTAMPTZ, "Latest time above 0 with a value"),
+        Column("level", ColumnType.INTEGER, "Of 2 to this power digests, one is kept"),
+    ),
+)
+TYPED_VALUES = Table(
+    "log.typed_values",
+    "Values of the properties by digest; of properties with many values, a part of them",
+    (
+        Column("relation", ColumnType.BIGINT, "Number of the relation", nullable=False),
+        Column("key", ColumnType.VARCHAR, "Name of the property", nullable=False),
+        Column("digest", ColumnType.UBIGINT, "Digest of the value as text", nullable=False),
+        Column("value_count", ColumnType.BIGINT, "How often it occurs", nullable=False),
+    ),
+)
+TYPED_COLUMNS = Table(
+    "log.typed_columns",
+    "Columns of the typed relations: where a property is stored, and what its column is called",
+    (
+        Column("relation", ColumnType.BIGINT, "Number of the relation", nullable=False),
+        Column("key", ColumnType.VARCHAR, "Name of the property", nullable=False),
+        Column("place", ColumnType.VARCHAR, "Its column in the stored table", nullable=False),
+        Column("name", ColumnType.VARCHAR, "Its column in the view", nullable=False),
+        Column("type", ColumnType.VARCHAR, "Type of the column", nullable=False),
+        Column("is_pinned", ColumnType.BOOLEAN, "Whether types.yml says it", nullable=False),
+    ),
+)
+EARLIER_TYPES = Table(
+    "log.earlier_types",
+    "Types after the last update that brought a day that was over, of properties that had a value",
+    (
+        Column("event", ColumnType.VARCHAR, "Name of the actions; NULL: the profiles"),
+        Column("key", ColumnType.VARCHAR, "Name of the property", nullable=False),
+        Column("type", ColumnType.VARCHAR, "Type of its column", nullable=False),
+    ),
+)
+TYPE_CHANGES = Table(
+    "log.type_changes",
+    "Types that were others before the last update that brought a day that was over, or since",
+    (
+        Column("event", ColumnType.VARCHAR, "Name of the actions; NULL: the profiles"),
+        Column("key", ColumnType.VARCHAR, "Name of the property", nullable=False),
+        Column("earlier_type", ColumnType.VARCHAR, "Type it had", nullable=False),
+        Column("type", ColumnType.VARCHAR, "Type it has", nullable=False),
+        Column("log_day", ColumnType.DATE, "Log day of the first living line at fault"),
+        Column("log_line", ColumnType.INTEGER, "1-based physical line in that day's file"),
+    ),
+)
+TYPED_STATE = Table(
+    "log.typed_state",
+    "One row: the settings that the typed relations were made with",
+    (Column("fingerprint", ColumnType.VARCHAR, "Fingerprint of the settings and types.yml"),),
+)
+IDENTIFIER_KEYS = Table(
+    "log.identifier_keys",
+    "Properties that say who somebody is, as the settings name them",
+    (Column("key", ColumnType.VARCHAR, "Name of the property", nullable=False),),
+)
+STORED_PEOPLE = Table("log.people", PEOPLE.comment, PEOPLE.columns)
+
 STATE = Table(
     "log.state",
     "One row: what this file is",
@@ -142,6 +231,15 @@ LOG_TABLES = (
     DEPARTED_PIDS,
     STORED_AUDITS,
     LAST_WRITES,
+    TYPED_RELATIONS,
+    TYPED_PROPERTIES,
+    TYPED_VALUES,
+    TYPED_COLUMNS,
+    EARLIER_TYPES,
+    TYPE_CHANGES,
+    TYPED_STATE,
+    IDENTIFIER_KEYS,
+    STORED_PEOPLE,
     STATE,
 )
 

@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-from woopra_pipeline.tables import MODEL_TABLES
+from woopra_pipeline.tables import MODEL_TABLES, REPORT_MACROS
 
 
 class Stage(Enum):
@@ -12,8 +12,11 @@ class Stage(Enum):
         "macros",
         *(f"views/{table.name}" for table in MODEL_TABLES if table.is_view),
         "as_of",
+        "logged",
     )
     """Once in a new file, whose tables are made already. The others are those of each update."""
+    REPORTS = ("reports/calendar", *(f"reports/{macro.name}" for macro in REPORT_MACROS))
+    """If the file has none, or those of another version."""
     NOTES = ("working_tables",)
     DAY_TAKEN_OUT = ("unload_day",)
     """Once for each day that is taken out."""
@@ -33,6 +36,15 @@ class Stage(Enum):
     MERGES_FOLLOWED = ("merges",)
     ALIASES_RENEWED = ("departed_pids",)
     RELOGS_AUDITED = ("relog_audit",)
+    TYPED_WHOLE = ("typed_whole",)
+    """Once for some days at a time, if all typed relations are made anew."""
+    TYPED_CHANGES = ("typed_changes",)
+    """Otherwise once."""
+    TYPED_RELATIONS = ("typed_relations",)
+    """After either; then Python says which names are left out."""
+    TYPED_PROPERTIES = ("typed_properties",)
+    TYPED_LEVELS = ("typed_levels",)
+    """Then Python changes the typed relations themselves."""
 
 
 ON_DEMAND = ("explain",)

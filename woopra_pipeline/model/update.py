@@ -25,6 +25,7 @@ from woopra_pipeline.errors import DatabaseDamagedError, ParsedDayError
 from woopra_pipeline.files import read_json, remove
 from woopra_pipeline.full_disk import needs_room
 from woopra_pipeline.model.database import (
+    MEMORY_LIMIT,
     connect,
     file_stamp,
     is_damage,
@@ -36,6 +37,7 @@ from woopra_pipeline.model.database import (
 )
 from woopra_pipeline.model.lock import model_lock
 from woopra_pipeline.model.merge_forest import number_forest
+from woopra_pipeline.model.reports import renew_reports
 from woopra_pipeline.model.schema import (
     DAY_LEDGER,
     LOG_TABLES,
@@ -44,6 +46,14 @@ from woopra_pipeline.model.schema import (
     create_table,
 )
 from woopra_pipeline.model.stages import Stage
+from woopra_pipeline.model.typed_settings import DEFAULT_SETTINGS, TypedSettings, read_pinned_types
+from woopra_pipeline.model.typed_tables import (
+    TypedChoice,
+    Types,
+    is_of_choice,
+    read_earlier_types,
+    update_typed_relations,
+)
 from woopra_pipeline.parse.parse_day import parse_log_day
 from woopra_pipeline.parse.parsed_days import ParsedDay, find_parsed_day, parsed_log_days
 from woopra_pipeline.privacy.settling import settle_erasures
@@ -51,6 +61,7 @@ from woopra_pipeline.replacing import replace_json
 from woopra_pipeline.sql_text import read_parquet
 from woopra_pipeline.tables import MODEL_TABLES, PARSED_TABLES
 from woopra_pipeline.woopra.log_days import log_position
+from woopra_pipeline.wording import count
 
 REBUILD_SHARE = 0.5
 """Above this share of changed lines, building anew is cheaper than changing what is there."""
@@ -61,11 +72,9 @@ SWEEP_FACTOR = 8
 PATIENCE_SECONDS = 600.0
 """How long an update waits for another one that holds the model."""
 
-MEMORY_LIMIT = "4GB"
-"""How much memory DuckDB takes for an update before it works on disk."""
-
-Method = Literal["none", "days", "rebuild"]
-"""How a difference was applied: there was none, day by day, or by building the model anew."""
+Method = Literal["none", "types", "days", "rebuild"]
+"""How a difference was applied: there was none, only what is typed was made anew because a setting
+or `types.yml` changed, day by day, or by building the model anew."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +86,9 @@ class AppliedDay:
 
 
 Ledger = Mapping[date, AppliedDay]
+
+Retyping = Callable[[duckdb.DuckDBPyConnection], None]
+"""What brings the typed relations in line with the rest, within the transaction."""
 
 
 @dataclass(frozen=True)
@@ -154,39 +166,61 @@ def update_model(
     rebuild_share: float = REBUILD_SHARE,
     patience_seconds: float = PATIENCE_SECONDS,
     memory_limit: str = MEMORY_LIMIT,
+    typed: TypedSettings = DEFAULT_SETTINGS,
 ) -> ModelUpdate:
     """Apply every difference between the model and the parsed days, and publish the result.
 
-    Does nothing, and publishes nothing, if there is no difference. Above `rebuild_share`, changed
+    Does nothing, and publishes nothing, if there is no difference. Another choice of what is typed
+    than before, by `typed` or `types.yml`, is a difference, and so are report macros of another
+    version. Above `rebuild_share`, changed
     lines as a share of all lines, the model is built anew, with the same result. DuckDB takes up to
     `memory_limit` (`4GB`), and works on disk past it.
 
     What is damaged is made anew, and `notify` hears of it: a build file from the parsed days, a
-    parsed day from the archive, a published file from the build file. Raises `ArchiveError` if a
-    damaged parsed day is not archived, `DiskFullError` if there is no room, `DatabaseHeldError` if
+    parsed day from the archive, a published file from the build file. Raises `ConfigurationError`
+    if `types.yml` is not what it should be, `ArchiveError` if a damaged parsed day is not archived,
+    `DiskFullError` if there is no room, `DatabaseHeldError` if
     another process has the build file open, and `ModelError` if one updates the model for longer
     than `patience_seconds`.
     """
     started = time.monotonic()
     build = directory.model / "build.duckdb"
+    choice = TypedChoice(typed, read_pinned_types(directory.types))
     with (
         needs_room(directory.model, "updating the model"),
         model_lock(directory.model, clock(), patience_seconds=patience_seconds, notify=notify),
     ):
         days, purge = _settled_days(directory, notify)
+        earlier_types: Types = {}
+
+        def retype(connection: duckdb.DuckDBPyConnection) -> None:
+            is_day_over = not difference.added or not all(day.is_open for day in difference.added)
+            update_typed_relations(
+                connection, choice, earlier_types, notify, is_day_over=is_day_over
+            )
+
         try:
             with connect(build, memory_limit=memory_limit) as connection:
                 ledger = _read_ledger(connection, purge)
                 difference = days.difference(ledger or {})
                 method = _method(ledger, difference, rebuild_share)
+                if method == "none" and not is_of_choice(connection, choice):
+                    notify("making the typed tables anew, for their settings have changed")
+                    method = "types"
+                if ledger is not None and method != "none":
+                    earlier_types = read_earlier_types(connection, choice)
                 touched = 0
                 if method == "days":
                     notify(
-                        f"applying {len(difference.added)} log days to the model, "
+                        f"applying {count(len(difference.added), 'log day')} to the model, "
                         f"taking {len(difference.obsolete)} out"
                     )
-                    touched = _apply(connection, difference, clock)
+                if method in ("days", "types"):
+                    touched = _apply(connection, difference, clock, retype)
                 if method != "rebuild":
+                    with transaction(connection):
+                        if renew_reports(connection):
+                            _set_revision(connection)
                     content = _read_content(connection)
         except (DatabaseDamagedError, duckdb.Error) as error:
             if isinstance(error, duckdb.Error) and not is_damage(error):
@@ -194,9 +228,11 @@ def update_model(
             notify(f"the build of the model is damaged and is made anew ({_first_line(error)})")
             difference, method = days.difference({}), "rebuild"
         if method == "rebuild":
-            notify(f"building the model from {len(days.parsed)} log days")
+            notify(f"building the model from {count(len(days.parsed), 'log day')}")
             whole = days.difference({})
-            touched, content = _rebuild(build, whole.added, purge, clock, memory_limit)
+            touched, content = _rebuild(
+                build, whole.added, purge, clock=clock, memory_limit=memory_limit, retype=retype
+            )
         publishing = time.monotonic()
         stale = not _is_published(directory, content.revision)
         if stale:
@@ -317,7 +353,13 @@ def _method(ledger: Ledger | None, difference: Difference, rebuild_share: float)
 
 
 def _rebuild(
-    build: Path, days: Iterable[ParsedDay], purge: str, clock: Clock, memory_limit: str
+    build: Path,
+    days: Iterable[ParsedDay],
+    purge: str,
+    *,
+    clock: Clock,
+    memory_limit: str,
+    retype: Retyping,
 ) -> tuple[int, Content]:
     """Build the model of `days` beside `build` and put it in its place."""
     fresh = build.with_name("build-new.duckdb")
@@ -328,7 +370,7 @@ def _rebuild(
     remove(write_ahead_log(fresh))
     with connect(fresh, memory_limit=memory_limit) as connection:
         create_tables(connection, purge)
-        touched = _apply(connection, Difference(tuple(days), ()), clock)
+        touched = _apply(connection, Difference(tuple(days), ()), clock, retype)
         content = _read_content(connection)
     # What was not yet written into the file before would be taken for a part of this one.
     remove(write_ahead_log(build))
@@ -343,15 +385,21 @@ def create_tables(connection: duckdb.DuckDBPyConnection, purge: str = "") -> Non
     """
     # One transaction, for each of its hundreds of statements would otherwise wait for the disk.
     with transaction(connection):
-        connection.execute("create schema log")
+        connection.execute("create schema log; create schema events")
         for table in (*LOG_TABLES, *(table for table in MODEL_TABLES if not table.is_view)):
             connection.execute(create_table(table))
         _run(connection, Stage.EMPTY_MODEL)
+        renew_reports(connection)
         connection.execute("; ".join(comments()))
         connection.execute("insert into log.state values (?, null, ?)", [SCHEMA_VERSION, purge])
 
 
-def _apply(connection: duckdb.DuckDBPyConnection, difference: Difference, clock: Clock) -> int:
+def _apply(
+    connection: duckdb.DuckDBPyConnection,
+    difference: Difference,
+    clock: Clock,
+    retype: Retyping,
+) -> int:
     """Apply `difference` in one transaction, ledger and all; return how many pids it touched."""
     # DuckDB guesses that a table filled in this transaction is tiny, and would loop over it.
     for join in ("asof_loop_join", "nested_loop_join", "merge_join"):
@@ -373,7 +421,8 @@ def _apply(connection: duckdb.DuckDBPyConnection, difference: Difference, clock:
         _run(connection, Stage.ALIASES_RENEWED)
         _set(connection, "sweep_factor", SWEEP_FACTOR)
         _run(connection, Stage.RELOGS_AUDITED)
-        connection.execute("update log.state set revision = ?", [secrets.token_hex(8)])
+        retype(connection)
+        _set_revision(connection)
         return _count(connection, "touched_pids")
 
 
@@ -423,10 +472,15 @@ def _is_published(directory: DataDirectory, revision: str) -> bool:
     return stamp is not None and marker == {"revision": revision, **stamp}
 
 
+def _set_revision(connection: duckdb.DuckDBPyConnection) -> None:
+    """Name the state of the model anew, so that it is published."""
+    connection.execute("update log.state set revision = ?", [secrets.token_hex(8)])
+
+
 def _set(connection: duckdb.DuckDBPyConnection, variable: str, value: object) -> None:
     connection.execute(f"set variable {variable} = ?", [value])
 
 
 def _count(connection: duckdb.DuckDBPyConnection, rows: str) -> int:
-    ((count,),) = connection.sql(f"select count(*) from {rows}").fetchall()
-    return int(count)
+    ((number,),) = connection.sql(f"select count(*) from {rows}").fetchall()
+    return int(number)

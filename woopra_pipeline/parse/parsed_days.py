@@ -163,17 +163,15 @@ def find_parsed_day(folder: Path, log_day: date) -> ParsedDay | None:
 
     Raises `ParsedDayError` if what its manifest names is missing or damaged.
     """
-    day_folder = folder / log_day.isoformat()
-    path = day_folder / MANIFEST_NAME
+    path = folder / log_day.isoformat() / MANIFEST_NAME
     try:
-        manifest = msgspec.json.decode(path.read_bytes(), type=ParsedDay, dec_hook=_read_path)
+        parsed_day = read_manifest(folder, log_day, path.read_bytes())
     except FileNotFoundError:
         return None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise ParsedDayError(f"{path} is damaged: {_parse_again(log_day)}") from None
-    if manifest.log_day != log_day:
-        raise ParsedDayError(f"{path} speaks of {manifest.log_day}: {_parse_again(log_day)}")
-    parsed_day = dataclasses.replace(manifest, folder=day_folder / manifest.folder)
+    if parsed_day.log_day != log_day:
+        raise ParsedDayError(f"{path} speaks of {parsed_day.log_day}: {_parse_again(log_day)}")
     for name, size in parsed_day.files.items():
         file = parsed_day.folder / name
         if not file.is_file() or file.stat().st_size != size:
@@ -181,10 +179,23 @@ def find_parsed_day(folder: Path, log_day: date) -> ParsedDay | None:
     return parsed_day
 
 
+def read_manifest(folder: Path, log_day: date, content: bytes) -> ParsedDay:
+    """What the manifest of a day below `folder` says whose bytes are given.
+
+    Raises `msgspec.DecodeError` or `UnicodeDecodeError` if it is damaged.
+    """
+    manifest = msgspec.json.decode(content, type=ParsedDay, dec_hook=_read_path)
+    return dataclasses.replace(manifest, folder=folder / log_day.isoformat() / manifest.folder)
+
+
 def write_manifest(parsed_day: ParsedDay) -> None:
     """Make `parsed_day` the current one of its log day; its files must be on disk."""
-    content = dataclasses.asdict(parsed_day) | {"folder": parsed_day.folder.name}
-    replace_json(parsed_day.folder.parent / MANIFEST_NAME, content)
+    replace_json(parsed_day.folder.parent / MANIFEST_NAME, manifest_of(parsed_day))
+
+
+def manifest_of(parsed_day: ParsedDay) -> object:
+    """What the manifest of a parsed day says, to be written as JSON."""
+    return dataclasses.asdict(parsed_day) | {"folder": parsed_day.folder.name}
 
 
 def _parse_again(log_day: date) -> str:

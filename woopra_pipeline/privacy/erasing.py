@@ -17,7 +17,8 @@ from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.files import make_folder
 from woopra_pipeline.full_disk import needs_room
 from woopra_pipeline.locks import alone
-from woopra_pipeline.model.update import MEMORY_LIMIT, update_model
+from woopra_pipeline.model.database import MEMORY_LIMIT
+from woopra_pipeline.model.update import update_model
 from woopra_pipeline.privacy.imported import erase_imported
 from woopra_pipeline.privacy.plan import PID, Identifier, Plan
 from woopra_pipeline.privacy.register import (

@@ -15,15 +15,10 @@ import orjson
 
 from woopra_pipeline.clock import Clock, system_clock
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.imports.batch_files import (
-    BatchFile,
-    ErasedKeys,
-    note_erased_keys,
-    overwrite_lines,
-    read_lines,
-)
-from woopra_pipeline.imports.ledger import Ledger, has_ledger
-from woopra_pipeline.imports.lines import KEY_BYTES, identifier_text
+from woopra_pipeline.imports.batch_files import note_erased_keys, overwrite_lines, read_lines
+from woopra_pipeline.imports.ledger import Ledger
+from woopra_pipeline.imports.ledger.lost import has_ledger
+from woopra_pipeline.imports.lines import identifier_text
 from woopra_pipeline.imports.publication import (
     forget_publication,
     publication_lock,
@@ -66,7 +61,7 @@ def erase_imported(
         return ErasedImports()
     owner = _Owner(directory, register)
     with Ledger(directory, clock) as ledger:
-        ledger.connection.execute("pragma secure_delete = on")
+        ledger.overwrite_what_is_deleted()
         line_count = row_count = 0
         for source in ledger.source_names():
             with ledger.holding(source):
@@ -75,8 +70,7 @@ def erase_imported(
         if line_count or row_count:
             notify(f"{line_count:,} import lines and {row_count:,} rows set aside are gone")
         # Also if nothing was left to do: a process may have died before it did this.
-        ledger.connection.execute("vacuum")
-        ledger.connection.execute("pragma wal_checkpoint(truncate)")
+        ledger.leave_nothing_deleted()
         with held(publication_lock(directory), ledger.now(), patience_seconds=PATIENCE_SECONDS):
             forget_publication(directory)
         publish_imports(ledger)
@@ -136,73 +130,26 @@ def _identifiers(content: Any, keys: Iterable[str]) -> Iterator[tuple[str, str]]
 
 def _erase_lines(ledger: Ledger, source: str, owner: _Owner) -> int:
     count = 0
-    rows = ledger.connection.execute(
-        "select file_id, path, line_count, byte_count, planned_at "
-        "from files join sources using (source_id) where name = ?",
-        [source],
-    ).fetchall()
-    for file_id, path, line_count, byte_count, planned_at in rows:
-        file = BatchFile(path, line_count, byte_count)
+    for file_id, file, planned_at in ledger.planned_files(source):
         lines = read_lines(ledger.directory, file)
-        at = datetime.fromisoformat(planned_at)
-        numbers = [n for n, line in enumerate(lines) if owner.is_erased(_decoded(line), at)]
+        numbers = [n for n, line in enumerate(lines) if owner.is_erased(_decoded(line), planned_at)]
         if numbers:
             # First the keys: without the lines nobody could tell them any more.
-            note_erased_keys(ledger.directory, file, _keys(ledger, file_id, numbers))
+            note_erased_keys(ledger.directory, file, ledger.keys_of_lines(file_id, numbers))
             overwrite_lines(ledger.directory, file, numbers)
-            _forget_answers(ledger, file_id, numbers)
+            ledger.forget_answers(file_id, numbers, ERASED_REASON)
             count += len(numbers)
     return count
 
 
-def _forget_answers(ledger: Ledger, file_id: int, numbers: Iterable[int]) -> None:
-    """What the service answered to batches with these lines may repeat what is on them."""
-    with ledger.transaction():
-        for number in numbers:
-            ledger.connection.execute(
-                "update batches set answer = null, reason = case "
-                "when state = 'rejected' then ? else reason end "
-                "where file_id = ? and first_line <= ? and first_line + line_count > ?",
-                [ERASED_REASON, file_id, number, number],
-            )
-        ledger.count_change()
-
-
-def _keys(ledger: Ledger, file_id: int, numbers: Iterable[int]) -> dict[int, ErasedKeys]:
-    """What the ledger knows lines by; nothing of those that were planned to be looked at only."""
-    wanted = {number: ErasedKeys([]) for number in numbers}
-    for keys, lines, contents in ledger.connection.execute(
-        "select keys, lines, contents from file_keys where file_id = ?", [file_id]
-    ):
-        for place in range(len(lines) // 4):
-            number = int.from_bytes(lines[4 * place : 4 * place + 4], "little")
-            if number in wanted:
-                part = slice(KEY_BYTES * place, KEY_BYTES * (place + 1))
-                wanted[number].keys.append(keys[part].hex())
-                if contents:
-                    wanted[number].content = contents[part].hex()
-    return wanted
-
-
 def _erase_rows(ledger: Ledger, source: str, owner: _Owner) -> int:
-    rows = ledger.connection.execute(
-        "select source_id, log_day, key, planned_at, row "
-        "from set_aside join sources using (source_id) where name = ?",
-        [source],
-    ).fetchall()
     erased = [
-        place
-        for *place, planned_at, row in rows
-        if owner.is_erased(_decoded(row.encode()), datetime.fromisoformat(planned_at))
+        kept
+        for kept in ledger.rows_set_aside(source)
+        if owner.is_erased(_decoded(kept.row.encode()), kept.planned_at)
     ]
     if erased:
-        with ledger.transaction():
-            ledger.connection.executemany(
-                f"update set_aside set row = '{ERASED_ROW}', reason = '{ERASED_REASON}' "
-                "where source_id = ? and log_day = ? and key = ?",
-                erased,
-            )
-            ledger.count_change()
+        ledger.overwrite_set_aside(erased, ERASED_ROW, ERASED_REASON)
     return len(erased)
 
 

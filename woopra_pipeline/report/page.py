@@ -26,6 +26,7 @@ REPORT_NAME = "project.html"
 TOP_DAYS = 28
 TOP_ROWS = 10
 REASONS = 5
+LARGEST = 5
 WEEKS = 8
 
 
@@ -77,6 +78,9 @@ def _html(connection: duckdb.DuckDBPyConnection, headline: Row, project: str) ->
         quality=quality,
         gaps=figures(connection, "gaps"),
         reasons=figures(connection, "rejection_reasons", rows=REASONS),
+        largest_profiles=figures(connection, "largest_profiles", rows=LARGEST),
+        busiest_merge_day=figures(connection, "busiest_merge_day"),
+        shared_identifiers=figures(connection, "shared_identifiers"),
         period=period,
         **(_of_period(connection, period) if period else {}),
     )

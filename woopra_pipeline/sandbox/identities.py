@@ -75,7 +75,7 @@ class SignIn(msgspec.Struct, array_like=True, gc=False):
     id_at: int = NEVER
 
 
-class Deaths(msgspec.Struct, array_like=True, gc=False):
+class Voided(msgspec.Struct, array_like=True, gc=False):
     """The profiles deleted on one log day, in order: serial numbers, pids, and those of the heirs.
 
     The heir is who took over what a profile held; `NOBODY` if it was deleted without a survivor.
@@ -95,7 +95,7 @@ class State(msgspec.Struct, array_like=True):
 
     profiles: dict[int, Profile] = {}
     next_serial: int = 0
-    deaths: list[Deaths] = []
+    voided: list[Voided] = []
     sign_ins: dict[int, SignIn] = {}
     scheduled: list[tuple[int, int]] = []
     merge_count: int = 0
@@ -150,8 +150,8 @@ class Identities:
         """Put on record who was deleted on this day."""
         pids = "".join(deletion.pid for deletion in self.deletions).encode()
         serials, heirs = list(self._heirs), list(self._heirs.values())
-        self.state.deaths.append(
-            Deaths(np.array(serials, np.int64), pids, np.array(heirs, np.int64))
+        self.state.voided.append(
+            Voided(np.array(serials, np.int64), pids, np.array(heirs, np.int64))
         )
 
     def own_pid(self, cookie: int) -> str:
@@ -197,15 +197,15 @@ class Identities:
         """Make one profile of several (or of one, which then gets another pid)."""
         key = at ^ profiles[0].serial
         survivor = self._choose_survivor(key, profiles)
-        killed = [profile for profile in profiles if profile is not survivor]
+        voided = [profile for profile in profiles if profile is not survivor]
         identifiers: dict[str, str] = {}
         for profile in (survivor, *reversed(profiles)):
             identifiers |= profile.identifiers
             for identifier in profile.identifiers.items():
                 self.by_identifier.pop(identifier, None)
-        keys = [self._kill(at, profile, survivor) for profile in killed]
+        keys = [self._void(at, profile, survivor) for profile in voided]
         survivor.identifiers = identifiers
-        for profile in killed:
+        for profile in voided:
             survivor.former += (*profile.former, profile.pid)
             survivor.cookies |= dict.fromkeys(profile.cookies, at)
         survivor.former = survivor.former[-FORMER_PIDS_KEPT:]
@@ -215,7 +215,7 @@ class Identities:
 
     def delete(self, at: int, profile: Profile) -> None:
         """Delete a profile for good; what its visitor does next is a new one's."""
-        self._kill(at, profile, None)
+        self._void(at, profile, None)
         same_pid = self.chance.one("same pid after deletion", at ^ profile.serial) < 0.5
         pid = profile.pid if same_pid else self._fresh_pid()
         successor = self._new_profile(pid)
@@ -321,8 +321,8 @@ class Identities:
         profile.cookies[cookie] = at
         self.by_cookie[cookie] = profile
 
-    def _kill(self, at: int, profile: Profile, survivor: Profile | None) -> IntArray:
-        """End a profile's life and return the entries it held, in the order they were logged."""
+    def _void(self, at: int, profile: Profile, survivor: Profile | None) -> IntArray:
+        """Delete a profile and return the entries it held, in the order they were logged."""
         if profile.serial in self.storing:
             today = (profile.logged_at >= self._day_start) & (profile.logged_at < at)
             self.cut_short.append((profile.pid, profile.keys[today], profile.logged_at[today]))
@@ -362,7 +362,7 @@ class Identities:
             self._histories[one] = key[start:stop], logged_at[start:stop]
 
     def _log_again(self, at: int, key: int, survivor: Profile, keys: IntArray) -> None:
-        """Schedule what the killed profiles held, and now and then what disturbs it."""
+        """Schedule what the voided profiles held, and now and then what disturbs it."""
         luck = self.chance.one("re-log delay", key)
         if luck < 0.85:
             delay = SECOND + luck * 10 * MINUTE

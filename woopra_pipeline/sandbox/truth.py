@@ -17,7 +17,7 @@ import pyarrow as pa
 from woopra_pipeline.sandbox import texts
 from woopra_pipeline.sandbox.chance import PID_LENGTH, IntArray, PidArray
 from woopra_pipeline.sandbox.days import make_entries
-from woopra_pipeline.sandbox.identities import Deaths, Identities, Profile
+from woopra_pipeline.sandbox.identities import Identities, Profile, Voided
 from woopra_pipeline.sandbox.lines import Entries, Lines
 from woopra_pipeline.sandbox.people import IMPORTED, KIND_MASK, VISIT, milliseconds
 from woopra_pipeline.woopra.log_days import end_of_log_day
@@ -46,7 +46,7 @@ class Truth:
     """Delete lines so far that named a new pid."""
     deletion_count: int
     """Delete lines so far that named none."""
-    deaths: Sequence[Deaths]
+    voided: Sequence[Voided]
     living_pids: dict[int, str]
     """The pids of the living profiles by their serial numbers."""
     pids_waiting: frozenset[str]
@@ -109,15 +109,15 @@ class Truth:
     def canonical_pids(self) -> dict[str, str | None]:
         """For every pid ever deleted: where what it held before its last deletion is now (R4)."""
         heirs: dict[int, int] = {}
-        for deaths in self.deaths:
-            heirs |= zip(deaths.serials.tolist(), deaths.heirs.tolist(), strict=True)
+        for voided in self.voided:
+            heirs |= zip(voided.serials.tolist(), voided.heirs.tolist(), strict=True)
         canonical = {}
-        for deaths in self.deaths:
-            for number, serial in enumerate(deaths.serials.tolist()):
+        for voided in self.voided:
+            for number, serial in enumerate(voided.serials.tolist()):
                 end = serial
                 while end in heirs:
                     end = heirs[end]
-                pid = deaths.pids[number * PID_LENGTH : (number + 1) * PID_LENGTH].decode()
+                pid = voided.pids[number * PID_LENGTH : (number + 1) * PID_LENGTH].decode()
                 canonical[pid] = self.living_pids.get(end)
         return canonical
 
@@ -133,7 +133,7 @@ def truth_of(identities: Identities, lines: Lines, log_day: date) -> Truth:
         lines,
         state.merge_count,
         state.deletion_count,
-        tuple(state.deaths),
+        tuple(state.voided),
         {serial: profile.pid for serial, profile in state.profiles.items()},
         frozenset(p.pid for p in state.profiles.values() if _waits(lines, p, end)),
     )

@@ -217,9 +217,100 @@ REJECTED_LINES = ModelTable(
     made_of=(REJECTED_LINES_LOG,),
 )
 
+PEOPLE = ModelTable(
+    "people",
+    "Living profiles with one typed column per property; `property_types` says which",
+    tuple(
+        column for column in PROFILES.columns if column.name not in ("properties", "email", "name")
+    ),
+    made_of=PROFILES.made_of,
+)
+
+_EVERY_PROPERTY = (
+    *("actions_log.name", "actions_log.properties", "properties_log.key", "properties_log.value"),
+    *_MERGE_PATH,
+)
+
+PROPERTY_TYPES = ModelTable(
+    "property_types",
+    "Properties of the events and of people: their typed columns, and what their values are",
+    (
+        Column("event", _T.VARCHAR, "Name of the action; NULL: a property of profiles").of(
+            "actions_log.name"
+        ),
+        required("key", _T.VARCHAR, "Name of the property").of(
+            "actions_log.properties", "properties_log.key"
+        ),
+        Column(
+            "relation_name",
+            _T.VARCHAR,
+            "Its relation in the schema `events`, or people; NULL: it is left out",
+        ).of("actions_log.name"),
+        Column("column_name", _T.VARCHAR, "Its column there; NULL: it is left out").of(
+            *_EVERY_PROPERTY
+        ),
+        Column("type", _T.VARCHAR, "Type of the column; NULL: it is left out").of(*_EVERY_PROPERTY),
+        required("is_pinned", _T.BOOLEAN, "Whether types.yml says the type").of(
+            "actions_log.properties", "properties_log.key"
+        ),
+        required("value_count", _T.BIGINT, "Values other than null").of(*_EVERY_PROPERTY),
+        Column(
+            "distinct_count",
+            _T.BIGINT,
+            "Different values as texts, at most 100; NULL: it is left out",
+        ).of(*_EVERY_PROPERTY),
+        Column(
+            "first_seen_at",
+            _T.TIMESTAMPTZ,
+            "Earliest time above 0 of an action with a value; of a profile: when it was first seen",
+        ).of(*_SEEN_AT, *_EVERY_PROPERTY),
+        Column(
+            "last_seen_at",
+            _T.TIMESTAMPTZ,
+            "Latest time above 0 of an action with a value; of a profile: when it was last seen",
+        ).of(*_SEEN_AT, *_EVERY_PROPERTY),
+        *(
+            required(f"{kind}_count", _T.BIGINT, f"Values that are a JSON {kind}").of(
+                *_EVERY_PROPERTY
+            )
+            for kind in ("null", "boolean", "number", "string", "object", "array")
+        ),
+        required("misfit_count", _T.BIGINT, "Values that a pinned type cannot take: NULL").of(
+            *_EVERY_PROPERTY
+        ),
+    ),
+    made_of=(VISITS_LOG, ACTIONS_LOG, PROPERTIES_LOG, DELETES_LOG),
+)
+
+IDENTIFIERS = ModelTable(
+    "identifiers",
+    "Identifiers of the living profiles: where an email or an id lives now",
+    (
+        required("key", _T.VARCHAR, "Name of the property: id, email, …").of("properties_log.key"),
+        required("value", _T.VARCHAR, "Its value as text").of("properties_log.value"),
+        required("pid", _T.VARCHAR, "Profile that has it").of("properties_log.pid"),
+        required("log_day", _T.DATE, "Log day of the line that set it").of(
+            "properties_log.log_day"
+        ),
+        required("log_line", _T.INTEGER, "1-based physical line in that day's file").of(
+            "properties_log.log_line"
+        ),
+    ),
+    made_of=(PROPERTIES_LOG, DELETES_LOG),
+)
+
+EVENT_COLUMNS: tuple[Column, ...] = tuple(
+    ACTIONS.columns[ACTIONS.column_names.index(name)]
+    for name in ("pid", "log_day", "log_line", "action_index", "occurred_at")
+)
+"""What every relation of the schema `events` begins with; its properties follow."""
+
 MODEL_TABLES: tuple[ModelTable, ...] = (
     PROFILES,
     PROFILE_PROPERTIES,
+    PEOPLE,
+    IDENTIFIERS,
+    PROPERTY_TYPES,
     VISITS,
     ACTIONS,
     PROFILE_MERGES,
@@ -228,3 +319,8 @@ MODEL_TABLES: tuple[ModelTable, ...] = (
     LOG_DAYS,
     REJECTED_LINES,
 )
+
+LAKE_TABLES = tuple(
+    table for table in MODEL_TABLES if table not in (PEOPLE, IDENTIFIERS, PROPERTY_TYPES)
+)
+"""The public tables that the lake has too: those whose columns do not follow from the log."""

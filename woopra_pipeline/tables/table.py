@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import cache
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class ColumnType(Enum):
@@ -16,24 +19,32 @@ class ColumnType(Enum):
     INTEGER = "INTEGER"
     JSON = "JSON"
     TIMESTAMPTZ = "TIMESTAMPTZ"
+    UBIGINT = "UBIGINT"
     VARCHAR = "VARCHAR"
+    VARCHAR_LIST = "VARCHAR[]"
 
     @property
-    def arrow(self) -> pa.DataType:
+    def arrow(self) -> "pa.DataType":
         """The Arrow type of the column; JSON travels as its text."""
-        return _ARROW_TYPES[self]
+        return _arrow_types()[self]
 
 
-_ARROW_TYPES = {
-    ColumnType.BIGINT: pa.int64(),
-    ColumnType.BOOLEAN: pa.bool_(),
-    ColumnType.DATE: pa.date32(),
-    ColumnType.DOUBLE: pa.float64(),
-    ColumnType.INTEGER: pa.int32(),
-    ColumnType.JSON: pa.string(),
-    ColumnType.TIMESTAMPTZ: pa.timestamp("us", tz="UTC"),
-    ColumnType.VARCHAR: pa.string(),
-}
+@cache
+def _arrow_types() -> "dict[ColumnType, pa.DataType]":
+    import pyarrow as pa
+
+    return {
+        ColumnType.BIGINT: pa.int64(),
+        ColumnType.BOOLEAN: pa.bool_(),
+        ColumnType.DATE: pa.date32(),
+        ColumnType.DOUBLE: pa.float64(),
+        ColumnType.INTEGER: pa.int32(),
+        ColumnType.JSON: pa.string(),
+        ColumnType.TIMESTAMPTZ: pa.timestamp("us", tz="UTC"),
+        ColumnType.UBIGINT: pa.uint64(),
+        ColumnType.VARCHAR: pa.string(),
+        ColumnType.VARCHAR_LIST: pa.list_(pa.string()),
+    }
 
 
 @dataclass(frozen=True)
@@ -66,8 +77,10 @@ class Table:
     columns: tuple[Column, ...]
 
     @property
-    def arrow_schema(self) -> pa.Schema:
+    def arrow_schema(self) -> "pa.Schema":
         """The schema of the table's Arrow and Parquet form."""
+        import pyarrow as pa
+
         return pa.schema(
             [pa.field(column.name, column.type.arrow, column.nullable) for column in self.columns]
         )

@@ -6,6 +6,7 @@ or 25 hours. A log position says where a line stands in the whole log, packed in
 that the order of the log, which is the only order that counts, is the order of integers.
 """
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -22,6 +23,7 @@ LATEST_LOG_DAY = date(2999, 12, 31)
 """No log begins before the one or reaches the other; outside of them calendars end."""
 
 LONGEST_SHOWN = 40
+LOOKS_LIKE_A_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def log_day_from_text(text: str) -> date:
@@ -35,6 +37,8 @@ def log_day_from_text(text: str) -> date:
         day = None
     if day is None or day.isoformat() != text:
         shown = repr(text[:LONGEST_SHOWN] + "…" * (len(text) > LONGEST_SHOWN))
+        if LOOKS_LIKE_A_DAY.fullmatch(text):
+            raise ConfigurationError(f"{shown} is not in the calendar: check the month and the day")
         raise ConfigurationError(f"{shown} is no log day: write it as YYYY-MM-DD, like 2026-03-05")
     if not EARLIEST_LOG_DAY <= day <= LATEST_LOG_DAY:
         raise ConfigurationError(
@@ -68,8 +72,3 @@ def log_day_at(instant: datetime) -> date:
 def log_position(day: date, line: int) -> int:
     """The position of the `line`-th physical line (1-based) of `day`'s file in the whole log."""
     return (day - EPOCH).days << LINE_BITS | line
-
-
-def split_log_position(position: int) -> tuple[date, int]:
-    """The log day and the 1-based line number that `position` was made of."""
-    return EPOCH + timedelta(days=position >> LINE_BITS), position & (1 << LINE_BITS) - 1

@@ -7,8 +7,6 @@ differ in some of them, and its documentation leaves others open: so all of them
 from dataclasses import dataclass, field
 from functools import cached_property
 
-import httpx
-
 from woopra_pipeline.control_characters import is_utf8, visible
 from woopra_pipeline.errors import ConfigurationError
 from woopra_pipeline.woopra.outside_text import OutsideText
@@ -84,6 +82,8 @@ class WoopraSettings:
     """Seconds to wait for a request's place in the budget before giving up."""
 
     def __post_init__(self) -> None:
+        import httpx
+
         for name in ("project", "app_id", "secret_key"):
             if not getattr(self, name).strip():
                 raise ConfigurationError(
@@ -119,6 +119,8 @@ class WoopraSettings:
     @property
     def host(self) -> str:
         """The host of the service, for messages."""
+        import httpx
+
         return httpx.URL(self.base_url).host
 
     @cached_property

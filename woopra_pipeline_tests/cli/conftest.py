@@ -1,12 +1,14 @@
 """The command line, in this process or one of its own, and four weeks of the sandbox to ask about.
 
-A process of its own costs a second or more, most of it for imports. So what only asks or fails runs
-in this process; what takes days to the model, or sends something, runs as users run it.
+A program that users start loads libraries for a second or more. So what only asks or fails runs in
+this process; what takes days to the model, or sends something, in a process that has loaded them;
+and a few tests start the program as users do.
 """
 
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -18,9 +20,8 @@ import pytest
 
 from woopra_pipeline import cli
 from woopra_pipeline.data_directory import DataDirectory
+from woopra_pipeline_tests.cli.program import PATIENCE_SECONDS, PROGRAM, run_forked
 from woopra_pipeline_tests.shared_folders import shared_folder
-
-PROGRAM = str(Path(sys.executable).with_name("woopra-pipeline"))
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class CommandLine:
             capture_output=True,
             text=True,
             check=False,
-            timeout=240,
+            timeout=PATIENCE_SECONDS,
             umask=0o022,
         )
 
@@ -60,6 +61,13 @@ class CommandLine:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+
+class CommandLineForked(CommandLine):
+    """The same where all libraries are loaded already; what is started without waiting is not."""
+
+    def __call__(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return run_forked(arguments, self.environment(**variables))
 
 
 class CommandLineHere(CommandLine):
@@ -102,7 +110,26 @@ def exit_status() -> int:
 
 @pytest.fixture
 def command_line(tmp_path: Path) -> CommandLine:
+    return CommandLineForked(tmp_path)
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> CommandLine:
+    """The same as users start it."""
     return CommandLine(tmp_path)
+
+
+@pytest.fixture
+def after_backfill(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
+    """The command line on a copy of what a backfill of the first day of 2026 leaves."""
+
+    def make(folder: Path) -> None:
+        done = CommandLineForked(folder)("backfill", "2026-01-01", "2026-01-01")
+        assert done.returncode == 0, done.stderr
+
+    made = shared_folder(tmp_path_factory, "cli-backfill", make)
+    shutil.copytree(made, tmp_path / "data")
+    return CommandLineForked(tmp_path / "data")
 
 
 @pytest.fixture

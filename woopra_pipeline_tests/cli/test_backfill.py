@@ -11,7 +11,7 @@ import pytest
 
 from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.sandbox import RunningSandbox, Sandbox, SandboxSettings, Service, serve
-from woopra_pipeline_tests.cli.conftest import CommandLine
+from woopra_pipeline_tests.cli.conftest import CommandLineForked
 from woopra_pipeline_tests.model.published_tables import in_order, published_tables
 from woopra_pipeline_tests.scripted_server import ScriptedServer, calling, raw, silence, whole
 
@@ -53,18 +53,18 @@ def days_in_model(command_line):
         ]
 
 
-def test_takes_days_to_the_model(command_line, two_days):
-    done = command_line("backfill", "2026-01-01", "2026-01-02", **two_days)
+def test_takes_days_to_the_model(program, two_days):
+    done = program("backfill", "2026-01-01", "2026-01-02", **two_days)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("2 log days in the model, which now holds ")
-    assert days_in_model(command_line) == ["2026-01-01", "2026-01-02"]
+    assert days_in_model(program) == ["2026-01-01", "2026-01-02"]
     assert "dagster" not in done.stderr.lower()
 
 
 @pytest.fixture(scope="module")
 def with_failures(tmp_path_factory, two_days):
     """A command line that was asked for a day that is there and two that are not; what it said."""
-    command_line = CommandLine(tmp_path_factory.mktemp("failures"))
+    command_line = CommandLineForked(tmp_path_factory.mktemp("failures"))
     return command_line, command_line("backfill", "2026-01-02", "2026-01-04", "--debug", **two_days)
 
 
@@ -75,8 +75,8 @@ def test_names_the_days_that_failed_and_takes_the_others_to_the_model(with_failu
     for log_day in ("2026-01-03", "2026-01-04"):
         assert any(line.startswith(f"{log_day}: Woopra has no file of") for line in lines)
     assert lines[-1] == (
-        "Error: 2 of 3 log days failed: 2026-01-03 to 2026-01-04; "
-        "run the same command again for them"
+        "Error: 2 of 3 log days failed: 2026-01-03 to 2026-01-04. When the cause that is said "
+        "above is gone, run `woopra-pipeline backfill` for these days"
     )
     assert days_in_model(command_line) == ["2026-01-02"]
 
@@ -148,7 +148,7 @@ def test_can_be_interrupted(command_line):
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    command_line = CommandLine(tmp_path_factory.mktemp("undisturbed"))
+    command_line = CommandLineForked(tmp_path_factory.mktemp("undisturbed"))
     assert command_line("backfill", "2026-01-01", "2026-01-05").returncode == 0
     return in_order(published_tables(command_line.directory))
 

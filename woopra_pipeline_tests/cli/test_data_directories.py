@@ -6,7 +6,7 @@ import pytest
 
 from woopra_pipeline.report.page import write_report
 from woopra_pipeline.sandbox import Sandbox, SandboxSettings, Service, serve
-from woopra_pipeline_tests.cli.conftest import CommandLine
+from woopra_pipeline_tests.cli.conftest import CommandLine, CommandLineForked
 from woopra_pipeline_tests.model.published_tables import in_order, published_tables
 
 DAYS = ("2026-01-01", "2026-01-02")
@@ -53,6 +53,6 @@ def all_of_it(command_line: CommandLine) -> list[object]:
 
 @pytest.mark.parametrize("name", ['env=prod/log_day=2026-01-01/what [x]*/it\'s, "100%" käse'])
 def test_everything_is_the_same_in_any_folder(tmp_path: Path, name: str) -> None:
-    plain = all_of_it(CommandLine(tmp_path / "plain"))
+    plain = all_of_it(CommandLineForked(tmp_path / "plain"))
     assert '{"visitor":{"email":"ada@example.com","plan":"pro"}}' in str(plain)
-    assert all_of_it(CommandLine(tmp_path / name)) == plain
+    assert all_of_it(CommandLineForked(tmp_path / name)) == plain

@@ -1,6 +1,7 @@
 """Whatever goes wrong: one line on stderr that says what to do, nothing on stdout."""
 
 import os
+import socket
 
 import pytest
 
@@ -10,8 +11,12 @@ CASES = [
     pytest.param(["nonsense"], {}, "No such command 'nonsense'", id="unknown command"),
     pytest.param(["backfill"], {}, "Missing argument 'FROM'", id="missing argument"),
     pytest.param(
-        ["backfill", "2026-13-01", "2026-01-02"], {}, "write it as YYYY-MM-DD", id="no date"
+        ["backfill", "1 January", "2026-01-02"], {}, "write it as YYYY-MM-DD", id="no date"
     ),
+    pytest.param(
+        ["backfill", "2026-02-30", "2026-03-01"], {}, "not in the calendar", id="no such date"
+    ),
+    pytest.param(["query"], {}, "Give the SQL, or a file", id="no SQL"),
     pytest.param(
         ["backfill", "2026-01-02", "2026-01-01"], {}, "later than TO", id="days in wrong order"
     ),
@@ -67,6 +72,10 @@ CASES = [
     ),
     pytest.param(
         ["ui"], {"WOOPRA_START_DATE": "2026-13-01"}, "WOOPRA_START_DATE", id="start date of the UI"
+    ),
+    pytest.param(["ui", "--port", "70000"], {}, "range 1<=x<=65535", id="no port"),
+    pytest.param(
+        ["ui", "--host", "192.0.2.1"], {}, "choose another one with --port", id="no address"
     ),
     pytest.param(
         ["import", "--again", "99999999999999999999"], {}, "not in the range", id="huge number"
@@ -136,3 +145,11 @@ def test_shows_a_traceback_when_asked_to(command_line, arguments):
     assert failed.returncode == 1
     assert "Traceback" in failed.stderr
     assert "ModelError" in failed.stderr
+
+
+def test_a_port_that_is_taken_is_said_and_no_other_one_is_used(command_line_here):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        done = command_line_here("ui", "--port", str(port))
+    assert done.returncode == 1
+    assert f"cannot be served at 127.0.0.1:{port} (Address already in use)" in done.stderr

@@ -49,13 +49,11 @@ def test_a_group_can_write_what_it_shares(command_line):
         assert mode == (0o2770 if Path(path).is_dir() else 0o660), (path, oct(mode))
 
 
-def test_a_directory_of_before_is_closed_by_the_next_command(command_line):
-    first = command_line("backfill", "2026-01-01", "2026-01-01")
-    assert first.returncode == 0, first.stderr
-    for path in (command_line.folder, *command_line.folder.rglob("*")):
+def test_a_directory_of_before_is_closed_by_the_next_command(after_backfill):
+    for path in (after_backfill.folder, *after_backfill.folder.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
-    assert command_line("backfill", "2026-01-01", "2026-01-01").returncode == 0
-    assert [path for path, mode in modes_below(command_line.folder).items() if mode & 0o077] == []
+    assert after_backfill("backfill", "2026-01-01", "2026-01-01").returncode == 0
+    assert [path for path, mode in modes_below(after_backfill.folder).items() if mode & 0o077] == []
 
 
 @pytest.mark.parametrize("command", [["status"], ["backfill", "2026-01-01", "2026-01-01"]])

@@ -57,13 +57,11 @@ def test_the_same_command_carries_on_when_there_is_room(command_line):
 
 
 @pytest.mark.parametrize("name", ["runs.db", "index.db"])
-def test_damaged_files_of_dagster_are_said_in_one_line(command_line, name):
-    first = command_line("backfill", "2026-01-01", "2026-01-01")
-    assert first.returncode == 0, first.stderr
-    found = list((command_line.folder / "dagster").rglob(name))
+def test_damaged_files_of_dagster_are_said_in_one_line(after_backfill, name):
+    found = list((after_backfill.folder / "dagster").rglob(name))
     assert len(found) == 1
     found[0].write_bytes(b"damaged " * 1000)
-    failed = command_line("backfill", "2026-01-01", "2026-01-01")
+    failed = after_backfill("backfill", "2026-01-01", "2026-01-01")
     assert failed.returncode == 1
     (line,) = failed.stderr.splitlines()
     assert line.startswith("Error: Dagster's files in ")

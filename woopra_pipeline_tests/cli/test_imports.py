@@ -1,6 +1,6 @@
 """`woopra-pipeline import`, as the docs tell it and as users meet it."""
 
-import os
+import json
 import re
 import shutil
 import subprocess
@@ -10,7 +10,8 @@ import pytest
 
 from woopra_pipeline.data_directory import checkout
 from woopra_pipeline.tables import IMPORT_TABLES
-from woopra_pipeline_tests.cli.conftest import PROGRAM, CommandLine
+from woopra_pipeline_tests.cli.conftest import CommandLine, CommandLineHere
+from woopra_pipeline_tests.cli.program import forked_for_shells
 
 DOCS = (checkout() / "docs" / "imports.md").read_text(encoding="utf-8")
 SCRIPTS = re.findall(r"^```sh\n(.*?)^```$", DOCS, re.MULTILINE | re.DOTALL)
@@ -21,7 +22,7 @@ DAY = "2026-01-28"
 def copied_demo(demo_line: CommandLine, tmp_path: Path) -> CommandLine:
     """A copy of what the demo made, to import from."""
     shutil.copytree(demo_line.folder, tmp_path / "data")
-    return CommandLine(tmp_path / "data")
+    return CommandLineHere(tmp_path / "data")
 
 
 def source(command_line: CommandLine, name: str, sql: str) -> None:
@@ -30,21 +31,20 @@ def source(command_line: CommandLine, name: str, sql: str) -> None:
     (folder / f"{name}.sql").write_text(sql)
 
 
-def test_the_docs_can_be_followed_literally(copied_demo):
-    programs = str(Path(PROGRAM).parent)
-    environment = copied_demo.environment(PATH=f"{programs}{os.pathsep}{os.environ['PATH']}")
+def test_the_docs_can_be_followed_literally(copied_demo, tmp_path_factory):
     outputs = []
-    for script in SCRIPTS:
-        done = subprocess.run(
-            ["bash", "-e", "-c", script],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=240,
-        )
-        assert done.returncode == 0, done.stderr
-        outputs.append(done.stdout)
+    with forked_for_shells(tmp_path_factory.mktemp("programs")) as path:
+        for script in SCRIPTS:
+            done = subprocess.run(
+                ["bash", "-e", "-c", script],
+                env=copied_demo.environment(PATH=path),
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=240,
+            )
+            assert done.returncode == 0, done.stderr
+            outputs.append(done.stdout)
     first, orders, move = outputs
     assert first.count("Nothing was sent. What would be: woopra-pipeline query ") == 1
     assert first.count("crm_properties: 1 accepted for 2026-01-28") == 2
@@ -62,10 +62,22 @@ def test_a_dry_run_says_where_its_lines_are(command_line, command_line_here):
     source(command_line, "one", sql)
     tried = command_line("import", "one", "--day", DAY, "--dry-run")
     assert tried.returncode == 0, tried.stderr
-    assert "1 new lines of 2 rows, 1 set aside (dry run)" in tried.stderr
+    assert "one: 2 rows, 1 set aside (" in tried.stderr
     (query,) = re.findall(r'query "(.+)"$', tried.stdout, re.MULTILINE)
     shown = command_line_here("query", query, "--format", "csv").stdout
     assert '""email"":""ada@example.com""' in shown
+
+
+def test_what_was_not_imported_has_a_reason(command_line, command_line_here):
+    source(command_line, "one", "select {'email': unnest(['ada@example.com', ''])} as visitor")
+    for _ in range(2):
+        done = command_line("import", "one", "--day", DAY)
+        assert done.returncode == 0, done.stderr
+    assert "one: 2 rows, 1 sent before, 1 set aside (" in done.stderr
+    (query,) = re.findall(r'which lines: woopra-pipeline query "(.+)"$', done.stdout, re.MULTILINE)
+    [row] = json.loads(command_line_here("query", query, "--format", "json").stdout)
+    assert row["state"] == "rejected"
+    assert row["reason"]
 
 
 @pytest.mark.parametrize("table", IMPORT_TABLES, ids=lambda table: table.name)

@@ -2,8 +2,13 @@ import csv
 import io
 import json
 import os
+import shlex
+import subprocess
 
+import pyarrow.parquet as pq
 import pytest
+
+from woopra_pipeline_tests.cli.conftest import PROGRAM
 
 EXACT = """
     select
@@ -84,8 +89,8 @@ def test_a_long_table_is_cut_and_says_so(demo_line):
     done = demo_line("query", "select 'row' || range from range(1001)")
     assert "row999" in done.stdout
     assert "row1000" not in done.stdout
-    assert (
-        done.stderr == "These are the first 1,000 rows; --format csv or json prints all of them\n"
+    assert done.stderr == (
+        "These are the first 1,000 rows; --format csv, json or parquet gives all of them\n"
     )
 
 
@@ -194,3 +199,66 @@ def test_every_query_has_a_folder_of_its_own_to_spill_to(demo_line):
     first, second = (output(demo_line, sql, "--format", "csv") for _ in range(2))
     assert first != second
     assert not list(demo_line.folder.glob("*.tmp"))
+
+
+def test_sql_stands_in_a_file_too(demo_line, tmp_path):
+    path = tmp_path / "people.sql"
+    path.write_text("-- people\nselect count(*) as people from profiles;\n", encoding="utf-8-sig")
+    assert output(demo_line, "--file", str(path), "--format", "csv").startswith("people\n")
+    both = demo_line("query", "select 1", "--file", str(path))
+    assert "Give the SQL, or a file with it" in both.stderr
+
+
+def test_sql_comes_from_stdin_too(demo_line):
+    done = subprocess.run(
+        [PROGRAM, "query", "--file", "-", "--format", "csv"],
+        input="select 1 as one",
+        env=demo_line.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "one\n1\n"
+
+
+def test_parquet_has_all_rows_and_their_types(demo_line, tmp_path):
+    path = tmp_path / "rows.parquet"
+    sql = "select pid, properties, first_seen_at, 1 as n, 2 as n from profiles order by pid"
+    with path.open("wb") as file:
+        subprocess.run(
+            [PROGRAM, "query", sql, "--format", "parquet"],
+            stdout=file,
+            env=demo_line.environment(),
+            check=True,
+        )
+    rows = pq.read_table(path)
+    assert rows.schema.names == ["pid", "properties", "first_seen_at", "n", "n_1"]
+    assert str(rows.schema.field("first_seen_at").type) == "timestamp[us, tz=UTC]"
+    assert rows.num_rows == int(output(demo_line, "from profiles select count(*)").split()[-1])
+
+
+def on_terminal(command_line, columns, *arguments):
+    """What a command prints to a terminal that is so many columns wide."""
+    command = shlex.join([PROGRAM, *arguments])
+    done = subprocess.run(
+        ["script", "-qec", f"stty cols {columns}; {command}", os.devnull],
+        env=command_line.environment(TERM="xterm"),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+def test_a_table_that_does_not_fit_is_shown_one_row_below_the_other(demo_line):
+    sql = "select repeat('a', 40) as first, repeat('b', 700) as second, null as third from range(2)"
+    assert "row 1" not in on_terminal(demo_line, 2_000, "query", sql)
+    shown = on_terminal(demo_line, 60, "query", sql)
+    assert "row 2" in shown
+    assert "a" * 40 in shown
+    assert "b… (700" in shown
+    assert "NULL" in shown
+    piped = output(demo_line, sql)
+    assert "row 1" not in piped
+    assert "b" * 700 in piped

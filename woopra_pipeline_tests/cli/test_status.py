@@ -167,22 +167,19 @@ def sending(command_line):
     """A ledger in which a process that holds the source is sending a batch of 3 lines."""
     script = """
 import sys
+from datetime import date
 from woopra_pipeline.clock import system_clock
 from woopra_pipeline.data_directory import DataDirectory
+from woopra_pipeline.imports.batch_files import BatchFile
+from woopra_pipeline.imports.journals import PlanHeader
 from woopra_pipeline.imports.ledger import Ledger
+from woopra_pipeline.imports.sources import Shape
 
 with Ledger(DataDirectory.from_environment(), system_clock) as ledger, ledger.holding("orders"):
     with ledger.transaction():
-        source = ledger.source_id("orders")
-        ledger.connection.execute(
-            "insert into files (source_id, shape, log_day, path, line_count, byte_count, "
-            "is_dry_run, planned_at) values (?, 'visits', '2026-01-01', 'x', 3, 30, 0, '')",
-            [source],
-        )
-        ledger.connection.execute(
-            "insert into batches (file_id, first_line, line_count, byte_count, state) "
-            "values (1, 0, 3, 30, 'planned')"
-        )
+        file = BatchFile("x", 3, 30)
+        plan = PlanHeader("orders", Shape.VISITS, date(2026, 1, 1), "", None)
+        ledger.enter_batch(ledger.enter_file(plan, file, is_dry_run=False), file)
     (batch,) = ledger.batches("orders")
     ledger.begin_sending(batch)
     print("sending", flush=True)

@@ -24,7 +24,6 @@ NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 LINE = b'{"type":"visit","pid":"a"}\n'
 
 processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload([__name__])
 
 
 def _step(

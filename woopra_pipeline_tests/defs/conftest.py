@@ -9,8 +9,6 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from dagster import (
     AssetKey,
     AssetRecordsFilter,
@@ -18,8 +16,6 @@ from dagster import (
     EventLogRecord,
     in_process_executor,
 )
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
 
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.defs.archive_checks import no_file_held_back
@@ -33,28 +29,8 @@ from woopra_pipeline.defs.checks import every_line_accounted, model_checks
 from woopra_pipeline.defs.instance import open_instance
 from woopra_pipeline.defs.jobs import daily_log_day
 from woopra_pipeline.defs.resources import DataDirectoryResource, WoopraResource
+from woopra_pipeline_tests import dagster_storage  # noqa: F401
 from woopra_pipeline_tests.shared_folders import shared_folder
-
-
-@event.listens_for(Engine, "connect")
-def _do_without_durability(connection, _):
-    """What Dagster records need not survive a power failure here, and waiting for disks is slow."""
-    connection.execute("pragma synchronous = off")
-
-
-_directory_of = ScriptDirectory.from_config
-_directories: dict[str | None, ScriptDirectory] = {}
-
-
-def _read_once(config: Config) -> ScriptDirectory:
-    """The migrations of Dagster's tables: ninety files, read whenever an instance is opened."""
-    location = config.get_main_option("script_location")
-    if location not in _directories:
-        _directories[location] = _directory_of(config)
-    return _directories[location]
-
-
-ScriptDirectory.from_config = _read_once
 
 
 class Project:
@@ -67,6 +43,7 @@ class Project:
         shutil.copytree(instance, self.directory.root, dirs_exist_ok=True)
         self.woopra = WoopraResource()
         self.happened: list[Progress] = []
+        self._definitions: tuple[WoopraResource, Definitions] | None = None
 
     @property
     def data_directory(self) -> DataDirectoryResource:
@@ -74,6 +51,12 @@ class Project:
 
     @property
     def definitions(self) -> Definitions:
+        """The same as long as the service is the same, for Dagster takes its time to read them."""
+        if self._definitions is None or self._definitions[0] is not self.woopra:
+            self._definitions = self.woopra, self._make_definitions()
+        return self._definitions[1]
+
+    def _make_definitions(self) -> Definitions:
         return Definitions(
             assets=[raw_export, parsed_days, model, project_report],
             asset_checks=[no_file_held_back, every_line_accounted, model_checks],

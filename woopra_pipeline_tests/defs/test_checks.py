@@ -12,6 +12,7 @@ from woopra_pipeline.errors import ModelError
 from woopra_pipeline.model.checks import MODEL_CHECKS
 from woopra_pipeline.model.database import connect
 from woopra_pipeline.parse.parsed_days import find_parsed_day, write_manifest
+from woopra_pipeline_tests.model.parsed_files import put_day
 
 DAYS = FIRST, SECOND = "2026-01-01", "2026-01-02"
 ALL_CHECKS = {"no_file_held_back", "every_line_accounted", *(check.name for check in MODEL_CHECKS)}
@@ -65,6 +66,24 @@ def test_a_check_that_fails_says_what_it_found(project):
         "first_missing_day": "2026-01-02",
         "last_missing_day": "2026-01-03",
         "days": 2,
+    }
+
+
+def test_a_type_that_changed_is_a_warning_with_the_line_at_fault(project):
+    for day, amount in ((FIRST, "1"), (SECOND, '"n/a"')):
+        properties = f'{{"amount":{amount}}}'
+        line = (
+            f'{{"type":"visit","pid":"a","actions":[{{"name":"buy","properties":{properties}}}]}}'
+        )
+        put_day(project.directory, date.fromisoformat(day), line.encode())
+        materialize(project, "property_types")
+    check = evaluations(project)["types_unchanged"]
+    assert not check.passed
+    assert check.severity is AssetCheckSeverity.WARN
+    [row] = check.metadata["examples"].records
+    assert row.data == {
+        **{"event": "buy", "key": "amount", "earlier_type": "BIGINT", "type": "VARCHAR"},
+        **{"log_day": SECOND, "log_line": 1},
     }
 
 

@@ -1,5 +1,8 @@
 """Everything Dagster is told, written down: a change of it shows in the diff of the snapshot."""
 
+import subprocess
+import sys
+
 from dagster import AssetSpec, Definitions
 
 from woopra_pipeline.definitions import definitions
@@ -13,6 +16,18 @@ def asset_specs() -> dict[str, AssetSpec]:
 
 def test_can_be_loaded():
     Definitions.validate_loadable(definitions)
+
+
+def test_what_only_runs_need_is_not_loaded():
+    program = "import sys, woopra_pipeline.definitions; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "dagster" in loaded
+    slow = {"altair", "httpx", "numpy", "pyarrow", "sqlalchemy", "starlette", "uvicorn"}
+    assert slow.isdisjoint(loaded), (
+        "import it in the function that works with it, not with the module"
+    )
 
 
 def test_assets(snapshot):

@@ -37,7 +37,6 @@ REJECTED = {"visits": 3, "events": 0, "profiles": 0}
 SETTINGS = ImportSettings(lines_per_batch=7, unknown_in_a_row=5)
 
 processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload([__name__])
 
 
 def _import(root, base_url, name, now):

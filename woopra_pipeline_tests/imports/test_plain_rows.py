@@ -8,13 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.imports.lines import (
-    Reader,
-    plain_events,
-    plain_profile_updates,
-    plain_visits,
-    read_chunk,
-)
+from woopra_pipeline.imports.lines import Reader, read_chunk
+from woopra_pipeline.imports.planning.events import read_plain_events
+from woopra_pipeline.imports.planning.profile_updates import read_plain_profile_updates
+from woopra_pipeline.imports.planning.visits import read_plain_visits
 from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.imports.sources import Shape, get_source, read_source
 from woopra_pipeline_tests.imports.conftest import DAY, NOON, write_source
@@ -22,9 +19,9 @@ from woopra_pipeline_tests.imports.conftest import DAY, NOON, write_source
 SETTINGS = ImportSettings(memory_limit="200MB", largest_line=400)
 READER = Reader(SETTINGS)
 READING = {
-    Shape.VISITS: (READER.visit, plain_visits),
-    Shape.EVENTS: (READER.event, plain_events),
-    Shape.PROFILES: (READER.profile_update, plain_profile_updates),
+    Shape.VISITS: (READER.visit, read_plain_visits),
+    Shape.EVENTS: (READER.event, read_plain_events),
+    Shape.PROFILES: (READER.profile_update, read_plain_profile_updates),
 }
 
 
@@ -192,13 +189,13 @@ def test_what_is_made_of_a_plain_row_is_what_the_reader_makes_of_it(shape, data)
 
 
 VISITOR = "{'plan': 'pro', 'email': 'ada@example.com'}"
-ACTIONS = f"[{{'time': {NOON}, 'name': 'pv', 'properties': {{'url': '/', 'amount': 49.90}}}}]"
+LISTED = f"[{{'time': {NOON}, 'name': 'pv', 'properties': {{'url': '/', 'amount': 49.90}}}}]"
 
 
 @pytest.mark.parametrize(
     "sql",
     [
-        pytest.param(f"select {ACTIONS} as actions, {VISITOR} as visitor, 'AU' as c", id="visits"),
+        pytest.param(f"select {LISTED} as actions, {VISITOR} as visitor, 'AU' as c", id="visits"),
         pytest.param(
             f"select {VISITOR} as visitor, null::struct(name text, time int)[] as actions",
             id="no actions",

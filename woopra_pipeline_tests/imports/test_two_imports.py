@@ -7,7 +7,7 @@ import pytest
 
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import LedgerError
-from woopra_pipeline.imports import ledger
+from woopra_pipeline.imports.ledger import lost
 from woopra_pipeline.imports.runs import Importer
 from woopra_pipeline.woopra.client import WoopraClient
 from woopra_pipeline_tests.conftest import settings_for
@@ -19,7 +19,6 @@ SQL = (
 )
 
 processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload([__name__])
 
 
 def _import(root, base_url, name, errors):
@@ -92,14 +91,14 @@ def test_who_dies_frees_the_source_and_what_it_was_sending_is_unknown(imports, p
 
 def test_a_first_import_beside_another_one_is_no_lost_ledger(imports, monkeypatch):
     imports.source("it", SQL)
-    look = ledger.was_anything_sent
+    look = lost.was_anything_sent
 
     def look_late(directory):
         monkeypatch.undo()
         imports.run("it")
         return look(directory)
 
-    monkeypatch.setattr(ledger, "was_anything_sent", look_late)
+    monkeypatch.setattr(lost, "was_anything_sent", look_late)
     imports.run("it")
     assert len(imports.server.taken) == 10
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 
+import duckdb
 import orjson
 import pytest
 
@@ -268,6 +269,15 @@ def test_a_source_that_is_held_is_left_alone(world):
 def test_without_a_model_there_is_nothing_to_look_in(world):
     world.send(ROWS, Mood.LOST_ANSWER)
     with pytest.raises(ModelError, match="no model yet"):
+        world.verify()
+
+
+def test_in_a_model_of_an_earlier_version_nothing_is_looked_for(world):
+    world.send(ROWS, Mood.LOST_ANSWER)
+    world.log(that_day=[])
+    with duckdb.connect(world.imports.directory.published_model) as connection:
+        connection.execute("drop macro table logged_actions")
+    with pytest.raises(ModelError, match="builds it anew"):
         world.verify()
 
 

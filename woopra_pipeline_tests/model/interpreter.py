@@ -22,6 +22,7 @@ from woopra_pipeline.parse.lines import (
 )
 from woopra_pipeline.privacy.register import Erasure
 from woopra_pipeline.woopra.log_days import log_day_at, log_days_between, log_position
+from woopra_pipeline_tests.model.plain_types import typed_tables
 
 Row = dict[str, object]
 COUNTED = ("line", "visit", "identify", "delete", "rejected", "blank", "erased")
@@ -224,6 +225,21 @@ def tables(log: Interpretation) -> dict[str, list[Row]]:
         "pid_aliases": aliases,
         "log_days": log.days,
         "rejected_lines": log.rejected,
+        "identifiers": [
+            {column: row[column] for column in ("key", "pid", "log_day", "log_line")}
+            | {"value": as_text(row["value"])}
+            for profile in log.profiles.values()
+            for row in profile.properties.values()
+            if row["key"] in ("id", "email", "phone", "cookie")
+            and as_text(row["value"]) not in (None, "")
+        ],
+        **typed_tables(
+            [row for profile in log.profiles.values() for row in profile.actions],
+            [
+                profile_row(pid, profile) | {"is_provisional": pid in provisional}
+                for pid, profile in log.profiles.items()
+            ],
+        ),
     }
 
 

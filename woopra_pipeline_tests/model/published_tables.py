@@ -1,5 +1,6 @@
 """The published model as plain rows, to be compared with the reference interpreter."""
 
+import json
 from datetime import UTC, datetime
 
 import duckdb
@@ -7,6 +8,7 @@ import duckdb
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.parse.json_text import object_members
+from woopra_pipeline.sql_text import quoted
 from woopra_pipeline.tables import MODEL_TABLES
 from woopra_pipeline_tests.model.interpreter import Row
 
@@ -16,13 +18,24 @@ TIME_OF_PROCESSING = {"is_open", "raw_bytes", "raw_sha256", "fetched_at", "appli
 def published_tables(directory: DataDirectory) -> dict[str, list[Row]]:
     """Every public table, without what depends on the time of processing."""
     with connect_published(directory) as connection:
-        return {table.name: read_table(connection, table.name) for table in MODEL_TABLES}
+        events = connection.sql(
+            "select table_name from information_schema.tables where table_schema = 'events'"
+        ).fetchall()
+        relations = {table.name: table.name for table in MODEL_TABLES}
+        relations |= {f"events.{name}": f"events.{quoted(name)}" for (name,) in events}
+        return {name: read_table(connection, sql) for name, sql in relations.items()}
 
 
 def read_table(connection: duckdb.DuckDBPyConnection, relation: str) -> list[Row]:
     """The rows of a table or table macro; the properties of profiles taken apart by key."""
     result = connection.sql(f"from {relation}")
     rows = [dict(zip(result.columns, map(in_utc, row), strict=True)) for row in result.fetchall()]
+    if relation == "people" or relation.startswith("events."):
+        # What JSON columns say, not how it is written.
+        for name, kind in zip(result.columns, result.types, strict=True):
+            for row in rows:
+                if str(kind) == "JSON" and row[name] is not None:
+                    row[name] = repr(json.loads(str(row[name])))
     for row in rows:
         for name in TIME_OF_PROCESSING & row.keys():
             del row[name]

@@ -111,6 +111,7 @@ DELETE_OF_Q10 = "(select log_position from log.deletes where pid = 'q10')"
                 "ledger_and_rows_agree": (2, True),
                 "places_unique": (2, True),
                 "profiles_add_up": (1, True),
+                "typed_rows_add_up": (1, True),
             },
             id="actions twice",
         ),
@@ -121,7 +122,11 @@ DELETE_OF_Q10 = "(select log_position from log.deletes where pid = 'q10')"
         ),
         pytest.param(
             f"update log.actions set voided_by = null where voided_by = {DELETE_OF_Q10}",
-            {"deletes_void_what_came_before": (2, True), "profiles_add_up": (1, True)},
+            {
+                "deletes_void_what_came_before": (2, True),
+                "profiles_add_up": (1, True),
+                "typed_rows_add_up": (1, True),
+            },
             id="actions that outlive a delete line",
         ),
         pytest.param(
@@ -147,8 +152,24 @@ DELETE_OF_Q10 = "(select log_position from log.deletes where pid = 'q10')"
         pytest.param(
             "insert into profiles select * replace (0 as visit_count, 0 as action_count) "
             "from profiles where pid = 'p7'",
-            {"profiles_add_up": (1, True)},
+            {"profiles_add_up": (1, True), "typed_rows_add_up": (2, True)},
             id="a profile twice",
+        ),
+        pytest.param(
+            "delete from log.people where pid = 'p7'",
+            {"typed_rows_add_up": (1, True)},
+            id="a profile without typed properties",
+        ),
+        pytest.param(
+            "insert into log.type_changes values "
+            "('pv', 'amount', 'BIGINT', 'VARCHAR', '2026-01-05', 2)",
+            {"types_unchanged": (1, False)},
+            id="a column of another type than before",
+        ),
+        pytest.param(
+            "update log.typed_columns set type = 'BIGINT', is_pinned = true where key = 'email'",
+            {"pinned_types_fit": (1, False)},
+            id="values that a pinned type cannot take",
         ),
         pytest.param(
             "update log.audits set relogged_count = 1 where log_position = " + DELETE_OF_Q10,

@@ -18,13 +18,14 @@ from woopra_pipeline_tests.model.published_tables import in_order, published_tab
 FIRST_DAY = date(2026, 3, 6)
 
 processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload(["woopra_pipeline.model.update"])
 
 
 def busy_day(chance: random.Random) -> bytes:
     lines = []
     for pid, target in product("ABCD", repeat=2):
-        actions = f'[{{"name":"pv","time":{chance.randrange(1, 5)}}}]'
+        value = chance.choice(["1", "2", '"a"'])
+        time = chance.randrange(1, 5)
+        actions = f'[{{"name":"pv","time":{time},"properties":{{"{target}":{value}}}}}]'
         lines.append(f'{{"type":"visit","pid":"{pid}","actions":{actions}}}')
         lines.append(f'{{"type":"identify","pid":"{pid}","visitor":{{"{target}":1}}}}')
         if chance.random() < 0.3:

@@ -33,7 +33,8 @@ class Uses(NamedTuple):
 def uses_found(sql: str) -> Uses:
     code = re.sub(r"--[^\n]*|'(?:[^']|'')*'", "", sql)
     subqueries = set(re.findall(r"(\w+) as (?:materialized )?\(\s*(?:select|from|with)\b", code))
-    makes = set(re.findall(r"create (?:or replace temp table|macro|view) (\w+)", code))
+    made = r"create (?:or replace (?:temp (?:table|view)|macro)|macro|view) (\w+)"
+    makes = set(re.findall(made, code))
     changed = r"(?:delete from|insert into|^update) ([\w.]+)"
     writes = set(re.findall(changed, code, re.MULTILINE))
     rest = re.sub(changed, "", code, flags=re.MULTILINE)

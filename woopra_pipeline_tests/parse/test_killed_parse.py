@@ -20,7 +20,6 @@ DAY = date(2026, 3, 5)
 LINE = b'{"type":"visit","pid":"a"}\n'
 
 processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload([__name__])
 
 
 def _parse(archive_folder: Path, parsed_folder: Path, fatal_event: int) -> None:

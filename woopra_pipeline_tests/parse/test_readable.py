@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from woopra_pipeline.parse import readable
@@ -21,13 +21,20 @@ from woopra_pipeline.parse.readable import (
     count_lines,
     is_readable,
 )
-from woopra_pipeline_tests.parse.odd_lines import lines
+from woopra_pipeline_tests.parse.odd_lines import PLAIN_ODDITIES, lines
 
 VISIT = b'{"type":"visit","pid":"a"}'
 DELETE = b'{"type":"system","method":"delete","pid":"a"}'
 OTHERS = [b'{"type":"click","pid":"a"}', b'{"type":"visit"}', b"{}", b"[]", b"text", b"", b" \r"]
 
-FILES = st.lists(lines() | st.sampled_from([VISIT, DELETE, *OTHERS]), max_size=12).map(b"\n".join)
+KNOWN = st.sampled_from([VISIT, DELETE, *OTHERS, *PLAIN_ODDITIES])
+FILES = st.builds(
+    lambda before, odd, after: b"\n".join([*before, *odd, *after]),
+    st.lists(KNOWN, max_size=6),
+    st.lists(lines(), max_size=3),
+    st.lists(KNOWN, max_size=6),
+)
+"""Files of known lines and few odd ones: to draw those takes longer than all else here."""
 
 
 def judged(file):
@@ -40,7 +47,8 @@ def counted(file):
     return (kinds.count(VisitLine) + kinds.count(DeleteLine), kinds.count(RejectedLine))
 
 
-@given(lines() | st.sampled_from([VISIT, DELETE, *OTHERS]))
+@settings(max_examples=300)
+@given(lines() | KNOWN)
 def test_a_line_can_be_read_if_the_parser_does_not_reject_it(line):
     assert is_readable(line) == isinstance(parse_line(line), VisitLine | DeleteLine)
 

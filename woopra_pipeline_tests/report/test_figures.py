@@ -275,3 +275,31 @@ def test_retention_looks_at_the_last_weeks_only(log):
     with log.connect() as connection:
         rows = of_period(connection, "retention", Period(FIRST, date(2026, 12, 31)), weeks=3)
     assert [row["cohort"] for row in rows] == [date(2026, 12, 14)]
+
+
+def test_what_tells_that_too_much_was_merged(log):
+    merges = [{"type": "delete", "pid": pid, "new_id": "d"} for pid in "abc"]
+    log.put(
+        {
+            "2026-01-01": [
+                *(
+                    visit(pid, at("2026-01-01"), visitor={"email": "x@example.com"})
+                    for pid in "abcde"
+                ),
+                visit("f", at("2026-01-01"), visitor={"email": "", "id": 1}),
+                *merges[:2],
+            ],
+            "2026-01-02": [merges[2], {"type": "delete", "pid": "g", "new_id": "f"}],
+        }
+    )
+    with log.connect() as connection:
+        assert figures(connection, "largest_profiles", rows=2) == [
+            {"pid": "d", "merged_pids": 3},
+            {"pid": "f", "merged_pids": 1},
+        ]
+        assert figures(connection, "busiest_merge_day") == [
+            {"day": FIRST, "merges": 2, "merges_an_hour": 1}
+        ]
+        assert figures(connection, "shared_identifiers") == [
+            {"name": "email", "shared": 1, "most_profiles": 2}
+        ]

@@ -125,6 +125,8 @@ def test_says_what_is_in_the_model(log):
         "1 (17%): not strict JSON (1)",
         "1, of which 1 were not logged again",
         "People whose history may be incomplete 1",
+        "Profiles merged into the largest ones 1",
+        "Most merges on a log day 1 on",
     ):
         assert sentence in words
 

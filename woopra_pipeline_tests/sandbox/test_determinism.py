@@ -67,7 +67,7 @@ def _make_all(directory: Path) -> dict[date, bytes]:
 
 
 def test_several_processes_share_one_directory(tmp_path: Path, expected: dict[date, bytes]) -> None:
-    with ProcessPoolExecutor(3, multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(3, multiprocessing.get_context("forkserver")) as pool:
         for made in pool.map(_make_all, [tmp_path] * 3):
             assert made == expected
 

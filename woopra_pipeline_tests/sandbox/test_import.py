@@ -201,7 +201,7 @@ def _import_some(arguments: tuple[Path, int]) -> None:
 
 
 def test_processes_import_at_once(tmp_path: Path) -> None:
-    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(2, multiprocessing.get_context("forkserver")) as pool:
         list(pool.map(_import_some, [(tmp_path, 0), (tmp_path, 1)]))
     file = Sandbox(tmp_path, WORLD, clock=NEXT_DAY).export_file(TODAY)
     assert file is not None

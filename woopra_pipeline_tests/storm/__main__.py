@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from woopra_pipeline_tests.storm.faults import FAULTS
+from woopra_pipeline_tests.storm.processes import forked
 from woopra_pipeline_tests.storm.report import Report
 from woopra_pipeline_tests.storm.rounds import Outcome, run_round
 
@@ -34,6 +35,7 @@ def main(
     keep_going: bool,
 ) -> None:
     """Random worlds and random misfortune; the exit code is 1 if a round ends badly."""
+    forked.set_forkserver_preload(["woopra_pipeline_tests.storm.preloaded"])
     # So that what was mounted and started is taken down.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     spared = {*without, *(set(FAULTS) - set(only) if only else ())}

@@ -12,12 +12,10 @@ from datetime import timedelta
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-PRELOADED = "woopra_pipeline_tests.storm.preloaded"
 LONGEST_SECONDS = 180
 """A process that takes longer hangs."""
 
 forked = multiprocessing.get_context("forkserver")
-forked.set_forkserver_preload([PRELOADED])
 
 
 @dataclass(frozen=True)

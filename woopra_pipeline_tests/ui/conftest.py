@@ -156,7 +156,7 @@ class Window:
 @pytest.fixture
 def window(browser: "Browser", server: Server, request: pytest.FixtureRequest) -> Iterator[Window]:
     """A window such as people have."""
-    with _window(browser, server, request.node.name, 1400, 1000) as window:
+    with window_on(browser, server, request.node.name, 1400, 1000) as window:
         yield window
 
 
@@ -165,12 +165,14 @@ def wide_window(
     browser: "Browser", server: Server, request: pytest.FixtureRequest
 ) -> Iterator[Window]:
     """A window that has room for a large graph, of which Dagster only draws what is in sight."""
-    with _window(browser, server, request.node.name, 2400, 3400, device_scale_factor=0.6) as window:
+    with window_on(
+        browser, server, request.node.name, 2400, 3400, device_scale_factor=0.6
+    ) as window:
         yield window
 
 
 @contextmanager
-def _window(
+def window_on(
     browser: "Browser", server: Server, name: str, width: int, height: int, **options: Any
 ) -> Iterator[Window]:
     """A window that reaches nothing but the UI; a script that fails in it fails the test."""

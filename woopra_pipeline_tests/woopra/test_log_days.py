@@ -11,7 +11,6 @@ from woopra_pipeline.woopra.log_days import (
     log_day_from_text,
     log_days_between,
     log_position,
-    split_log_position,
     start_of_log_day,
 )
 
@@ -59,11 +58,6 @@ def test_a_log_day_is_read_as_it_is_written():
 def test_anything_else_is_no_log_day(text):
     with pytest.raises(ConfigurationError, match="write it as YYYY-MM-DD"):
         log_day_from_text(text)
-
-
-@given(days, lines)
-def test_a_position_gives_back_what_it_was_made_of(day, line):
-    assert split_log_position(log_position(day, line)) == (day, line)
 
 
 @given(st.tuples(days, lines), st.tuples(days, lines))

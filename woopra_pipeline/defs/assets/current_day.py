@@ -5,7 +5,7 @@ and nothing. So one run takes many steps, each of which goes all the way to the 
 """
 
 from time import monotonic, sleep
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagster import (
     AssetExecutionContext,
@@ -17,12 +17,11 @@ from dagster import (
 )
 from pydantic import Field
 
-from woopra_pipeline.archive.project import claim_archive
 from woopra_pipeline.clock import system_clock
-from woopra_pipeline.current_day import CurrentDay, follow_current_day
 from woopra_pipeline.defs.resources import DataDirectoryResource, WoopraResource
-from woopra_pipeline.model.update import update_model
-from woopra_pipeline.privacy.register import read_register
+
+if TYPE_CHECKING:
+    from woopra_pipeline.current_day import CurrentDay
 
 SECONDS_A_STEP = 60
 
@@ -58,6 +57,11 @@ def current_day(
 def _step(
     context: AssetExecutionContext, woopra: WoopraResource, data_directory: DataDirectoryResource
 ) -> dict[str, Any]:
+    from woopra_pipeline.archive.project import claim_archive
+    from woopra_pipeline.current_day import follow_current_day
+    from woopra_pipeline.model.update import update_model
+    from woopra_pipeline.privacy.register import read_register
+
     directory = data_directory.directory
     with woopra.client(directory, notify=context.log.warning) as client:
         claim_archive(directory.raw, client.settings.project)
@@ -68,12 +72,12 @@ def _step(
             clock=system_clock,
             notify=context.log.warning,
         )
-    update_model(directory, memory_limit=data_directory.model_memory)
+    update_model(directory, memory_limit=data_directory.model_memory, typed=data_directory.typed)
     context.log.info(f"{step.log_day}: {step.new_line_count:,} new lines")
     return _describe(step)
 
 
-def _describe(step: CurrentDay) -> dict[str, Any]:
+def _describe(step: "CurrentDay") -> dict[str, Any]:
     metadata: dict[str, Any] = {
         "log_day": str(step.log_day),
         "new_lines": step.new_line_count,

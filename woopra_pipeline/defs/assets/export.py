@@ -1,17 +1,19 @@
 """The archive: each log day's file as Woopra delivered it."""
 
+from datetime import date
+from typing import TYPE_CHECKING
+
 from dagster import AssetExecutionContext, BackfillPolicy, Config, MetadataValue, asset
 from pydantic import Field
 
-from woopra_pipeline.archive import Archive
-from woopra_pipeline.archive.fetch import FetchedDay, fetch_log_day
-from woopra_pipeline.archive.project import claim_archive
 from woopra_pipeline.clock import system_clock
 from woopra_pipeline.defs.archive_checks import record_held_back
 from woopra_pipeline.defs.days import AssetMetadata, work_through_days
 from woopra_pipeline.defs.partitions import UP_TO_DATE_BY_NINE, log_days
 from woopra_pipeline.defs.resources import DataDirectoryResource, WoopraResource
-from woopra_pipeline.privacy.register import read_register
+
+if TYPE_CHECKING:
+    from woopra_pipeline.archive import FetchedDay
 
 DOWNLOADS_AT_ONCE = 4
 
@@ -23,6 +25,11 @@ class FetchConfig(Config):
         False,
         description="Whether a file that has fewer readable lines than the archived one becomes "
         "current all the same; otherwise it is held back, and its day fails.",
+    )
+    even_if_in_lake: bool = Field(
+        False,
+        description="Whether a day is fetched that is not on this disk, but in the lake; otherwise "
+        "it is taken from there.",
     )
 
 
@@ -46,29 +53,56 @@ def raw_export(
     earlier file is kept aside, and a day the service no longer has stays as it was archived. A file
     that has fewer readable lines than the archived one is held back, unless it is to be accepted. A
     day that fails costs no other: if not in the same run, the sensor catch_up takes the good ones
-    on.
+    on. With a lake, a day that is in it and not on this disk is taken from there instead, and what
+    is fetched is put there.
     """
+    from woopra_pipeline.archive import Archive, fetch_log_day
+    from woopra_pipeline.archive.project import claim_archive
+    from woopra_pipeline.lake.project import claim_lake
+    from woopra_pipeline.lake.sharing import take_or_fetch
+    from woopra_pipeline.privacy.register import read_register
+
     directory = data_directory.directory
     archive = Archive(directory.raw)
+    lake = data_directory.open_lake()
     with woopra.client(directory, notify=context.log.warning) as client:
         claim_archive(archive.folder, client.settings.project)
-        work_through_days(
-            context,
-            lambda log_day: fetch_log_day(
+        if lake is not None:
+            claim_lake(lake, directory, client.settings.project)
+
+        def fetch(log_day: date) -> "FetchedDay":
+            accept_shorter = config.accept_shorter
+            persons = read_register(directory.erasures).persons()
+            if lake is None:
+                return fetch_log_day(
+                    client,
+                    archive,
+                    log_day,
+                    accept_shorter=accept_shorter,
+                    persons=persons,
+                    clock=system_clock,
+                )
+            return take_or_fetch(
+                lake,
                 client,
                 archive,
                 log_day,
-                accept_shorter=config.accept_shorter,
-                persons=read_register(directory.erasures).persons(),
+                fetches=config.even_if_in_lake,
+                accept_shorter=accept_shorter,
+                persons=persons,
                 clock=system_clock,
-            ),
+            )
+
+        work_through_days(
+            context,
+            fetch,
             _describe,
             record_failure=lambda: record_held_back(context, archive),
             threads=DOWNLOADS_AT_ONCE,
         )
 
 
-def _describe(fetched: FetchedDay) -> tuple[str, AssetMetadata]:
+def _describe(fetched: "FetchedDay") -> tuple[str, AssetMetadata]:
     archived = fetched.archived
     metadata = {
         "dagster/partition_row_count": archived.line_count,

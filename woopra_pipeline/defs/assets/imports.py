@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import date
+from typing import TYPE_CHECKING
 
 from dagster import (
     AssetCheckResult,
@@ -26,9 +27,11 @@ from woopra_pipeline.defs.days import AssetMetadata, work_through_days
 from woopra_pipeline.defs.metadata import NOT_SHOWN, without_answer
 from woopra_pipeline.defs.partitions import log_days
 from woopra_pipeline.defs.resources import DataDirectoryResource, ImportsResource, WoopraResource
-from woopra_pipeline.imports.runs import Importer, ImportRun
-from woopra_pipeline.imports.sources import find_sources
-from woopra_pipeline.imports.verification import Verdict, verify_imports
+from woopra_pipeline.wording import count
+
+if TYPE_CHECKING:
+    from woopra_pipeline.imports.runs import ImportRun
+    from woopra_pipeline.imports.verification import Verdict
 
 READ_BY_SOURCES = ["profiles", "visits", "actions"]
 LONGEST_LINE_SHOWN = 500
@@ -62,6 +65,9 @@ def import_batches(
 
     Sources are SQL files in `imports/sources` below the data directory. Days are sent in order.
     """
+    from woopra_pipeline.imports.runs import Importer
+    from woopra_pipeline.imports.sources import find_sources
+
     directory = data_directory.directory
     names = config.sources or [source.name for source in find_sources(directory)]
 
@@ -74,7 +80,7 @@ def import_batches(
             client = stack.enter_context(woopra.client(directory, notify=context.log.warning))
         importer = Importer(directory, client, imports.settings, notify=notify)
 
-        def work(log_day: date) -> list[ImportRun]:
+        def work(log_day: date) -> "list[ImportRun]":
             return importer.run_all(names, log_day, dry_run=config.dry_run)
 
         def describe(runs: Sequence[ImportRun]) -> tuple[str, AssetMetadata]:
@@ -83,7 +89,7 @@ def import_batches(
         work_through_days(context, work, describe)
 
 
-def _describe(runs: Sequence[ImportRun], *, show_persons: bool) -> tuple[str, AssetMetadata]:
+def _describe(runs: "Sequence[ImportRun]", *, show_persons: bool) -> tuple[str, AssetMetadata]:
     lines = sum(run.plan.line_count for run in runs)
     batches = sum(len(run.plan.files) for run in runs)
     metadata = {
@@ -105,8 +111,8 @@ def _describe(runs: Sequence[ImportRun], *, show_persons: bool) -> tuple[str, As
         ),
     }
     sentences = [
-        f"{run.source}: {run.plan.line_count:,} new lines of {run.plan.row_count:,} rows, "
-        + (f"{run.plan.set_aside_count:,} set aside (dry run)" if run.dry_run else _states(run))
+        f"{run.source}: {_planned(run)}; "
+        + ("nothing is sent in a dry run" if run.dry_run else f"of this day so far: {_states(run)}")
         for run in runs
     ]
     sentence = "; ".join(sentences) or "there are no import sources"
@@ -118,7 +124,7 @@ def _without_values(reason: str) -> str:
     return reason.partition(":")[0]
 
 
-def _of_source(run: ImportRun) -> dict[str, str | int]:
+def _of_source(run: "ImportRun") -> dict[str, str | int]:
     return {
         "source": run.source,
         "shape": run.plan.shape.value,
@@ -130,8 +136,20 @@ def _of_source(run: ImportRun) -> dict[str, str | int]:
     }
 
 
-def _states(run: ImportRun) -> str:
-    return ", ".join(f"{count:,} {state}" for state, count in run.lines.items()) or "none"
+def _planned(run: "ImportRun") -> str:
+    """What a source had, in words, such as `3 rows, 1 sent before, 2 new lines`."""
+    plan = run.plan
+    parts = [count(plan.row_count, "row")]
+    if plan.known_count:
+        parts.append(f"{plan.known_count:,} sent before")
+    if plan.set_aside_count:
+        reason = plan.first_set_aside[0].reason if plan.first_set_aside else "see import_lines"
+        parts.append(f"{plan.set_aside_count:,} set aside ({reason})")
+    return ", ".join([*parts, count(plan.line_count, "new line")])
+
+
+def _states(run: "ImportRun") -> str:
+    return ", ".join(f"{number:,} {state}" for state, number in run.lines.items()) or "none"
 
 
 def _table(rows: Sequence[Mapping[str, str | int]]) -> TableMetadataValue:
@@ -164,6 +182,8 @@ def import_verification(
 
     What is found is accepted, what is absent although the day is over will be sent again.
     """
+    from woopra_pipeline.imports.verification import verify_imports
+
     verdicts = verify_imports(
         data_directory.directory,
         settings=imports.settings,
@@ -208,7 +228,7 @@ def import_verification(
     )
 
 
-def _of_verdict(verdict: Verdict) -> dict[str, str | int]:
+def _of_verdict(verdict: "Verdict") -> dict[str, str | int]:
     return {
         "batch": verdict.batch.batch_id,
         "source": verdict.batch.source,

@@ -15,10 +15,8 @@ from dagster import (
 from woopra_pipeline.defs.lineage import column_lineage
 from woopra_pipeline.defs.metadata import column_schema, preview
 from woopra_pipeline.defs.partitions import UP_TO_DATE_BY_NINE
-from woopra_pipeline.defs.pictures import charts_of
 from woopra_pipeline.defs.resources import DataDirectoryResource
 from woopra_pipeline.model.database import connect_published
-from woopra_pipeline.model.update import update_model
 from woopra_pipeline.tables import MODEL_TABLES
 
 
@@ -48,11 +46,24 @@ def model(
 ) -> Iterator[MaterializeResult[None]]:
     """Apply every difference between the parsed days and the model, and publish the result.
 
-    All tables change together, whichever are selected.
+    All tables change together, whichever are selected. With a lake, the days that other machines
+    have put there and parsed are brought first.
     """
+    from woopra_pipeline.defs.pictures import charts_of
+    from woopra_pipeline.lake.homes import bring_parsed_days
+    from woopra_pipeline.lake.project import claim_lake
+    from woopra_pipeline.model.update import update_model
+
     directory = data_directory.directory
+    if (lake := data_directory.open_lake()) is not None:
+        claim_lake(lake, directory)
+        for log_day, error in bring_parsed_days(lake, directory).bad.items():
+            context.log.warning(f"{log_day} is as it is here: {error}")
     update = update_model(
-        directory, notify=context.log.info, memory_limit=data_directory.model_memory
+        directory,
+        notify=context.log.info,
+        memory_limit=data_directory.model_memory,
+        typed=data_directory.typed,
     )
     context.log.info(
         f"model in line with the parsed days: {len(update.added)} added, "

@@ -3,7 +3,6 @@
 from dagster import AssetExecutionContext, BackfillPolicy, MaterializeResult, MetadataValue, asset
 
 from woopra_pipeline.defs.resources import DataDirectoryResource
-from woopra_pipeline.report.page import write_report
 from woopra_pipeline.tables import MODEL_TABLES
 
 
@@ -23,6 +22,8 @@ def project_report(
     People, visits and actions with charts of them, where they come from, who comes back, and how
     good the data is. It is one file that loads nothing, so it can be mailed or put anywhere.
     """
+    from woopra_pipeline.report.page import write_report
+
     report = write_report(data_directory.directory)
     context.log.info(f"Open {report.path} in a browser")
     return MaterializeResult(

@@ -11,6 +11,7 @@ with
     last_deletes as (
         select
             from_pid as pid,
+            -- A struct, for max_by skips NULL: a last delete for good leads nowhere.
             max_by({'canonical_pid': canonical_pid, 'hops': hops}, log_position) as path
         from log.merges
         group by from_pid

@@ -3,7 +3,7 @@
 --
 -- Reads: added_days, disturbed_pids, grown_pids, log.last_writes, log.lines, log.properties,
 --     profiles.
--- Writes: log.last_writes, profiles.
+-- Writes: departed_profiles, log.last_writes, profiles.
 -- Makes: counted_lines, seen, touched_pids, writes.
 
 create or replace temp table touched_pids as
@@ -30,6 +30,7 @@ create or replace temp table writes as
 select
     counted_lines.pid,
     properties.key,
+    -- It skips NULL; a JSON null is none.
     max_by(properties.value, log_position) as value,
     max(log_position) as log_position
 from log.properties as properties
@@ -70,6 +71,11 @@ select
     sum(action_count)::bigint as action_count
 from known
 group by pid;
+
+insert into departed_profiles
+select pid, first_seen_at, last_seen_at, properties
+from profiles
+where pid in (from touched_pids);
 
 delete from profiles
 where pid in (from touched_pids);

@@ -3,7 +3,7 @@
 -- of a kind that has come to their path.
 --
 -- Two actions are of one kind if they agree in time and name. For each delete and kind it voided, the
--- question is how many actions of that kind stand behind the delete under a pid on its path. Writing
+-- question is how many actions of that kind come after the delete under a pid on its path. Writing
 -- out the paths would take the square of the length of a chain, and so would joining by kind alone,
 -- for along a chain one visit is logged again and again. So both are counted:
 --
@@ -12,11 +12,11 @@
 --    number in common. All merges into one life of a pid make one span, and a pid has several spans
 --    only if it lived several times and the paths do not come back to it.
 -- 2. For the actions of one pid and kind there are two ways. Either every delete that voided the kind
---    is looked at: is it in a span, and how many of the actions stand behind it? Or every action is
+--    is looked at: is it in a span, and how many of the actions come after it? Or every action is
 --    put in the sweep, once for each span. The way that has fewer rows is taken.
--- 3. The sweep counts, for each delete, the actions of the kind that stand behind it and in whose
---    span it lies. A span counts 1 from its first number on and -1 behind its last one. So it is the
---    sum over what is not to the right of the delete's number and stands behind it in the log, which
+-- 3. The sweep counts, for each delete, the actions of the kind that come after it and in whose
+--    span it lies. A span counts 1 from its first number on and -1 after its last one. So it is the
+--    sum over what is not to the right of the delete's number and comes after it in the log, which
 --    takes two orders at once. To that end everything of a kind is ranked by its place in the log.
 --    Of two ranks, the higher one has a 1 and the lower one a 0 at the highest binary digit in which
 --    they differ, and above it they agree. So for each digit the ranks that agree above it form a
@@ -27,11 +27,12 @@
 -- many of these lives and void the same kinds. It grows by the power of 3/2.)
 --
 -- Reads: added_days, changed_steps, grown_pids, log.actions, log.audits, log.days, log.merges,
---     revoiding_deletes, thinned_pids.
+--     profiles, revoiding_deletes, thinned_pids.
 -- Writes: log.audits, profiles.
 -- Makes: affected_merges, arriving_actions, audited_actions, audited_deletes, kinds, paired,
---     paired_counts, paired_on_path, perhaps_audited, provisional_pids, relog_groups, relogs,
---     spans, surely_audited, sweep_counts, swept, voided_actions, voided_kinds.
+--     paired_counts, paired_on_path, perhaps_audited, provisional_pids, reconsidered_pids,
+--     relog_groups, relogs, spans, surely_audited, sweep_counts, swept, voided_actions,
+--     voided_kinds.
 
 delete from log.audits
 where log_position not in (select log_position from log.merges);
@@ -411,6 +412,11 @@ where canonical_pid is not null
         or (action_count = 0 and log_day < getvariable('last_gap'))
     );
 
-update profiles
-set is_provisional = pid in (from provisional_pids)
+create or replace temp table reconsidered_pids as
+select pid
+from profiles
 where is_provisional <> (pid in (from provisional_pids));
+
+update profiles
+set is_provisional = not is_provisional
+where pid in (from reconsidered_pids);

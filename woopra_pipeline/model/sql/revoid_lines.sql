@@ -1,8 +1,9 @@
 -- Lines already in the model whose pid gained or lost a delete line: what voids them may
 -- have changed (R1).
 --
--- Reads: log.deletes, log.lines, redeleted_pids.
--- Writes: disturbed_pids, log.actions, log.lines, revoiding_deletes.
+-- Reads: log.actions, log.deletes, log.lines, redeleted_pids.
+-- Writes: departed_actions, disturbed_pids, log.actions, log.lines, revived_lines,
+--     revoiding_deletes.
 -- Makes: revoided_lines.
 
 create or replace temp table revoided_lines as
@@ -36,6 +37,21 @@ update log.actions
 set voided_by = revoided_lines.voided_by
 from revoided_lines
 where actions.log_position = revoided_lines.log_position;
+
+insert into departed_actions
+select name, log_day, log_line, occurred_at, properties
+from log.actions
+semi join (
+    select log_position
+    from revoided_lines
+    where earlier_voided_by is null
+) using (log_position)
+where name is not null;
+
+insert into revived_lines
+select log_position
+from revoided_lines
+where voided_by is null;
 
 insert into revoiding_deletes
 select earlier_voided_by from revoided_lines

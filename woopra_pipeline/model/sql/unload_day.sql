@@ -1,8 +1,9 @@
 -- Everything one day had brought, taken out again.
 --
--- Reads: log.deletes, log.lines.
--- Writes: disturbed_pids, log.actions, log.audits, log.days, log.deletes, log.lines,
---     log.properties, log.rejected_lines, redeleted_pids, revoiding_deletes, thinned_pids.
+-- Reads: log.actions, log.deletes, log.lines.
+-- Writes: departed_actions, disturbed_pids, log.actions, log.audits, log.days, log.deletes,
+--     log.lines, log.properties, log.rejected_lines, redeleted_pids, revoiding_deletes,
+--     thinned_pids.
 
 insert into redeleted_pids
 select distinct pid
@@ -27,6 +28,14 @@ select distinct voided_by
 from log.lines
 where log_position >= getvariable('first_position')
     and log_position < getvariable('next_position');
+
+insert into departed_actions
+select name, log_day, log_line, occurred_at, properties
+from log.actions
+where log_position >= getvariable('first_position')
+    and log_position < getvariable('next_position')
+    and voided_by is null
+    and name is not null;
 
 delete from log.lines
 where log_position >= getvariable('first_position')

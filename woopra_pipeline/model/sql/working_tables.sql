@@ -2,10 +2,11 @@
 -- lines change (redeleted); the pids of which lines that were in the model are voided, live again or
 -- go (disturbed), those of them that lose lines altogether (thinned), and those that get new lines
 -- (grown); the delete lines that void other rows than before (revoiding), and those from which a path
--- leads on elsewhere than before (changed steps).
+-- leads on elsewhere than before (changed steps); the actions and profiles that lived before and are
+-- voided, gone or renewed (departed), and the lines of before that live again (revived).
 --
--- Makes: added_days, changed_steps, disturbed_pids, grown_pids, redeleted_pids, revoiding_deletes,
---     thinned_pids.
+-- Makes: added_days, changed_steps, departed_actions, departed_profiles, disturbed_pids, grown_pids,
+--     redeleted_pids, revived_lines, revoiding_deletes, thinned_pids.
 
 create or replace temp table added_days (log_day date, first_line integer);
 create or replace temp table redeleted_pids (pid varchar);
@@ -14,3 +15,10 @@ create or replace temp table thinned_pids (pid varchar);
 create or replace temp table grown_pids (pid varchar);
 create or replace temp table revoiding_deletes (log_position bigint);
 create or replace temp table changed_steps (log_position bigint, is_extension boolean);
+create or replace temp table revived_lines (log_position bigint);
+create or replace temp table departed_actions (
+    event varchar, log_day date, log_line integer, occurred_at timestamptz, properties json
+);
+create or replace temp table departed_profiles (
+    pid varchar, first_seen_at timestamptz, last_seen_at timestamptz, properties json
+);

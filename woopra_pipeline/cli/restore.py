@@ -1,0 +1,61 @@
+"""`woopra-pipeline restore`: the days of the lake back on a disk."""
+
+import importlib
+
+import click
+
+from woopra_pipeline.cli.lake import project, the_lake
+from woopra_pipeline.cli.progress import BackfillProgress
+from woopra_pipeline.cli.terminal import show
+from woopra_pipeline.data_directory import DataDirectory
+from woopra_pipeline.defs.backfill import Progress
+from woopra_pipeline.lake.days import log_days_in
+from woopra_pipeline.lake.homes import restore_days
+from woopra_pipeline.lake.project import claim_lake
+from woopra_pipeline.woopra.log_days import log_day_from_text
+from woopra_pipeline.wording import count, spans
+
+
+@click.command("restore")
+@click.argument("first", metavar="[FROM]", required=False)
+@click.argument("last", metavar="[TO]", required=False)
+@click.option(
+    "--take-lake",
+    is_flag=True,
+    help="Where another file of a day is here, make the lake's current and keep the one here.",
+)
+@click.option("--model", is_flag=True, help="Then bring the model in line with the days here.")
+def command(*, first: str | None, last: str | None, take_lake: bool, model: bool) -> None:
+    """Bring archived and parsed days back from the lake: all, or those from FROM to TO.
+
+    Checksums are compared, what is here already stays, and the same command carries on where it was
+    interrupted. A day of which something else is here is left as it is, and is an error.
+    """
+    from_day = log_day_from_text(first) if first else None
+    to_day = log_day_from_text(last) if last else from_day
+    lake, directory = the_lake(), DataDirectory.from_environment()
+    claim_lake(lake, directory, project())
+    log_days = [
+        log_day
+        for log_day in log_days_in(lake)
+        if (from_day is None or from_day <= log_day) and (to_day is None or log_day <= to_day)
+    ]
+    with BackfillProgress() as progress:
+        progress(Progress("restore", "start", days=len(log_days)))
+        worked = restore_days(
+            lake, directory, log_days, progress.on_day("restore"), replaces=take_lake
+        )
+        progress(Progress("restore", "end", days=len(log_days)))
+    brought = [day for day, taken in worked.done.items() if taken.downloaded_bytes]
+    byte_count = sum(taken.downloaded_bytes for taken in worked.done.values())
+    show(
+        f"{count(len(log_days), 'log day')} in the lake, {len(brought):,} of them brought here now "
+        f"({count(byte_count, 'byte')})"
+    )
+    if model:
+        importlib.import_module("woopra_pipeline.cli.runs").update_model(directory)
+    if worked.bad:
+        raise click.ClickException(
+            f"{len(worked.bad):,} of {count(len(log_days), 'log day')} could not be restored: "
+            f"{spans(worked.bad)}"
+        )

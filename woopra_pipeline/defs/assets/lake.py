@@ -1,0 +1,73 @@
+"""The days in the lake: their second home, from which they can be restored."""
+
+from datetime import date
+
+from dagster import AssetExecutionContext, BackfillPolicy, MetadataValue, asset
+
+from woopra_pipeline.data_directory import DataDirectory
+from woopra_pipeline.defs.days import AssetMetadata, work_through_days
+from woopra_pipeline.defs.partitions import UP_TO_DATE_BY_NINE, log_days
+from woopra_pipeline.defs.resources import DataDirectoryResource
+from woopra_pipeline.errors import ConfigurationError, LakeError
+from woopra_pipeline.lake.cleaning import remove_unnamed
+from woopra_pipeline.lake.location import LAKE_VARIABLE, Lake
+from woopra_pipeline.lake.project import claim_lake
+from woopra_pipeline.lake.putting import PutDay, put_day
+from woopra_pipeline.tables import PARSED_TABLES
+
+GROUP = "lake"
+DAYS_AT_ONCE = 4
+
+
+@asset(
+    deps=["raw_export", *(table.name for table in PARSED_TABLES)],
+    partitions_def=log_days,
+    backfill_policy=BackfillPolicy.single_run(),
+    group_name=GROUP,
+    kinds={"zstd", "parquet"},
+    owners=["team:data"],
+    freshness_policy=UP_TO_DATE_BY_NINE,
+)
+def lake_days(context: AssetExecutionContext, data_directory: DataDirectoryResource) -> None:
+    """A day's archived file and its Parquet files in the lake, each with its manifest.
+
+    What is there already is not uploaded again, and what no manifest has named for a week is
+    removed.
+    """
+    lake = data_directory.open_lake()
+    if lake is None:
+        raise ConfigurationError(f"{LAKE_VARIABLE} is not set: say where the lake is")
+    directory = data_directory.directory
+    claim_lake(lake, directory)
+    work_through_days(
+        context,
+        lambda log_day: _put_whole(lake, directory, log_day),
+        _describe,
+        threads=DAYS_AT_ONCE,
+    )
+    if removed_bytes := remove_unnamed(lake):
+        context.log.info(f"{removed_bytes:,} bytes removed that no manifest names any more")
+
+
+def _put_whole(lake: Lake, directory: DataDirectory, log_day: date) -> PutDay:
+    """Put a day into the lake; `LakeError` if it is not there afterwards, archived and parsed."""
+    day = put_day(lake, directory, log_day)
+    if day.archived is None or day.parsed is None:
+        raise LakeError(
+            f"Log day {log_day} is not in the lake, and not on this disk as an archived and a "
+            f"parsed day: `woopra-pipeline backfill {log_day} {log_day}` makes it"
+        )
+    return day
+
+
+def _describe(day: PutDay) -> tuple[str, AssetMetadata]:
+    assert day.archived is not None
+    assert day.parsed is not None
+    metadata = {
+        "compressed_bytes": day.archived.compressed_byte_count,
+        "sha256": day.archived.sha256,
+        "parsed_bytes": sum(day.parsed.files.values()),
+        "uploaded_bytes": day.uploaded_bytes,
+        "path": MetadataValue.text(day.parsed.folder.as_posix()),
+    }
+    return f"{day.uploaded_bytes:,} bytes uploaded", {"lake_days": metadata}

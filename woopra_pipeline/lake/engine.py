@@ -1,0 +1,132 @@
+"""What computes the tables of the lake: the few things an engine must be able to do.
+
+`WOOPRA_SPARK` names the engine. All of them run the queries of `model.sql`. What they say in other
+words is in `phrases`, and in the types of the columns that are written.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from woopra_pipeline.errors import ConfigurationError
+from woopra_pipeline.tables import (
+    ACTIONS,
+    PID_ALIASES,
+    PROFILE_PROPERTIES,
+    PROFILES,
+    VISITS,
+    ColumnType,
+    Table,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SPARK_VARIABLE = "WOOPRA_SPARK"
+EMBEDDED = "sail"
+INSTALL = "pip install 'woopra-pipeline[lake,spark]'"
+
+SCRATCH = "scratch"
+"""The folder of the lake in which engines keep what is needed until all tables are there."""
+
+MONTH = "log_month"
+"""The column that large tables are partitioned by: the first day of the log day's month."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the rows of a table are laid out in files: by month or not, and in which order."""
+
+    by_month: bool = False
+    order: tuple[str, ...] = ()
+
+
+LAYOUTS: Mapping[str, Layout] = {
+    VISITS.name: Layout(by_month=True, order=("log_day", "log_line")),
+    ACTIONS.name: Layout(by_month=True, order=("log_day", "log_line", "action_index")),
+    PROFILES.name: Layout(order=("pid",)),
+    PROFILE_PROPERTIES.name: Layout(order=("pid", "key")),
+    PID_ALIASES.name: Layout(order=("pid",)),
+}
+"""The tables that can be large. Whoever asks for a month or a person then reads little of them."""
+
+
+def missing_spark() -> ConfigurationError:
+    """The error for an engine that is set without the libraries for it."""
+    return ConfigurationError(f"{SPARK_VARIABLE} needs libraries that are not installed: {INSTALL}")
+
+
+def layout_of(table: Table) -> Layout:
+    """The layout of a public table."""
+    return LAYOUTS.get(table.name, Layout())
+
+
+class Engine(ABC):
+    """Runs queries over named relations; a `with` block ends what it started."""
+
+    name: str
+    """What it is, as the tables' commits and the messages call it."""
+
+    phrases: ClassVar[Mapping[str, str]]
+    """What stands for `{name}` in the script, where the dialects have no words in common."""
+
+    types: ClassVar[Mapping[ColumnType, str]]
+    """The engine's names of the types."""
+
+    @abstractmethod
+    def read(self, name: str, uris: Sequence[str], table: Table) -> None:
+        """Let `name` be the rows of these Parquet files, at least one, which are like `table`."""
+
+    @abstractmethod
+    def give(self, name: str, rows: "pa.Table") -> None:
+        """Let `name` be these rows."""
+
+    @abstractmethod
+    def define(self, name: str, query: str) -> None:
+        """Let `name` be whatever the query returns when it is asked for."""
+
+    @abstractmethod
+    def keep(self, name: str, query: str) -> None:
+        """Run the query now, and let `name` be the rows that it returned."""
+
+    @abstractmethod
+    def fetch(self, query: str) -> "pa.Table":
+        """The rows of a query, in this process's memory."""
+
+    @abstractmethod
+    def write(self, query: str, folder: str, layout: Layout) -> None:
+        """Write the rows of a query as Parquet files below `folder`, a name in the lake.
+
+        With a layout by month, into one folder a month, `log_month=YYYY-MM-01`; that column is not
+        in the files then.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """End what was started, and remove what was kept."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def public_query(self, table: Table) -> str:
+        """The query for the rows of a public table, with the columns and types it is declared with.
+
+        The column of the month is added where the layout is by month.
+        """
+        columns = [
+            f"cast({column.name} as {self.types[column.type]}) as {column.name}"
+            for column in table.columns
+        ]
+        if layout_of(table).by_month:
+            columns.append(f"cast(date_trunc('month', log_day) as date) as {MONTH}")
+        return f"select {', '.join(columns)} from {table.name}"

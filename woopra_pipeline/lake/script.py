@@ -1,0 +1,40 @@
+"""The SQL of the lake's tables, `model.sql`, as queries in the order in which they run."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files as package_files
+
+STATEMENT = re.compile(
+    r"^create (?P<kind>table|temporary view) (?P<name>\w+) as\n(?P<query>.*?);$",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class Query:
+    """One query of the script: what it makes, and whether that is written out and read back."""
+
+    name: str
+    is_kept: bool
+    text: str
+
+    def filled(self, phrases: Mapping[str, str]) -> str:
+        """The text for one engine: `{name}` stands for the phrase of that name."""
+        return re.sub(r"\{(\w+)\}", lambda found: phrases[found[1]], self.text)
+
+
+@cache
+def script_text() -> str:
+    """The whole of `model.sql`."""
+    return (package_files(__package__) / "model.sql").read_text(encoding="utf-8")
+
+
+@cache
+def queries() -> tuple[Query, ...]:
+    """The queries of `model.sql`, first to last."""
+    return tuple(
+        Query(found["name"], found["kind"] == "table", found["query"])
+        for found in STATEMENT.finditer(script_text())
+    )

@@ -1,0 +1,213 @@
+"""Log days on their way out of the lake, onto a disk: whole, verified, and nothing replaced unseen.
+
+Each step can be done again: what a killed run has brought is used, after its checksum is compared.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+from woopra_pipeline.archive.days import MANIFEST_NAME, Archive, ArchivedDay
+from woopra_pipeline.archive.mending import find_or_mend
+from woopra_pipeline.data_directory import DataDirectory
+from woopra_pipeline.errors import ArchiveError, ParsedDayError
+from woopra_pipeline.files import make_file, make_folder, remove, sync
+from woopra_pipeline.full_disk import needs_room
+from woopra_pipeline.lake.days import (
+    PARSED,
+    RAW,
+    damaged,
+    find_archived,
+    find_parsed,
+    manifest_name,
+    name_of,
+)
+from woopra_pipeline.lake.location import Lake
+from woopra_pipeline.lake.putting import another_file
+from woopra_pipeline.lake.versions import every_version, merged, taking_over
+from woopra_pipeline.locks import locked_folder
+from woopra_pipeline.parse import parsed_days
+from woopra_pipeline.parse.parse_day import PARSER_VERSION
+from woopra_pipeline.parse.parsed_days import ParsedDay, checksum, find_parsed_day
+from woopra_pipeline.replacing import replacing
+
+
+@dataclass(frozen=True)
+class TakenDay:
+    """What came of taking a day from the lake: what is here now, and the bytes downloaded for it.
+
+    What is missing is not in the lake, or is not of use here.
+    """
+
+    archived: ArchivedDay | None
+    parsed: ParsedDay | None
+    downloaded_bytes: int
+
+
+def take_day(
+    lake: Lake, directory: DataDirectory, log_day: date, *, replaces: bool = False
+) -> TakenDay:
+    """Bring the files of `log_day`, archived and parsed, from the lake into `directory`.
+
+    Each of both becomes current here all at once (R9), and only if it is no earlier version of what
+    is here. Where another file is here and neither came after the other, that is a `LakeError`,
+    unless the lake's `replaces` it: then the one here is kept as an earlier version. Also raises
+    `LakeError` if what is in the lake is damaged, and `DiskFullError`.
+    """
+    archive = Archive(directory.raw)
+    archived, raw_bytes = take_archived(lake, archive, log_day, replaces=replaces)
+    parsed, parsed_bytes = take_parsed(lake, directory, log_day)
+    return TakenDay(archived, parsed, raw_bytes + parsed_bytes)
+
+
+def take_archived(
+    lake: Lake, archive: Archive, log_day: date, *, replaces: bool = False
+) -> tuple[ArchivedDay | None, int]:
+    """Bring the archived file of `log_day`, with its other versions, from the lake; see `take_day`.
+
+    Returns the day as it is here then, if there is one, and the bytes downloaded.
+    """
+    theirs, manifest = find_archived(lake, log_day)
+    if theirs is None:
+        if manifest is not None:
+            raise damaged(lake, manifest_name(RAW.folder, log_day))
+        return archive.find(log_day), 0
+    ours = _find_or_mend(archive, log_day)
+    if ours is not None:
+        _merged(lake, ours, theirs, replaces=replaces)
+    known = (
+        set()
+        if ours is None
+        else {version.sha256 for version in every_version(ours) if version.path.exists()}
+    )
+    new = [version for version in every_version(theirs) if version.sha256 not in known]
+    with needs_room(archive.folder, f"restoring log day {log_day}"):
+        downloaded_bytes = sum(_bring_archived(lake, archive, version) for version in new)
+        with locked_folder(archive.day_folder(log_day)):
+            ours = find_or_mend(archive, log_day)
+            here = _at_home(archive, theirs)
+            day = here if ours is None else _merged(lake, ours, here, replaces=replaces)
+            if day != ours:
+                archive.write_manifest(day)
+    return day, downloaded_bytes
+
+
+def take_parsed(
+    lake: Lake, directory: DataDirectory, log_day: date
+) -> tuple[ParsedDay | None, int]:
+    """Bring the parsed files of `log_day` from the lake, unless what is here is as good.
+
+    They are taken only if they were made from the file that is archived here, if one is, and by
+    this version of the parser. Returns the parsed day as it is here then, if there is one, and the
+    bytes downloaded.
+    """
+    theirs, manifest = find_parsed(lake, log_day)
+    if theirs is None and manifest is not None:
+        raise damaged(lake, manifest_name(PARSED, log_day))
+    archived = Archive(directory.raw).find(log_day)
+    day_folder = directory.parsed / log_day.isoformat()
+    if theirs is None or not _is_wanted(theirs, archived):
+        return _find_parsed(directory.parsed, log_day), 0
+    with (
+        needs_room(directory.parsed, f"restoring log day {log_day}"),
+        locked_folder(day_folder),
+    ):
+        ours = _find_parsed(directory.parsed, log_day)
+        if ours is not None and ours.fingerprint == theirs.fingerprint:
+            return ours, 0
+        day = replace(theirs, folder=day_folder / theirs.folder.name)
+        _remove_others(day_folder, ours, day)
+        make_folder(day.folder)
+        downloaded_bytes = sum(_bring_parsed(lake, theirs, day, name) for name in day.files)
+        sync(day.folder)
+        sync(day_folder)
+        parsed_days.write_manifest(day)
+        return day, downloaded_bytes
+
+
+def _merged(lake: Lake, ours: ArchivedDay, theirs: ArchivedDay, *, replaces: bool) -> ArchivedDay:
+    day = merged(ours, theirs)
+    if day is None:
+        if not replaces:
+            raise another_file(lake, theirs, ours)
+        return taking_over(ours, theirs)
+    return day
+
+
+def _find_or_mend(archive: Archive, log_day: date) -> ArchivedDay | None:
+    folder = archive.day_folder(log_day)
+    if not folder.is_dir():
+        return None
+    with locked_folder(folder):
+        return find_or_mend(archive, log_day)
+
+
+def _at_home(archive: Archive, day: ArchivedDay) -> ArchivedDay:
+    """The day with its files at their places in this archive."""
+
+    def at_home(version: ArchivedDay) -> ArchivedDay:
+        return replace(version, path=archive.file_path(day.log_day, version.sha256))
+
+    return replace(
+        at_home(day),
+        earlier=tuple(map(at_home, day.earlier)),
+        held_back=tuple(map(at_home, day.held_back)),
+    )
+
+
+def _bring_archived(lake: Lake, archive: Archive, version: ArchivedDay) -> int:
+    """Download a version's file to its place in the archive, and compare its SHA-256."""
+    path = archive.file_path(version.log_day, version.sha256)
+    if path.exists():
+        try:
+            archive.verify(replace(version, path=path))
+        except ArchiveError:
+            pass
+        else:
+            return 0
+    name = name_of(version.path)
+    with replacing(path) as temporary:
+        with lake.opened(name) as blocks, temporary.open("wb") as file:
+            byte_count = sum(file.write(block) for block in blocks)
+        try:
+            archive.verify(replace(version, path=temporary))
+        except ArchiveError:
+            raise damaged(lake, name) from None
+    return byte_count
+
+
+def _is_wanted(theirs: ParsedDay, archived: ArchivedDay | None) -> bool:
+    return theirs.parser_version == PARSER_VERSION and (
+        archived is None or archived.sha256 == theirs.raw_sha256
+    )
+
+
+def _find_parsed(parsed_folder: Path, log_day: date) -> ParsedDay | None:
+    """The parsed day here; None as well if it is damaged."""
+    try:
+        return find_parsed_day(parsed_folder, log_day)
+    except ParsedDayError:
+        return None
+
+
+def _remove_others(day_folder: Path, ours: ParsedDay | None, day: ParsedDay) -> None:
+    """Remove what no manifest names and this day does not need, as a parse does."""
+    kept = {MANIFEST_NAME, day.folder.name, *([ours.folder.name] if ours else [])}
+    for path in day_folder.iterdir():
+        if path.name not in kept:
+            remove(path)
+
+
+def _bring_parsed(lake: Lake, theirs: ParsedDay, day: ParsedDay, name: str) -> int:
+    """Download a Parquet file to its place, durably, and compare its checksum."""
+    path = day.folder / name
+    if path.exists() and checksum(path.read_bytes()) == day.checksums[name]:
+        return 0
+    make_file(path)
+    with lake.opened(name_of(theirs.folder / name)) as blocks:
+        content = b"".join(blocks)
+    if checksum(content) != day.checksums.get(name):
+        raise damaged(lake, name_of(theirs.folder / name))
+    path.write_bytes(content)
+    sync(path)
+    return len(content)

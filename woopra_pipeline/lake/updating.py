@@ -1,0 +1,178 @@
+"""The tables of the lake brought in line with its days: computed anew as a whole, or not at all.
+
+What stands there is published as one (R9). The steps:
+
+1. Every table is computed from the days in the lake, into Parquet files of a new revision.
+2. The tables are committed one after another, each only if nobody has committed it meanwhile.
+3. One small file is exchanged for one that names the new versions, if nobody has done so since.
+4. Files that are of no version any more are removed, once nobody can be reading them.
+
+A process that is killed anywhere leaves the published versions as they were. Of two that do this at
+once, one is told that the other was first.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+
+from woopra_pipeline.clock import Clock, system_clock
+from woopra_pipeline.data_directory import DataDirectory
+from woopra_pipeline.errors import LakeError
+from woopra_pipeline.files import make_folder, remove
+from woopra_pipeline.full_disk import needs_room
+from woopra_pipeline.lake.computing import compute_tables
+from woopra_pipeline.lake.days import KEPT_FOR, parsed_days_in
+from woopra_pipeline.lake.delta_tables import (
+    commit,
+    data_files,
+    data_folder,
+    open_table,
+    vacuum,
+)
+from woopra_pipeline.lake.duckdb_engine import MEMORY_LIMIT
+from woopra_pipeline.lake.engine import SCRATCH
+from woopra_pipeline.lake.engines import open_engine
+from woopra_pipeline.lake.location import Lake
+from woopra_pipeline.lake.publication import (
+    Found,
+    Publication,
+    TableVersion,
+    digest,
+    publish,
+    read_publication,
+)
+from woopra_pipeline.lake.script import script_text
+from woopra_pipeline.locks import HeldElsewhereError, held
+from woopra_pipeline.tables import LAKE_TABLES
+
+PATIENCE_SECONDS = 600.0
+"""How long an update waits for another one on this machine."""
+
+
+@dataclass(frozen=True)
+class TablesUpdate:
+    """What an update did: the publication that is current now, and whether it is new."""
+
+    publication: Publication
+    is_new: bool
+    day_count: int
+    seconds: float
+
+    @property
+    def row_counts(self) -> Mapping[str, int]:
+        """The number of rows of each table."""
+        return {name: table.row_count for name, table in self.publication.tables.items()}
+
+
+def update_tables(
+    lake: Lake,
+    directory: DataDirectory,
+    *,
+    spark: str | None = None,
+    clock: Clock = system_clock,
+    notify: Callable[[str], None] = lambda message: None,
+    memory_limit: str = MEMORY_LIMIT,
+    kept_for: timedelta = KEPT_FOR,
+    patience_seconds: float = PATIENCE_SECONDS,
+) -> TablesUpdate:
+    """Compute the public tables from the parsed days in the lake, and publish them.
+
+    Does nothing if the published tables were made of these days. `spark` is what `WOOPRA_SPARK`
+    says. DuckDB takes up to `memory_limit`, and works on disk below `directory.lake_scratch` past
+    it. Files of earlier versions are removed after `kept_for`.
+
+    Raises `LakeError` if another update was first or the lake cannot be reached, `DiskFullError` if
+    there is no room on this disk, and `ConfigurationError` if something needed is not installed.
+    """
+    started = time.monotonic()
+    found = read_publication(lake)
+    days = list(parsed_days_in(lake).values())
+    of_days = digest(days, script_text())
+    if found.publication is not None and found.publication.days == of_days:
+        return TablesUpdate(found.publication, False, len(days), time.monotonic() - started)
+    revision = f"{clock():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+    with _alone(directory.lake_scratch, clock, patience_seconds, notify) as scratch:
+        with open_engine(spark, lake, scratch=scratch, memory_limit=memory_limit) as engine:
+            notify(f"computing the tables from {len(days)} log days on {engine.name}")
+            compute_tables(
+                engine,
+                lake,
+                days,
+                lambda table: data_folder(table, revision),
+                applied_at=clock(),
+            )
+            engine_name = engine.name
+        notify("publishing the tables")
+        versions = _commit_all(lake, revision, found)
+    publication = Publication(revision, of_days, engine_name, clock(), versions)
+    if not publish(lake, publication, found.version):
+        raise _other_was_first(lake)
+    for table in LAKE_TABLES:
+        vacuum(lake, table, versions[table.name].version, kept_for)
+    _remove_scratch(lake, clock, kept_for)
+    return TablesUpdate(publication, True, len(days), time.monotonic() - started)
+
+
+def _commit_all(lake: Lake, revision: str, found: Found) -> dict[str, TableVersion]:
+    """Commit the files of a revision to every table, if nobody else has published meanwhile."""
+    with duckdb.connect() as connection:
+        lake.let_duckdb_reach(connection)
+        files = {table.name: data_files(lake, connection, table, revision) for table in LAKE_TABLES}
+    opened = {table.name: open_table(lake, table) for table in LAKE_TABLES}
+    if read_publication(lake).version != found.version:
+        raise _other_was_first(lake)
+    versions = {}
+    for table in LAKE_TABLES:
+        version = commit(lake, table, opened[table.name], files[table.name], revision)
+        if version is None:
+            raise _other_was_first(lake)
+        row_count = sum(file.row_count for file in files[table.name])
+        versions[table.name] = TableVersion(version, row_count)
+    return versions
+
+
+def _other_was_first(lake: Lake) -> LakeError:
+    return LakeError(
+        f"Another update of the tables in the lake {lake.location} was under way and came first: "
+        "what it publishes stands, and `woopra-pipeline lake update` computes them again if days "
+        "came since"
+    )
+
+
+def _remove_scratch(lake: Lake, clock: Clock, kept_for: timedelta) -> None:
+    """Remove what engines that were killed had kept in the lake."""
+    before = clock() - kept_for
+    lake.remove([entry.name for entry in lake.entries(SCRATCH) if entry.modified_at < before])
+
+
+@contextmanager
+def _alone(
+    folder: Path, clock: Clock, patience_seconds: float, notify: Callable[[str], None]
+) -> Iterator[Path]:
+    """A folder that is empty, and that no other process of this data directory uses meanwhile."""
+
+    def say_for_whom(holder: str) -> None:
+        notify(f"waiting for the tables of the lake, which are computed by {holder}")
+
+    make_folder(folder)
+    try:
+        with (
+            needs_room(folder, "computing the tables of the lake"),
+            held(folder / "lock", clock(), patience_seconds=patience_seconds, on_wait=say_for_whom),
+        ):
+            scratch = folder / "work"
+            remove(scratch)
+            make_folder(scratch)
+            yield scratch
+            remove(scratch)
+    except HeldElsewhereError as holder:
+        raise LakeError(
+            f"The tables of the lake are computed by {holder}, for longer than "
+            f"{patience_seconds:.0f} seconds: wait for it or end it, then try again"
+        ) from None

@@ -1,0 +1,39 @@
+"""The report macros in the model's file: made anew wherever they are not those of this version.
+
+They hold no rows, so another form of them needs no other version of the tables: an update renews
+them in the build file that is there, and publishes it.
+"""
+
+import duckdb
+import xxhash
+
+from woopra_pipeline.model.database import statements
+from woopra_pipeline.model.stages import Stage
+from woopra_pipeline.sql_text import literal
+from woopra_pipeline.tables import REPORT_MACROS
+
+
+def reports_sql() -> str:
+    """The statements that make all report macros, and say in the database what they mean."""
+    comments = (
+        f"comment on macro table {macro.name} is {literal(macro.comment)}"
+        for macro in REPORT_MACROS
+    )
+    return ";\n".join([*map(statements, Stage.REPORTS.value), *comments])
+
+
+def renew_reports(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Make the report macros in a model's file those of this version; False: they are already.
+
+    Which version they are of is what the macro `reports_version()` returns.
+    """
+    sql = reports_sql()
+    version = xxhash.xxh3_64_hexdigest(sql.encode())
+    found = connection.execute(
+        "select macro_definition from duckdb_functions() where function_name = 'reports_version'"
+    ).fetchall()
+    if found == [(literal(version),)]:
+        return False
+    connection.execute(sql)
+    connection.execute(f"create or replace macro reports_version() as {literal(version)}")
+    return True

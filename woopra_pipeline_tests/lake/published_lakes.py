@@ -1,0 +1,69 @@
+"""Lakes with days and tables, and what their readers see."""
+
+from datetime import date
+from pathlib import Path
+
+import duckdb
+from deltalake import DeltaTable
+
+from woopra_pipeline.data_directory import DataDirectory
+from woopra_pipeline.lake.attaching import attach_statements
+from woopra_pipeline.lake.duckdb_extensions import load_extension
+from woopra_pipeline.lake.homes import log_days_here, put_missing_days
+from woopra_pipeline.lake.location import Lake
+from woopra_pipeline.lake.publication import Publication, the_publication
+from woopra_pipeline.tables import LAKE_TABLES
+from woopra_pipeline_tests.lake.days_here import make_day
+from woopra_pipeline_tests.model.interpreter import Row, interpret, tables
+from woopra_pipeline_tests.model.published_tables import in_order, read_table
+
+
+def put_log(lake: Lake, directory: DataDirectory, log: dict[date, bytes]) -> None:
+    """Make the days of a log on the disk, and put them into the lake."""
+    for log_day, file in log.items():
+        make_day(directory, file, log_day)
+    assert not put_missing_days(lake, directory, log_days_here(directory)).bad
+
+
+def expected(log: dict[date, bytes]) -> dict[str, list[str]]:
+    """The rows of every table, as the interpreter has them."""
+    return in_order(tables(interpret(log)))
+
+
+def seen_by_readers(lake: Lake, publication: Publication | None = None) -> dict[str, list[str]]:
+    """The rows of every table, for whoever pastes what `lake attach` prints into DuckDB."""
+    with duckdb.connect() as connection:
+        for statement in attach_statements(lake, publication or the_publication(lake)):
+            verb, _, rest = statement.partition(" ")
+            if verb == "load":
+                load_extension(connection, rest)
+            elif verb != "install":
+                connection.execute(statement)
+        rows: dict[str, list[Row]] = {
+            table.name: read_table(connection, table.name) for table in LAKE_TABLES
+        }
+        return in_order(rows)
+
+
+def revisions(lake: Lake) -> set[str]:
+    """The revisions that the published versions of all tables were committed with."""
+    publication = the_publication(lake)
+    found = set()
+    for table in LAKE_TABLES:
+        version = publication.tables[table.name].version
+        delta = DeltaTable(
+            lake.uri(f"tables/{table.name}"),
+            version=version,
+            storage_options=lake.storage_options,
+        )
+        found.add(delta.history(1)[0]["revision"])
+    return found
+
+
+def parquet_files(lake: Lake) -> set[str]:
+    """The names of all files with rows of tables in the lake."""
+    return {
+        entry.name
+        for entry in lake.entries("tables")
+        if entry.name.endswith(".parquet") and "_delta_log" not in Path(entry.name).parts
+    }
