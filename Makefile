@@ -80,3 +80,4 @@ explore: $(EXPLORE)  ## look at the model in a browser
 
 bench: $(INSTALLED)  ## every stage and the peers, in some ten minutes; SIZE=small or large
 	$(BIN)/python -m benchmarks --size $(SIZE)
+	$(BIN)/python -m benchmarks.lake

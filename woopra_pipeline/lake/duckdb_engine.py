@@ -37,6 +37,7 @@ class DuckDBEngine(Engine):
     """
 
     name = "DuckDB"
+    errors = (duckdb.Error,)
     phrases: ClassVar[Mapping[str, str]] = {
         "members": "string_agg(to_json(key) || ':' || value, ',' order by key)"
     }

@@ -72,6 +72,9 @@ class Engine(ABC):
     phrases: ClassVar[Mapping[str, str]]
     """What stands for `{name}` in the script, where the dialects have no words in common."""
 
+    errors: ClassVar[tuple[type[Exception], ...]]
+    """What it raises if it cannot run a query."""
+
     types: ClassVar[Mapping[ColumnType, str]]
     """The engine's names of the types."""
 

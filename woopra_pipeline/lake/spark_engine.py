@@ -1,11 +1,14 @@
 """Spark Connect as the engine of the lake: a cluster of Spark or of Sail."""
 
-import re
+import socket
+import sys
 import tempfile
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,9 +25,29 @@ from woopra_pipeline.lake.engine import (
 from woopra_pipeline.lake.location import Lake
 from woopra_pipeline.tables import ColumnType, Table
 
+
+@contextmanager
+def _a_file_of_main() -> Iterator[None]:
+    """Let the program have a file meanwhile: the client ends one without, such as `python -c …`.
+
+    It takes that for a test of its own documentation.
+    """
+    main: Any = sys.modules["__main__"]
+    if hasattr(main, "__file__"):
+        yield
+        return
+    main.__file__ = __file__
+    try:
+        yield
+    finally:
+        del main.__file__
+
+
 try:
-    from pyspark.errors import PySparkException
-    from pyspark.sql import DataFrame, SparkSession
+    with _a_file_of_main():
+        from pyspark.errors import PySparkException
+        from pyspark.sql import DataFrame
+        from pyspark.sql.connect.session import SparkSession
 except ModuleNotFoundError:
     raise missing_spark() from None
 
@@ -45,6 +68,9 @@ def _json_string(text: str) -> str:
     return rf"case when instr({written}, r'\u00') > 0 then {corrected} else {written} end"
 
 
+DEFAULT_PORT = 15002
+LONGEST_CONNECT_SECONDS = 10
+
 SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.parquet.compression.codec": "zstd",
@@ -60,6 +86,7 @@ class SparkEngine(Engine):
     client is not installed.
     """
 
+    errors = (PySparkException,)
     phrases: ClassVar[Mapping[str, str]] = {
         # In place of listagg(…) within group (order by key), which takes Sail thirty times as long.
         "members": (
@@ -80,7 +107,7 @@ class SparkEngine(Engine):
     }
 
     def __init__(self, lake: Lake, remote: str) -> None:
-        self.name = f"Spark Connect at {remote}"
+        self.name = f"Spark Connect at {_named(remote)}"
         self._lake = lake
         self._scratch = f"{SCRATCH}/{uuid.uuid4().hex}"
         self._session = _session(remote)
@@ -146,15 +173,38 @@ class SparkEngine(Engine):
 
 
 def _session(remote: str) -> SparkSession:
-    if not re.fullmatch(r"sc://[^/\s]+(/.*)?", remote):
-        raise ConfigurationError(
-            f"{SPARK_VARIABLE} is {remote}: set it to sail, or to a Spark Connect server as "
-            "sc://host:port, or unset it to let DuckDB compute the tables of the lake"
-        )
+    """A session of the server at `remote`, with the settings that the tables need."""
+    address = _address(remote)
     try:
+        # The client would try for minutes.
+        socket.create_connection(address, timeout=LONGEST_CONNECT_SECONDS).close()
         session = SparkSession.builder.remote(remote).create()
         for name, value in SETTINGS.items():
             session.conf.set(name, value)
-    except PySparkException as error:
-        raise LakeError(f"{remote} cannot be reached: {error}") from error
+    except (PySparkException, OSError) as error:
+        raise LakeError(
+            f"The Spark Connect server {_named(remote)} cannot be reached: "
+            f"{str(error).splitlines()[0]}"
+        ) from None
     return session
+
+
+def _address(remote: str) -> tuple[str, int]:
+    """The host and the port of a server; `ConfigurationError` if it is none."""
+    try:
+        parts = urlsplit(remote)
+        host, port = parts.hostname, parts.port or DEFAULT_PORT
+    except ValueError:
+        host = None
+    if not host or not remote.startswith("sc://"):
+        raise ConfigurationError(
+            f"{SPARK_VARIABLE} is no address of a server: set it to sail, or to a Spark Connect "
+            "server as sc://host:port, or unset it to let DuckDB compute the tables of the lake"
+        )
+    return host, port
+
+
+def _named(remote: str) -> str:
+    """The server without what may follow its address, which can be a token."""
+    host, port = _address(remote)
+    return f"{host}:{port}"

@@ -100,13 +100,20 @@ def update_tables(
     with _alone(directory.lake_scratch, clock, patience_seconds, notify) as scratch:
         with open_engine(spark, lake, scratch=scratch, memory_limit=memory_limit) as engine:
             notify(f"computing the tables from {len(days)} log days on {engine.name}")
-            compute_tables(
-                engine,
-                lake,
-                days,
-                lambda table: data_folder(table, revision),
-                applied_at=clock(),
-            )
+            try:
+                compute_tables(
+                    engine,
+                    lake,
+                    days,
+                    lambda table: data_folder(table, revision),
+                    applied_at=clock(),
+                )
+            except engine.errors as error:
+                raise LakeError(
+                    f"{engine.name} could not compute the tables of the lake: "
+                    f"{str(error).partition(chr(10))[0]}; those of before stand, and "
+                    "`woopra-pipeline lake update` tries again"
+                ) from error
             engine_name = engine.name
         notify("publishing the tables")
         versions = _commit_all(lake, revision, found)

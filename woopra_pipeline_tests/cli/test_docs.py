@@ -1,9 +1,11 @@
 """What the docs say is true: every command, table and query of theirs is tried."""
 
 import ast
+import json
 import os
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 from functools import cache
@@ -132,6 +134,18 @@ def test_every_query_returns_rows(demo_line, sql):
     done = demo_line("query", sql, "--format", "csv")
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) > 1
+
+
+def test_people_are_attributed_to_their_first_visit(demo_line):
+    with connect_published(demo_line.directory) as connection:
+        visits = connection.execute("select pid, started_at, referrer_type from visits").fetchall()
+    first: dict[str, tuple[object, str | None]] = {}
+    for pid, started_at, referrer_type in sorted(visits, key=lambda visit: visit[1]):
+        first.setdefault(pid, (started_at, referrer_type))
+    people = Counter(referrer_type for _, referrer_type in first.values())
+    assert people[None] > 0
+    done = demo_line("query", blocks(README, "sql")[1], "--format", "json")
+    assert {row["came_from"]: row["people"] for row in json.loads(done.stdout)} == people
 
 
 def test_the_numbers_shown_are_those_of_the_demo(demo):

@@ -241,7 +241,7 @@ def on_terminal(command_line, columns, *arguments):
     """What a command prints to a terminal that is so many columns wide."""
     command = shlex.join([PROGRAM, *arguments])
     done = subprocess.run(
-        ["script", "-qec", f"stty cols {columns}; {command}", os.devnull],
+        ["script", "-qec", f"unset COLUMNS; stty cols {columns}; {command}", os.devnull],
         env=command_line.environment(TERM="xterm"),
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -17,12 +17,18 @@ from woopra_pipeline.lake.location import Lake
 from woopra_pipeline.model.update import SWEEP_FACTOR
 from woopra_pipeline.sql_text import read_parquet
 from woopra_pipeline.tables import LAKE_TABLES
-from woopra_pipeline_tests.model.interpreter import Row
+from woopra_pipeline_tests.model.interpreter import Row, interpret, tables
 from woopra_pipeline_tests.model.parsed_files import put_day
-from woopra_pipeline_tests.model.published_tables import read_table
+from woopra_pipeline_tests.model.published_tables import in_order, read_table
 
 OpenEngine = Callable[[Lake, Path], AbstractContextManager[Engine]]
 """Opens an engine for a lake, with a folder for what does not fit into memory."""
+
+
+def expected_tables(log: dict[date, bytes]) -> dict[str, list[str]]:
+    """The rows of every table of the lake, as the interpreter has them."""
+    interpreted = tables(interpret(log))
+    return in_order({table.name: interpreted[table.name] for table in LAKE_TABLES})
 
 
 def computed_tables(

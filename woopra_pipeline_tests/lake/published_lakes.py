@@ -14,7 +14,7 @@ from woopra_pipeline.lake.location import Lake
 from woopra_pipeline.lake.publication import Publication, the_publication
 from woopra_pipeline.tables import LAKE_TABLES
 from woopra_pipeline_tests.lake.days_here import make_day
-from woopra_pipeline_tests.model.interpreter import Row, interpret, tables
+from woopra_pipeline_tests.model.interpreter import Row
 from woopra_pipeline_tests.model.published_tables import in_order, read_table
 
 
@@ -23,11 +23,6 @@ def put_log(lake: Lake, directory: DataDirectory, log: dict[date, bytes]) -> Non
     for log_day, file in log.items():
         make_day(directory, file, log_day)
     assert not put_missing_days(lake, directory, log_days_here(directory)).bad
-
-
-def expected(log: dict[date, bytes]) -> dict[str, list[str]]:
-    """The rows of every table, as the interpreter has them."""
-    return in_order(tables(interpret(log)))
 
 
 def seen_by_readers(lake: Lake, publication: Publication | None = None) -> dict[str, list[str]]:

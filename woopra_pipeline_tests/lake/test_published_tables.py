@@ -15,8 +15,8 @@ from woopra_pipeline.lake.publication import PUBLISHED, the_publication
 from woopra_pipeline.lake.updating import update_tables
 from woopra_pipeline.model.update import update_model
 from woopra_pipeline.tables import LAKE_TABLES, PROFILES, VISITS
+from woopra_pipeline_tests.lake.computed_tables import expected_tables
 from woopra_pipeline_tests.lake.published_lakes import (
-    expected,
     parquet_files,
     put_log,
     revisions,
@@ -46,7 +46,7 @@ def test_the_tables_are_those_of_the_model(lake, here, spark):
     assert [comparison.table for comparison in comparisons] == [t.name for t in LAKE_TABLES]
     assert all(comparison.is_equal for comparison in comparisons)
     assert {each.table: each.lake_row_count for each in comparisons} == update.row_counts
-    assert seen_by_readers(lake) == expected(LOG)
+    assert seen_by_readers(lake) == expected_tables(LOG)
     assert revisions(lake) == {update.publication.revision}
 
 
@@ -63,8 +63,8 @@ def test_readers_of_before_still_see_it_all(lake, here):
     before = update_tables(lake, here).publication
     put_log(lake, here, ONE_MORE)
     update_tables(lake, here)
-    assert seen_by_readers(lake, before) == expected(LOG)
-    assert seen_by_readers(lake) == expected(LOG | ONE_MORE)
+    assert seen_by_readers(lake, before) == expected_tables(LOG)
+    assert seen_by_readers(lake) == expected_tables(LOG | ONE_MORE)
 
 
 def test_rows_that_differ_are_shown(lake, here):
@@ -138,7 +138,7 @@ def test_old_files_go_and_current_ones_stay(lake, here):
     assert left == {last.publication.revision}
     assert kept.publication.revision != last.publication.revision
     assert len(seen_by_readers(lake)["visits"]) == len(
-        expected(LOG | ONE_MORE | {date(2026, 2, 3): visit("D", 4).encode()})["visits"]
+        expected_tables(LOG | ONE_MORE | {date(2026, 2, 3): visit("D", 4).encode()})["visits"]
     )
 
 
@@ -170,7 +170,22 @@ def test_of_two_writers_at_once_one_wins(lake, here, tmp_path, is_first):
     assert revisions(lake) == {winner}
     (loser,) = outcomes - {winner}
     assert "Another update of the tables" in loser
-    assert seen_by_readers(lake) == expected(log)
+    assert seen_by_readers(lake) == expected_tables(log)
+
+
+def test_an_engine_that_fails_leaves_the_tables_of_before(lake, here):
+    put_log(lake, here, LOG)
+    update_tables(lake, here)
+    put_log(lake, here, ONE_MORE)
+    (name,) = {
+        entry.name
+        for entry in lake.entries(f"parsed/{min(ONE_MORE)}")
+        if "visits_log-00000" in entry.name
+    }
+    lake.write(name, b"no Parquet")
+    with pytest.raises(LakeError, match=r"DuckDB could not compute the tables of the lake: "):
+        update_tables(lake, here)
+    assert seen_by_readers(lake) == expected_tables(LOG)
 
 
 def test_there_must_be_tables(lake, here):

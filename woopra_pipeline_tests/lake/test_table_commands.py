@@ -81,11 +81,20 @@ def test_without_tables_it_is_said_what_to_do(machine, tmp_path, command):
     assert "`woopra-pipeline lake update` computes them" in done.stderr
 
 
-def test_an_engine_that_is_none_is_said(machine, tmp_path):
-    lake = {LAKE_VARIABLE: str(tmp_path / "lake"), SPARK_VARIABLE: "spark.example:15002"}
+@pytest.mark.parametrize(
+    ("spark", "said"),
+    [
+        ("spark.example:15002", "is no address of a server: set it to sail, or to"),
+        ("sc://127.0.0.1:9/;token=s3cr3t", "server 127.0.0.1:9 cannot be reached: "),
+    ],
+)
+def test_an_engine_that_is_none_is_said(machine, tmp_path, spark, said):
+    pytest.importorskip("pyspark")
+    lake = {LAKE_VARIABLE: str(tmp_path / "lake"), SPARK_VARIABLE: spark}
     done = machine("lake", "update", **lake)
     assert done.returncode == 1
-    assert "WOOPRA_SPARK is spark.example:15002: set it to sail, or to" in done.stderr
+    assert said in done.stderr
+    assert "s3cr3t" not in done.stderr + done.stdout
 
 
 def test_the_asset_computes_and_its_check_compares(tmp_path):

@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.lake.duckdb_engine import DuckDBEngine
 from woopra_pipeline_tests import generated_logs
-from woopra_pipeline_tests.lake.computed_tables import OpenEngine, computed_tables
+from woopra_pipeline_tests.lake.computed_tables import (
+    OpenEngine,
+    computed_tables,
+    expected_tables,
+)
 from woopra_pipeline_tests.merge_shapes import SHAPES
 from woopra_pipeline_tests.model import test_merge_chains as merge_chains
-from woopra_pipeline_tests.model.interpreter import interpret, tables
 from woopra_pipeline_tests.model.merge_stories import read_stories
 from woopra_pipeline_tests.model.published_tables import in_order
 
@@ -74,7 +77,7 @@ def open_engine(request: pytest.FixtureRequest) -> OpenEngine:
 def assert_equal(open_engine, log, sweep_factor=merge_chains.SWEEP_FACTOR):
     with tempfile.TemporaryDirectory() as folder:
         computed = computed_tables(open_engine, Path(folder), log, sweep_factor)
-    assert in_order(computed) == in_order(tables(interpret(log)))
+    assert in_order(computed) == expected_tables(log)
 
 
 def check_logs(open_engine: OpenEngine, examples: int) -> None:
