@@ -1,6 +1,7 @@
 """`woopra-pipeline erase`: forget a person, or see that one is forgotten."""
 
 import csv
+import os
 from collections.abc import Sequence
 from datetime import UTC
 from pathlib import Path
@@ -12,7 +13,12 @@ from woopra_pipeline.clock import system_clock
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import ConfigurationError, ErasureError
 from woopra_pipeline.imports.settings import ImportSettings
+from woopra_pipeline.lake.engines import spark_from_environment
+from woopra_pipeline.lake.homes import bring_parsed_days
+from woopra_pipeline.lake.location import Lake
+from woopra_pipeline.lake.project import claim_lake
 from woopra_pipeline.model.database import connect_published
+from woopra_pipeline.model.typed_settings import TypedSettings
 from woopra_pipeline.model.update import update_model
 from woopra_pipeline.parse.pseudonyms import pseudonyms_below
 from woopra_pipeline.privacy.erasing import enter, finish, is_erased
@@ -54,7 +60,7 @@ def command(
     and_future: bool,
     verify: bool,
 ) -> None:
-    """Erase persons from everything that is kept here: archive, parsed days, model and imports.
+    """Erase persons from everything that is kept here: archive, parsed days, model, imports, lake.
 
     All that was logged of them up to now goes, under every profile id that leads to them. It cannot
     be undone. What Woopra itself keeps is not touched. With --yes alone, all that was erased before
@@ -76,8 +82,13 @@ def command(
         raise ConfigurationError(
             "Name whom to erase: with --email, --id or --pid, or many of them with --file"
         )
+    lake = Lake.from_environment()
     if yes:
-        update_model(directory, notify=say)
+        if lake is not None:
+            claim_lake(lake, directory, os.environ.get("WOOPRA_PROJECT") or None)
+            for error in bring_parsed_days(lake, directory).bad.values():
+                raise error
+        update_model(directory, notify=say, typed=TypedSettings.from_environment())
     plan = _plan(directory, named, and_future=and_future)
     if plan is not None:
         _show(plan, count_imported(directory, plan))
@@ -88,7 +99,7 @@ def command(
     elif named:
         show("What this names was erased before, and nothing has come since.")
     if yes:
-        _finish(directory, again=not named)
+        _finish(directory, lake, again=not named)
         _say_of_runs(directory, plan.known_by if plan else named)
 
 
@@ -130,8 +141,16 @@ def _plan(
     return None if was_erased and not plan.line_count and not and_future else plan
 
 
-def _finish(directory: DataDirectory, *, again: bool) -> None:
-    for receipt in finish(directory, notify=say, again=again):
+def _finish(directory: DataDirectory, lake: Lake | None, *, again: bool) -> None:
+    receipts = finish(
+        directory,
+        notify=say,
+        typed=TypedSettings.from_environment(),
+        again=again,
+        lake=lake,
+        spark=spark_from_environment(),
+    )
+    for receipt in receipts:
         show(
             f"Erased: {count(receipt.log.lines, 'line')} of "
             f"{count(receipt.log.log_days, 'log day')}; the receipt is "
@@ -182,7 +201,7 @@ def _show(plan: Plan, import_lines: int) -> None:
         show(f"{name:<16}{value}")
     for number, value in enumerate(stays):
         show(f"{'Stays' if number == 0 else '':<16}{value}")
-    show(f"{'':<16}what Woopra keeps, and backups of this data directory")
+    show(f"{'':<16}what Woopra keeps, exports, and backups of this data directory")
 
 
 def _some(values: Sequence[str]) -> str:
@@ -197,10 +216,12 @@ def _verify(directory: DataDirectory, named: Sequence[Identifier]) -> None:
         raise ConfigurationError(
             f"{', '.join(short)} is too short to be searched for: it is in every file"
         )
-    result = search(directory, named, notify=say)
+    lake = Lake.from_environment()
+    result = search(directory, named, lake=lake, notify=say)
+    places = f"below {directory.root}" + (f" and in {lake.location}" if lake else "")
     show(
         f"Searched {count(result.file_count, 'file')} with {count(result.byte_count, 'byte')} "
-        f"below {directory.root}"
+        f"{places}"
     )
     for path in result.left_out:
         show(f"Not searched: {path}, which stands for Woopra itself")

@@ -68,7 +68,7 @@ def put_day(
     """
     archive = Archive(directory.raw)
     archived: ArchivedDay | None
-    if archive.holds(log_day):
+    if _has_file(archive, log_day):
         archived, raw_bytes = put_archived(lake, archive, log_day, replaces=replaces, clock=clock)
     else:
         archived, raw_bytes = find_archived(lake, log_day)[0], 0
@@ -165,6 +165,16 @@ def put_parsed(
         if lake.exchange(manifest_name(PARSED, log_day), content, version_read):
             return day, uploaded_bytes
     raise _not_written(lake, log_day)
+
+
+def _has_file(archive: Archive, log_day: date) -> bool:
+    """Whether the raw file of a day is here; it may have been too old to be kept."""
+    try:
+        archived = archive.find(log_day)
+    except ArchiveError:
+        # Its manifest is made anew from what there is.
+        return True
+    return archived is not None and not archived.is_removed
 
 
 def _comes_after(ours: ParsedDay, theirs: ParsedDay, archived: ArchivedDay | None) -> bool:

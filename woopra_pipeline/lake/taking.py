@@ -73,14 +73,15 @@ def take_archived(
             raise damaged(lake, manifest_name(RAW.folder, log_day))
         return archive.find(log_day), 0
     ours = _find_or_mend(archive, log_day)
-    if ours is not None:
-        _merged(lake, ours, theirs, replaces=replaces)
+    wanted = theirs if ours is None else _merged(lake, ours, theirs, replaces=replaces)
     known = (
         set()
         if ours is None
         else {version.sha256 for version in every_version(ours) if version.path.exists()}
     )
-    new = [version for version in every_version(theirs) if version.sha256 not in known]
+    # Not what persons were erased from here, and not there: it is not wanted back.
+    missing = {version.sha256 for version in every_version(wanted)} - known
+    new = [version for version in every_version(theirs) if version.sha256 in missing]
     with needs_room(archive.folder, f"restoring log day {log_day}"):
         downloaded_bytes = sum(_bring_archived(lake, archive, version) for version in new)
         with locked_folder(archive.day_folder(log_day)):
@@ -89,6 +90,8 @@ def take_archived(
             day = here if ours is None else _merged(lake, ours, here, replaces=replaces)
             if day != ours:
                 archive.write_manifest(day)
+            if ours is not None:
+                _remove_erased(ours, day)
     return day, downloaded_bytes
 
 
@@ -122,6 +125,9 @@ def take_parsed(
         sync(day.folder)
         sync(day_folder)
         parsed_days.write_manifest(day)
+        if ours is not None and day.erased_count > ours.erased_count:
+            # Not even for those who are reading it: persons were erased (R10).
+            remove(ours.folder)
         return day, downloaded_bytes
 
 
@@ -132,6 +138,14 @@ def _merged(lake: Lake, ours: ArchivedDay, theirs: ArchivedDay, *, replaces: boo
             raise another_file(lake, theirs, ours)
         return taking_over(ours, theirs)
     return day
+
+
+def _remove_erased(before: ArchivedDay, day: ArchivedDay) -> None:
+    """Remove the files in the place of which are now those without erased persons (R10)."""
+    kept = {version.path for version in every_version(day)}
+    for version in every_version(before):
+        if version.path not in kept:
+            version.path.unlink(missing_ok=True)
 
 
 def _find_or_mend(archive: Archive, log_day: date) -> ArchivedDay | None:

@@ -16,8 +16,11 @@ from woopra_pipeline.clock import Clock, system_clock
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.files import make_folder
 from woopra_pipeline.full_disk import needs_room
+from woopra_pipeline.lake.erasing import erase_in_lake, erase_in_tables
+from woopra_pipeline.lake.location import Lake
 from woopra_pipeline.locks import alone
 from woopra_pipeline.model.database import MEMORY_LIMIT
+from woopra_pipeline.model.typed_settings import DEFAULT_SETTINGS, TypedSettings
 from woopra_pipeline.model.update import update_model
 from woopra_pipeline.privacy.imported import erase_imported
 from woopra_pipeline.privacy.plan import PID, Identifier, Plan
@@ -45,6 +48,7 @@ class Receipt:
     finished_at: datetime
     import_lines: int = 0
     set_aside_rows: int = 0
+    lake_lines: int = 0
 
 
 def enter(directory: DataDirectory, plan: Plan) -> Erasure:
@@ -91,19 +95,26 @@ def finish(
     clock: Clock = system_clock,
     notify: Callable[[str], None] = lambda message: None,
     memory_limit: str = MEMORY_LIMIT,
+    typed: TypedSettings = DEFAULT_SETTINGS,
     again: bool = False,
+    lake: Lake | None = None,
+    spark: str | None = None,
 ) -> list[Receipt]:
     """Bring everything in line with the register; returns the receipts of what was unfinished.
 
-    If nothing was unfinished, batches are left alone, unless `again` asks for them: they may have
-    been put back from a backup.
+    If nothing was unfinished, batches and the `lake` are left alone, unless `again` asks for them:
+    they may have been put back from a backup. `spark` is what `WOOPRA_SPARK` says.
     """
-    update_model(directory, clock=clock, notify=notify, memory_limit=memory_limit)
+    update_model(directory, clock=clock, notify=notify, memory_limit=memory_limit, typed=typed)
     unfinished = find_unfinished(directory.erasures)
     if not unfinished and not again:
         return []
     register = read_register(directory.erasures)
     imports = erase_imported(directory, register, clock=clock, notify=notify)
+    lake_lines = 0
+    if lake is not None:
+        lake_lines = erase_in_lake(lake, directory, register.persons(), notify=notify)
+        erase_in_tables(lake, directory, spark=spark, notify=notify)
     if directory.reports.is_dir():
         notify("making the reports anew")
         write_report(directory)
@@ -117,6 +128,7 @@ def finish(
             finished_at=clock(),
             import_lines=imports.line_count,
             set_aside_rows=imports.row_count,
+            lake_lines=lake_lines,
         )
         replace_json(receipt_path(directory.erasures, erasure), msgspec.to_builtins(receipt))
         receipts.append(receipt)

@@ -129,7 +129,7 @@ class _Settling:
                 purge = secrets.token_hex(8)
             self._write(Settled("", purge, pending=True))
             for log_day in sorted(log_days):
-                overwritten[log_day] = self._overwrite(log_day, persons)
+                overwritten[log_day] = overwrite_day(self._directory, log_day, persons)
                 self._notify(
                     f"{log_day}: {overwritten[log_day]:,} lines of erased persons are gone"
                 )
@@ -223,7 +223,7 @@ class _Settling:
             # The day is still followed, or its raw file is gone or damaged, or was overwritten by a
             # process that died before it could parse it.
             is_on_its_own = parsed.raw_sha256 not in self._raw_of(log_day) - self._unreadable
-            if is_on_its_own and self._erased_lines(parsed, persons):
+            if is_on_its_own and _erased_lines(parsed, persons):
                 found.add(log_day)
         return found
 
@@ -291,39 +291,6 @@ class _Settling:
                 )
         return bool(damaged)
 
-    def _overwrite(self, log_day: date, persons: ErasedPersons) -> int:
-        parsed = self._parsed.get(log_day)
-        count = 0
-        if parsed is not None and parsed.is_open:
-            count = overwrite_current_day(self._directory.parsed, log_day, persons)
-        if log_day in self._archived:
-            count += overwrite_archived(self._archive, log_day, persons)
-            with suppress(ArchiveError):
-                parse_log_day(self._archive, log_day, self._directory.parsed)
-        # What could not be made of the raw file, or cannot be followed on, is made of its own rows.
-        with locked_folder(self._directory.parsed / log_day.isoformat()):
-            day = find_parsed_day(self._directory.parsed, log_day)
-            lines = set() if day is None else self._erased_lines(day, persons)
-            if day is not None and lines:
-                leave_out(day, lines)
-                count += len(lines)
-        return count
-
-    def _erased_lines(self, day: ParsedDay, persons: ErasedPersons) -> set[int]:
-        """The numbers of the lines of a parsed day that are erased, by its own rows."""
-        times: dict[int, list[object]] = defaultdict(list)
-        pids: dict[int, str] = {}
-        wanted = pa.array(persons.moments, pa.string())
-        for table, column in ((VISITS_LOG, "started_at"), (ACTIONS_LOG, "occurred_at")):
-            for path in day.parquet_files(table):
-                rows = pq.read_table(path, columns=["log_line", "pid", column])
-                for row in rows.filter(pc.is_in(rows["pid"], value_set=wanted)).to_pylist():
-                    pids[row["log_line"]] = row["pid"]
-                    times[row["log_line"]].append(row[column])
-        return {
-            line for line, pid in pids.items() if persons.take_times(pid, times[line], day.log_day)
-        }
-
     def _clean(self) -> None:
         """Remove what was replaced, and what killed processes left: it may hold erased lines."""
         for log_day in _log_days_in(self._archive.folder):
@@ -333,6 +300,44 @@ class _Settling:
 
     def _write(self, settled: Settled) -> None:
         replace_json(self._directory.erasures / SETTLED_NAME, msgspec.to_builtins(settled))
+
+
+def overwrite_day(directory: DataDirectory, log_day: date, persons: ErasedPersons) -> int:
+    """Overwrite the lines of `persons` in all files of a day, and parse it anew.
+
+    Returns how many lines that were.
+    """
+    archive = Archive(directory.raw)
+    parsed = find_parsed_day(directory.parsed, log_day)
+    count = 0
+    if parsed is not None and parsed.is_open:
+        count = overwrite_current_day(directory.parsed, log_day, persons)
+    if archive.holds(log_day):
+        count += overwrite_archived(archive, log_day, persons)
+        with suppress(ArchiveError):
+            parse_log_day(archive, log_day, directory.parsed)
+    # What could not be made of the raw file, or cannot be followed on, is made of its own rows.
+    with locked_folder(directory.parsed / log_day.isoformat()):
+        day = find_parsed_day(directory.parsed, log_day)
+        lines = set() if day is None else _erased_lines(day, persons)
+        if day is not None and lines:
+            leave_out(day, lines)
+            count += len(lines)
+    return count
+
+
+def _erased_lines(day: ParsedDay, persons: ErasedPersons) -> set[int]:
+    """The numbers of the lines of a parsed day that are erased, by its own rows."""
+    times: dict[int, list[object]] = defaultdict(list)
+    pids: dict[int, str] = {}
+    wanted = pa.array(persons.moments, pa.string())
+    for table, column in ((VISITS_LOG, "started_at"), (ACTIONS_LOG, "occurred_at")):
+        for path in day.parquet_files(table):
+            rows = pq.read_table(path, columns=["log_line", "pid", column])
+            for row in rows.filter(pc.is_in(rows["pid"], value_set=wanted)).to_pylist():
+                pids[row["log_line"]] = row["pid"]
+                times[row["log_line"]].append(row[column])
+    return {line for line, pid in pids.items() if persons.take_times(pid, times[line], day.log_day)}
 
 
 def _rule(register: Register) -> str:

@@ -15,15 +15,20 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import quote, quote_plus
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from woopra_pipeline.archive.days import FILE_SUFFIX
 from woopra_pipeline.current_day.day_files import FOLDER_PREFIX, LOG_NAME
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import ConfigurationError
+from woopra_pipeline.files import make_folder
+from woopra_pipeline.lake.days import RAW, log_day_of
+from woopra_pipeline.lake.location import Lake
 from woopra_pipeline.model.database import MAGIC, MAGIC_OFFSET
 from woopra_pipeline.privacy.persons import FOR_EVER, ErasedPersons
 from woopra_pipeline.privacy.plan import PID, Identifier
@@ -107,11 +112,14 @@ def search(
     directory: DataDirectory,
     identifiers: Sequence[Identifier],
     *,
+    lake: Lake | None = None,
     notify: Callable[[str], None] = lambda message: None,
 ) -> Search:
     """Search everything below the data directory for identifiers, and for lines of erased pids.
 
-    What the embedded Woopra keeps is left out: it stands for the service.
+    What the embedded Woopra keeps is left out: it stands for the service. With a `lake`, every file
+    in it is brought here, one after another, and searched as well. Raises `LakeError` if it cannot
+    be reached.
     """
     needles = Needles(one for one in identifiers if one.key != PID)
     found = _Found()
@@ -128,6 +136,18 @@ def search(
     notify(f"searched {file_count:,} files as bytes and by their values")
     if persons:
         found.finds += _lines_of(directory, persons, found)
+    if lake is not None:
+        notify(f"searching the lake {lake.location}")
+        with TemporaryDirectory(dir=_made(directory.lake_scratch)) as folder:
+            for entry in lake.entries(""):
+                file_count, byte_count = file_count + 1, byte_count + entry.size
+                path = Path(folder) / Path(entry.name).name
+                with path.open("wb") as file, lake.opened(entry.name) as blocks:
+                    file.writelines(blocks)
+                _search_file(path, lake.uri(entry.name), needles, found)
+                if persons:
+                    found.finds += _lines_in_lake(lake, entry.name, path, persons, found)
+                path.unlink()
     return Search(
         file_count,
         byte_count,
@@ -266,6 +286,23 @@ def _lines_of(directory: DataDirectory, persons: ErasedPersons, found: _Found) -
             if count:
                 name = path.relative_to(directory.root).as_posix()
                 yield Find(name, f"{count:,} lines of erased persons")
+
+
+def _lines_in_lake(
+    lake: Lake, name: str, path: Path, persons: ErasedPersons, found: _Found
+) -> Iterator[Find]:
+    """Lines that R10 takes in a file of the lake, which was brought to `path`."""
+    folder, *rest = name.split("/")
+    log_day = log_day_of(rest[0]) if folder == RAW.folder.name and rest else None
+    if log_day is not None and name.endswith(FILE_SUFFIX):
+        count = _count(path, log_day, persons, found)
+        if count:
+            yield Find(lake.uri(name), f"{count:,} lines of erased persons")
+
+
+def _made(folder: Path) -> Path:
+    make_folder(folder)
+    return folder
 
 
 def _count(path: Path, log_day: date, persons: ErasedPersons, found: _Found) -> int:
