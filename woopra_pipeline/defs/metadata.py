@@ -36,6 +36,8 @@ IMPERSONAL = {
     "visits": _OF_ALL | _OF_VISITS,
     "actions": _OF_ALL | {"name"},
     "profile_properties": _OF_ALL | {"key"},
+    "identifiers": _OF_ALL | {"key"},
+    "property_types": _OF_ALL | {"event", "key", "relation_name", "column_name", "type"},
 }
 """By table, the columns of text that tell nothing of a person but a profile id."""
 

@@ -181,11 +181,17 @@ def _comes_after(ours: ParsedDay, theirs: ParsedDay, archived: ArchivedDay | Non
     """Whether a parsed day is to take the place of the one in the lake, beside this archived day.
 
     A later parser's rows stay, so that machines with different versions do not undo each other.
+    Other pseudonyms take the place of those of before.
     """
     wanted = ours.raw_sha256 if archived is None else archived.sha256
     if ours.raw_sha256 != wanted:
         return False
-    return theirs.raw_sha256 != wanted or ours.parser_version > theirs.parser_version
+    if theirs.raw_sha256 != wanted:
+        return True
+    is_same_parser = ours.parser_version == theirs.parser_version
+    return ours.parser_version > theirs.parser_version or (
+        is_same_parser and ours.pseudonyms != theirs.pseudonyms
+    )
 
 
 def _upload_archived(

@@ -29,6 +29,7 @@ from woopra_pipeline.locks import locked_folder
 from woopra_pipeline.parse import parsed_days
 from woopra_pipeline.parse.parse_day import PARSER_VERSION
 from woopra_pipeline.parse.parsed_days import ParsedDay, checksum, find_parsed_day
+from woopra_pipeline.parse.pseudonyms import pseudonyms_below
 from woopra_pipeline.replacing import replacing
 
 
@@ -100,16 +101,18 @@ def take_parsed(
 ) -> tuple[ParsedDay | None, int]:
     """Bring the parsed files of `log_day` from the lake, unless what is here is as good.
 
-    They are taken only if they were made from the file that is archived here, if one is, and by
-    this version of the parser. Returns the parsed day as it is here then, if there is one, and the
-    bytes downloaded.
+    They are taken only if they were made from the file that is archived here, if one is, by this
+    version of the parser, and with the pseudonyms that are asked for here. Returns the parsed day
+    as it is here then, if there is one, and the bytes downloaded.
     """
     theirs, manifest = find_parsed(lake, log_day)
     if theirs is None and manifest is not None:
         raise damaged(lake, manifest_name(PARSED, log_day))
     archived = Archive(directory.raw).find(log_day)
     day_folder = directory.parsed / log_day.isoformat()
-    if theirs is None or not _is_wanted(theirs, archived):
+    pseudonyms = pseudonyms_below(directory.root)
+    fingerprint = pseudonyms.fingerprint if pseudonyms else ""
+    if theirs is None or not _is_wanted(theirs, archived, fingerprint):
         return _find_parsed(directory.parsed, log_day), 0
     with (
         needs_room(directory.parsed, f"restoring log day {log_day}"),
@@ -190,10 +193,9 @@ def _bring_archived(lake: Lake, archive: Archive, version: ArchivedDay) -> int:
     return byte_count
 
 
-def _is_wanted(theirs: ParsedDay, archived: ArchivedDay | None) -> bool:
-    return theirs.parser_version == PARSER_VERSION and (
-        archived is None or archived.sha256 == theirs.raw_sha256
-    )
+def _is_wanted(theirs: ParsedDay, archived: ArchivedDay | None, pseudonyms: str) -> bool:
+    is_same_parser = (theirs.parser_version, theirs.pseudonyms) == (PARSER_VERSION, pseudonyms)
+    return is_same_parser and (archived is None or archived.sha256 == theirs.raw_sha256)
 
 
 def _find_parsed(parsed_folder: Path, log_day: date) -> ParsedDay | None:

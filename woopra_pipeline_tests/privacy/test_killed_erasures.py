@@ -32,7 +32,6 @@ NOW = datetime(2026, 3, 7, 20, tzinfo=UTC)
 ADA = Identifier("email", "ada@example.com")
 
 processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload([__name__])
 
 
 def lines(number: int) -> bytes:

@@ -36,7 +36,10 @@ def test_previews_show_persons_only_if_asked(directory, show_persons):
             for table in MODEL_TABLES
         }
     with_secrets = {name for name, text in shown.items() if "secret" in text or "12.75" in text}
-    of_persons = {"profiles", "profile_properties", "visits", "actions", "rejected_lines"}
+    of_persons = {
+        *("profiles", "profile_properties", "identifiers"),
+        *("visits", "actions", "rejected_lines"),
+    }
     assert with_secrets == (of_persons if show_persons else set())
     assert {name for name, text in shown.items() if NOT_SHOWN in text} == (
         set() if show_persons else of_persons
