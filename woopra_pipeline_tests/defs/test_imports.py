@@ -87,7 +87,8 @@ def test_without_config_all_sources_are_imported(project, imports, server):
     said, problem = imports.run()
     assert problem is None
     assert said == [
-        "2026-03-05: one: 3 new lines of 3 rows, 3 accepted; two: 1 new lines of 1 rows, 1 accepted"
+        "2026-03-05: one: 3 rows, 3 new lines; of this day so far: 3 accepted; "
+        "two: 1 row, 1 new line; of this day so far: 1 accepted"
     ]
     assert len(server.taken) == 4
     [record] = project.materializations("import_batches")

@@ -54,9 +54,15 @@ def test_a_log_day_is_read_as_it_is_written():
     assert log_day_from_text("2026-03-05") == date(2026, 3, 5)
 
 
-@pytest.mark.parametrize("text", ["", "today", "20260305", "2026-3-5", "2026-02-30", "2026-W10-4"])
+@pytest.mark.parametrize("text", ["", "today", "20260305", "2026-3-5", "2026-W10-4"])
 def test_anything_else_is_no_log_day(text):
     with pytest.raises(ConfigurationError, match="write it as YYYY-MM-DD"):
+        log_day_from_text(text)
+
+
+@pytest.mark.parametrize("text", ["2026-02-30", "2026-13-01", "2026-00-01"])
+def test_a_day_that_no_calendar_has_is_no_log_day(text):
+    with pytest.raises(ConfigurationError, match="not in the calendar"):
         log_day_from_text(text)
 
 
