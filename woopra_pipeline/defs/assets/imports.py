@@ -83,7 +83,7 @@ def import_batches(
         def work(log_day: date) -> "list[ImportRun]":
             return importer.run_all(names, log_day, dry_run=config.dry_run)
 
-        def describe(runs: Sequence[ImportRun]) -> tuple[str, AssetMetadata]:
+        def describe(runs: "Sequence[ImportRun]") -> tuple[str, AssetMetadata]:
             return _describe(runs, show_persons=data_directory.show_persons)
 
         work_through_days(context, work, describe)
