@@ -11,6 +11,7 @@ The packages, from the ground up; each imports only from what stands above it in
 - `current_day`: the current day's file while it grows, step by step into a parsed day that grows
 - `model`: the parsed days into `woopra.duckdb`
 - `imports`: import sources into batches, batches into Woopra, each line exactly once
+- `privacy`: persons erased from all of that; the rule and the register stand below `archive`
 - `report`: the model as charts, and as a page for readers without SQL
 - `sandbox`: an embedded Woopra to develop and demonstrate against
 - `defs`: all of Dagster, thin

@@ -6,11 +6,13 @@ model/                the private build of the model; only its one writer opens 
 woopra.duckdb         the published model: open it read-only at any time
 imports/              import sources, the batches made of them, and the ledger
 imports.duckdb        what was imported, published: open it read-only at any time
+erasures/             who was erased, without saying who that was
 types.yml             types that users pin for columns of the model, if they do
 lake_scratch/         what computing the lake's tables needs while it runs
 reports/              pages about the project, made from the published model
 sandbox/              the embedded Woopra's world
 dagster/              Dagster's runs and events
+pseudonyms.key        the key of pseudonyms, if there are any
 rate_budget.sqlite    the requests to Woopra of the last day, counted
 
 Only its owner may read any of it, or a group if that is set: see `files`.
@@ -95,6 +97,11 @@ class DataDirectory:
         return self.root / "imports.duckdb"
 
     @property
+    def erasures(self) -> Path:
+        """The register of erased persons and what belongs to it."""
+        return self.root / "erasures"
+
+    @property
     def types(self) -> Path:
         """The file in which users pin types of typed columns."""
         return self.root / "types.yml"
@@ -132,6 +139,7 @@ class DataDirectory:
             self.parsed,
             self.model,
             self.imports,
+            self.erasures,
             self.lake_scratch,
             self.reports,
             self.sandbox,

@@ -17,6 +17,7 @@
     ├── ModelError                 the model is missing or cannot be opened
     │   ├── DatabaseHeldError          another process has a DuckDB file open
     │   └── DatabaseDamagedError       a file is no DuckDB database, or a damaged one
+    ├── ErasureError               no register of erasures, or not clear whom to erase
     ├── ReadingError               SQL that is to read would do more than that
     ├── DiskFullError              a disk is full
     ├── RunStorageError            Dagster's own files are damaged
@@ -95,6 +96,10 @@ class DatabaseHeldError(ModelError):
 
 class DatabaseDamagedError(ModelError):
     """A file is no DuckDB database, or a damaged one."""
+
+
+class ErasureError(PipelineError):
+    """The register of erasures is missing or damaged, or it is not clear whom to erase."""
 
 
 class ReadingError(PipelineError):

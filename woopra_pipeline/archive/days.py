@@ -5,6 +5,9 @@
 
 A day fetched again with other content keeps its earlier files; the manifest lists them. A file that
 came later and holds fewer readable lines than the current one is there too, held back.
+
+Lines of persons who were erased are overwritten in place (R10): the file that is there is not the
+one that was delivered then, and the manifest keeps the checksum of both.
 """
 
 import hashlib
@@ -52,9 +55,30 @@ class ArchivedDay:
     are those that were held back once and that the service took back since."""
     held_back: tuple["ArchivedDay", ...] = ()
     """Versions that came after this one and lose lines, as long as that is not settled."""
+    erased_line_count: int = 0
+    """How many of its lines are overwritten, because they were of persons who were erased."""
+    delivered_sha256: str = ""
+    """Of the file as it was delivered, if that is another than the one that is there."""
+
+    is_removed: bool = False
+    """Whether the file is gone, because it was older than raw files are kept."""
+    readable_line_count: int = 0
+    """Of a file that was removed: how many of its lines could be read."""
+    rejected_line_count: int = 0
+    """Of a file that was removed: how many of its lines were rejected."""
+
+    @property
+    def delivered(self) -> str:
+        """The SHA-256 of the file as it was delivered: what a fetch of the day is compared with."""
+        return self.delivered_sha256 or self.sha256
+
+    @property
+    def versions(self) -> tuple["ArchivedDay", ...]:
+        """This version, the earlier ones, and those held back."""
+        return (self, *self.earlier, *self.held_back)
 
 
-class _Version(msgspec.Struct):
+class _Version(msgspec.Struct, omit_defaults=True):
     file: str
     sha256: str
     bytes: int
@@ -64,6 +88,11 @@ class _Version(msgspec.Struct):
     status: int
     headers: dict[str, str]
     notes: tuple[str, ...]
+    erased_lines: int = 0
+    delivered_sha256: str = ""
+    is_removed: bool = False
+    readable_lines: int = 0
+    rejected_lines: int = 0
 
 
 class _Manifest(msgspec.Struct, omit_defaults=True):
@@ -131,6 +160,11 @@ class Archive:
         Opening and reading raise `ArchiveError` if the file is missing or damaged; what is wrong
         with its content as a whole shows when the end is reached.
         """
+        if archived.is_removed:
+            raise ArchiveError(
+                f"The raw file of {archived.log_day} was removed, for it was older than raw files "
+                f"are kept (WOOPRA_KEEP_RAW_DAYS): {_fetch(archived.log_day)}"
+            )
         try:
             source = pa.CompressedInputStream(pa.OSFile(str(archived.path)), "zstd")
         except OSError as error:
@@ -169,6 +203,11 @@ class Archive:
             status=version.status,
             headers=version.headers,
             notes=version.notes,
+            erased_line_count=version.erased_lines,
+            delivered_sha256=version.delivered_sha256,
+            is_removed=version.is_removed,
+            readable_line_count=version.readable_lines,
+            rejected_line_count=version.rejected_lines,
         )
 
 
@@ -204,6 +243,11 @@ def _to_manifest(archived: ArchivedDay) -> _Version:
         status=archived.status,
         headers=dict(archived.headers),
         notes=archived.notes,
+        erased_lines=archived.erased_line_count,
+        delivered_sha256=archived.delivered_sha256,
+        is_removed=archived.is_removed,
+        readable_lines=archived.readable_line_count,
+        rejected_lines=archived.rejected_line_count,
     )
 
 

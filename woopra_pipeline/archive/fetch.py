@@ -12,6 +12,7 @@ from typing import Literal
 
 from woopra_pipeline.archive.days import Archive, ArchivedDay
 from woopra_pipeline.archive.mending import find_or_mend
+from woopra_pipeline.archive.overwriting import overwrite_erased
 from woopra_pipeline.archive.staging import StagedFile
 from woopra_pipeline.clock import Clock, system_clock
 from woopra_pipeline.errors import (
@@ -25,6 +26,7 @@ from woopra_pipeline.files import sync
 from woopra_pipeline.full_disk import needs_room
 from woopra_pipeline.locks import locked_folder
 from woopra_pipeline.parse.readable import LineCounts, count_different_lines, count_lines
+from woopra_pipeline.privacy.persons import NOBODY, ErasedPersons
 from woopra_pipeline.woopra.client import AttemptFailedError, ExportResponse, WoopraClient
 from woopra_pipeline.woopra.settings import WoopraSettings
 
@@ -41,6 +43,8 @@ ENDS_WITHIN_LINE = "ends without a newline in a line that is no JSON, and came s
 BLANK = "holds white space only, and came so twice"
 END_NOT_ANNOUNCED = "ended with the connection, without any announcement, and came so twice"
 LONGEST_EXCERPT = 100
+OF_PERSONS = ('"visitor"', '"pid"', '"actions"')
+"""What lines about persons have: of these, no error shows any."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ def fetch_log_day(
     log_day: date,
     *,
     accept_shorter: bool = False,
+    persons: ErasedPersons = NOBODY,
     clock: Clock = system_clock,
 ) -> FetchedDay:
     """Download the closed `log_day` and make its file the current one in `archive`.
@@ -67,7 +72,9 @@ def fetch_log_day(
     Other bytes that lose lines, because fewer of them are readable or most are rejected where that
     was not so, become current only if the caller says `accept_shorter`; otherwise they are held
     back beside the current file, and that is a `LinesLostError`.
-    A damaged manifest is made anew first, from what files there are.
+    A damaged manifest is made anew first, from what files there are. Lines of `persons`, who were
+    erased, are overwritten before the file gets there (R10); what counts as the same bytes are
+    those that were delivered.
     Any other error leaves the archive as it was.
 
     Raises what `WoopraClient.download_log_day` raises, and `ArchiveError` if the archive cannot
@@ -78,6 +85,7 @@ def fetch_log_day(
         with (
             needs_room(archive.folder, f"fetching log day {log_day}"),
             StagedFile(folder, least_free_bytes=least_free_bytes) as staged,
+            StagedFile(folder, least_free_bytes=least_free_bytes) as without_erased,
         ):
             response, notes = client.download_log_day(log_day, _Recorder(staged, client.settings))
             _require_no_more(client, log_day, staged, response.next_position or 0)
@@ -97,8 +105,11 @@ def fetch_log_day(
                 },
                 notes=notes,
             )
+            as_delivered = replace(fetched, path=staged.path)
+            kept = overwrite_erased(archive, as_delivered, persons, without_erased)
+            arrived = (staged, fetched) if kept is as_delivered else (without_erased, kept)
             with locked_folder(archive.day_folder(log_day)):
-                return _take_in(archive, staged, fetched, accept_shorter=accept_shorter)
+                return _take_in(archive, *arrived, accept_shorter=accept_shorter)
     except OSError as error:
         raise ArchiveError(
             f"Log day {log_day} could not be written to the archive ({error}): "
@@ -155,6 +166,8 @@ class _Recorder:
 
     def _excerpt(self) -> str:
         text = self._staged.beginning.decode("utf-8", "replace")
+        if any(key in text for key in OF_PERSONS):
+            return "lines of a log that cannot be read"
         return self._settings.outside_text.sentence(text, LONGEST_EXCERPT)
 
 
@@ -191,12 +204,21 @@ def _take_in(
 ) -> FetchedDay:
     """Make the staged file current, in the locked folder of its day."""
     current = find_or_mend(archive, fetched.log_day)
-    if current is not None and current.sha256 == fetched.sha256:
+    if current is not None and current.delivered == fetched.delivered:
         try:
             archive.verify(current)
         except ArchiveError:
-            repaired = replace(current, compressed_byte_count=fetched.compressed_byte_count)
+            repaired = replace(
+                fetched,
+                fetched_at=current.fetched_at,
+                status=current.status,
+                headers=current.headers,
+                notes=current.notes,
+                earlier=current.earlier,
+                held_back=current.held_back,
+            )
             _publish(archive, staged, repaired)
+            current = repaired
         if current.held_back:
             earlier = _without(fetched, *current.earlier, *current.held_back)
             archive.write_manifest(replace(current, earlier=earlier, held_back=()))
@@ -249,6 +271,12 @@ def _count_lines(
     archive: Archive, before: ArchivedDay, now: ArchivedDay
 ) -> tuple[LineCounts, LineCounts]:
     """The counts of both versions; of what differs alone, if nothing can be lost in that."""
+    if before.is_removed:
+        with archive.open(now) as other:
+            return (
+                LineCounts(before.readable_line_count, before.rejected_line_count),
+                count_lines(other),
+            )
     with archive.open(before) as one, archive.open(now) as other:
         counts = count_different_lines(one, other)
     if counts[1].readable >= counts[0].readable and counts[1].rejected <= counts[0].rejected:
@@ -259,7 +287,7 @@ def _count_lines(
 
 def _without(other: ArchivedDay, *versions: ArchivedDay) -> tuple[ArchivedDay, ...]:
     """The versions whose content is another."""
-    return tuple(version for version in versions if version.sha256 != other.sha256)
+    return tuple(version for version in versions if version.delivered != other.delivered)
 
 
 def _alone(archived: ArchivedDay) -> ArchivedDay:

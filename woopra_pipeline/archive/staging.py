@@ -10,7 +10,7 @@ import os
 import tempfile
 from codecs import BOM_UTF8
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import orjson
@@ -52,8 +52,10 @@ class StagedFile:
     beginning: bytes
     """The file's first bytes, `LONGEST_BEGINNING` at most."""
 
-    def __init__(self, folder: Path, *, least_free_bytes: int = 0) -> None:
+    def __init__(self, folder: Path, *, least_free_bytes: int = 0, is_locked: bool = False) -> None:
+        """`is_locked` says that whoever writes holds the lock of `folder` already."""
         self._folder = folder
+        self._is_locked = is_locked
         self._least_free_bytes = least_free_bytes
         self._descriptor: int | None = None
 
@@ -99,15 +101,15 @@ class StagedFile:
         self.beginning = beginning
 
     def _create(self) -> None:
-        with locked_folder(self._folder):
-            _remove_abandoned(self._folder)
+        with nullcontext() if self._is_locked else locked_folder(self._folder):
+            remove_abandoned(self._folder)
             self._descriptor, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=self._folder)
             self.path = Path(name)
             lock_until_closed(self._descriptor)
         self.path.chmod(modes().file)
 
 
-def _remove_abandoned(folder: Path) -> None:
+def remove_abandoned(folder: Path) -> None:
     """Remove the temporary files in the locked `folder` whose writers no longer live."""
     for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
         with suppress(FileNotFoundError, HeldElsewhereError), locked(path, waits=False):

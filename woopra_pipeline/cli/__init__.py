@@ -32,6 +32,7 @@ COMMANDS = (
     "shell",
     "explore",
     "status",
+    "erase",
     "lake",
     "restore",
     "dbt-sources",

@@ -16,6 +16,7 @@ from woopra_pipeline.errors import PipelineError
 from woopra_pipeline.imports.ledger.reading import read_line_counts
 from woopra_pipeline.model.database import connect_published, is_as_published
 from woopra_pipeline.model.outstanding import outstanding, read_fingerprints, read_manifests
+from woopra_pipeline.privacy.register import find_unfinished
 from woopra_pipeline.woopra.log_days import log_days_between
 from woopra_pipeline.wording import count, spans
 
@@ -46,6 +47,8 @@ class Status:
     """By the reason they were rejected for."""
     imports: dict[str, int]
     """Import lines by state."""
+    unfinished_erasures: list[str]
+    """Erasures that were entered, and of which something may be left to do."""
     problems: list[str]
     """What is damaged or cannot be read, and what to do; none of it is counted above."""
 
@@ -84,6 +87,11 @@ def read_status(directory: DataDirectory) -> Status:
         imports = read_line_counts(directory)
     except PipelineError as error:
         problems.append(str(error))
+    unfinished = []
+    try:
+        unfinished = [erasure.name for erasure in find_unfinished(directory.erasures)]
+    except PipelineError as error:
+        problems.append(str(error))
     return Status(
         data_directory=str(directory.root),
         archived=list(archived),
@@ -100,6 +108,7 @@ def read_status(directory: DataDirectory) -> Status:
         actions=model.actions,
         rejected_lines=model.rejected_lines,
         imports=imports,
+        unfinished_erasures=unfinished,
         problems=problems,
     )
 
@@ -181,6 +190,10 @@ def _lines(status: Status) -> list[tuple[str, str]]:
     lines += [("Damaged" if number == 0 else "", problem) for number, problem in problems]
     if status.imports:
         lines.append(("Import lines", states(status.imports)))
+    lines += [
+        ("Erasure", f"{name} is not finished: run `woopra-pipeline erase --yes`")
+        for name in status.unfinished_erasures
+    ]
     left = sorted({*status.to_parse, *status.to_apply})
     if left:
         lines.append(

@@ -14,6 +14,7 @@ have become many, the day starts over in another folder, from the lines it has.
 """
 
 import hashlib
+import io
 import secrets
 import shutil
 from dataclasses import replace
@@ -33,6 +34,8 @@ from woopra_pipeline.parse.parsed_days import (
     write_manifest,
 )
 from woopra_pipeline.parse.parts import Part, WrittenPart, write_part
+from woopra_pipeline.parse.pseudonyms import Pseudonyms, pseudonyms_below
+from woopra_pipeline.privacy.persons import NOBODY, ErasedPersons
 from woopra_pipeline.woopra.log_days import log_day_from_text
 
 FOLDER_PREFIX = "open-"
@@ -56,7 +59,15 @@ def find_usable_day(parsed_folder: Path, log_day: date) -> ParsedDay | None:
         return day
     log = log_file(day)
     is_whole = log.is_file() and log.stat().st_size >= day.raw_bytes
-    return day if is_whole and day.parser_version == PARSER_VERSION else None
+    is_same_parser = (day.parser_version, day.pseudonyms) == (
+        PARSER_VERSION,
+        _fingerprint(pseudonyms_below(parsed_folder.parent)),
+    )
+    return day if is_whole and is_same_parser else None
+
+
+def _fingerprint(pseudonyms: Pseudonyms | None) -> str:
+    return pseudonyms.fingerprint if pseudonyms else ""
 
 
 def start_current_day(parsed_folder: Path, log_day: date, started_at: datetime) -> ParsedDay:
@@ -77,6 +88,7 @@ def start_current_day(parsed_folder: Path, log_day: date, started_at: datetime) 
         files=first.files,
         is_open=True,
         checksums=first.checksums,
+        pseudonyms=_fingerprint(pseudonyms_below(parsed_folder.parent)),
     )
     make_file(log_file(day))
     return day
@@ -87,16 +99,20 @@ def log_file(day: ParsedDay) -> Path:
     return day.folder / LOG_NAME
 
 
-def grow(day: ParsedDay, byte_count: int, read_at: datetime) -> ParsedDay:
+def grow(
+    day: ParsedDay, byte_count: int, read_at: datetime, persons: ErasedPersons = NOBODY
+) -> ParsedDay:
     """Take in the lines that the first `byte_count` bytes of the day's file have more than `day`.
 
-    Makes the result the current parsed day, unless it is that already. Raises `OSError` if files
-    cannot be written.
+    Lines of `persons`, who were erased, are overwritten first (R10). Makes the result the current
+    parsed day, unless it is that already. Raises `OSError` if files cannot be written.
     """
     if byte_count == day.raw_bytes > 0:
         return day
     if len(day.files) > MOST_FILES:
         day = _from_the_start(day)
+    _overwrite_erased(day, persons)
+    pseudonyms = pseudonyms_below(day.folder.parents[2])
     with log_file(day).open("rb") as log:
         raw_sha256 = hashlib.file_digest(log, "sha256").hexdigest()
         log.seek(day.raw_bytes)
@@ -104,7 +120,7 @@ def grow(day: ParsedDay, byte_count: int, read_at: datetime) -> ParsedDay:
         line_count = day.line_count
         for chunk in whole_lines(log, CHUNK_BYTES):
             lines = chunk if line_count else chunk.removeprefix(BYTE_ORDER_MARK)
-            part = Part(day.log_day, line_count + 1, line_count + 1, str(day.folder))
+            part = Part(day.log_day, line_count + 1, line_count + 1, str(day.folder), pseudonyms)
             written.append(write_part(part, lines))
             line_count += written[-1].line_count
     sync(day.folder)
@@ -136,6 +152,46 @@ def _from_the_start(day: ParsedDay) -> ParsedDay:
     shutil.copyfile(log_file(day), log_file(fresh))
     sync(log_file(fresh))
     return fresh
+
+
+def _overwrite_erased(day: ParsedDay, persons: ErasedPersons) -> None:
+    """Overwrite the lines of erased persons behind those that the day has."""
+    if not persons:
+        return
+    with log_file(day).open("r+b") as log:
+        log.seek(day.raw_bytes)
+        place = day.raw_bytes
+        for piece, count in persons.overwritten_file(log, day.log_day, is_start=place == 0):
+            if count:
+                behind = log.tell()
+                log.seek(place)
+                log.write(piece)
+                log.seek(behind)
+            place += len(piece)
+    sync(log_file(day))
+
+
+def _count_erased(day: ParsedDay, persons: ErasedPersons) -> int:
+    """How many lines of an open day are of erased persons and not overwritten yet."""
+    with log_file(day).open("rb") as log:
+        return persons.count(io.BytesIO(log.read(day.raw_bytes)), day.log_day)
+
+
+def overwrite_current_day(parsed_folder: Path, log_day: date, persons: ErasedPersons) -> int:
+    """Make an open day anew, in another folder, without the lines of erased persons (R10).
+
+    Returns how many lines that were. The folder of before is gone afterwards.
+    """
+    with locked_folder(parsed_folder / log_day.isoformat()):
+        day = find_usable_day(parsed_folder, log_day)
+        if day is None or not day.is_open or not _count_erased(day, persons):
+            return 0
+        fresh = _from_the_start(day)
+        with log_file(fresh).open("r+b") as log:
+            log.truncate(day.raw_bytes)
+        grown = grow(fresh, day.raw_bytes, day.fetched_at, persons)
+        remove(day.folder)
+        return grown.erased_count - day.erased_count
 
 
 def remove_unnamed(parsed_folder: Path) -> None:

@@ -30,8 +30,10 @@ from woopra_pipeline.errors import LogDayNotFoundError, ParsedDayError, RequestR
 from woopra_pipeline.files import sync
 from woopra_pipeline.full_disk import needs_room
 from woopra_pipeline.locks import locked_folder
+from woopra_pipeline.parse.lines import ErasedLine, parse_line
 from woopra_pipeline.parse.parsed_days import ParsedDay
 from woopra_pipeline.parse.readable import FirstReadableLine
+from woopra_pipeline.privacy.persons import NOBODY, ErasedPersons
 from woopra_pipeline.room import Room
 from woopra_pipeline.tables import ACTIONS_LOG
 from woopra_pipeline.woopra.client import AttemptFailedError, ExportResponse, WoopraClient
@@ -58,12 +60,14 @@ def follow_current_day(
     client: WoopraClient,
     parsed_folder: Path,
     *,
+    persons: ErasedPersons = NOBODY,
     clock: Clock = system_clock,
     notify: Callable[[str], None] = lambda message: None,
 ) -> CurrentDay:
     """Bring the open parsed day of the current log day up to now.
 
-    `parsed_folder` is `DataDirectory.parsed`. Each step appears whole or not at all (R9); two at
+    `parsed_folder` is `DataDirectory.parsed`. Lines of `persons`, who were erased, are overwritten
+    before they become part of the day (R10). Each step appears whole or not at all (R9); two at
     once follow one another. If the file is not the one that was followed so far, and that not by
     accident, the day is started anew. Raises what `WoopraClient.read_log_day_from` raises, except
     that a file that is not there yet is no error, and `ParsedDayError` if files cannot be written.
@@ -78,12 +82,12 @@ def follow_current_day(
             known = find_usable_day(parsed_folder, log_day)
             if known is not None and not known.is_open:
                 return CurrentDay(log_day, known)
-            day = None if known is None else _grown(client, known, now)
+            day = None if known is None else _grown(client, known, now, persons)
             if day is None:
                 if known is not None:
                     notify(f"The file of {log_day} is not what it was: following it anew")
                 known = start_current_day(parsed_folder, log_day, now)
-                day = _grown(client, known, now)
+                day = _grown(client, known, now, persons)
             assert known is not None
             assert day is not None, "every file goes on where nothing ends"
     except LogDayNotFoundError as error:
@@ -110,38 +114,50 @@ def _locked_day(parsed_folder: Path, log_day: date) -> Iterator[None]:
         yield
 
 
-def _grown(client: WoopraClient, known: ParsedDay, now: datetime) -> ParsedDay | None:
+def _grown(
+    client: WoopraClient, known: ParsedDay, now: datetime, persons: ErasedPersons
+) -> ParsedDay | None:
     """The day with the lines its file has more; None if the file is not the one that is known."""
-    last_line = _last_line(known)
-    start = known.raw_bytes - len(last_line)
+    last_line, start = _last_line(known)
     try:
         room = Room(known.folder, client.settings.least_free_bytes)
-        size = client.read_log_day_from(known.log_day, start, _Answer(known, last_line, room))
+        answer = _Answer(known, last_line, known.raw_bytes - start, room)
+        size = client.read_log_day_from(known.log_day, start, answer)
     except RequestRejectedError:
         if start == 0:
             raise
         # A service may refuse a position behind the end of a file that was cut back.
         return None
-    return None if size is None else grow(known, size, now)
+    return None if size is None else grow(known, size, now, persons)
 
 
-def _last_line(day: ParsedDay) -> bytes:
-    """The end of what is known, from the beginning of a line on: the last one that is JSON.
+def _last_line(day: ParsedDay) -> tuple[bytes, int]:
+    """The end of what is known, from the beginning of a line on, and where in the file that is.
 
-    An answer that began with anything else could be mistaken for a web page.
+    The line is the last one that is JSON: an answer that began with anything else could be mistaken
+    for a web page. If lines were erased behind it, what follows it is left out.
     """
     with log_file(day).open("rb") as log:
         log.seek(max(0, day.raw_bytes - LONGEST_KNOWN_LINE))
-        end = log.read(day.raw_bytes - log.tell())
-    return end[end.rfind(b"\n{", 0, -1) + 1 :]
+        first = log.tell()
+        end = log.read(day.raw_bytes - first)
+    start = stop = len(end)
+    while start:
+        start = end.rfind(b"\n{", 0, start - 1) + 1
+        if not isinstance(parse_line(end[start:].partition(b"\n")[0]), ErasedLine):
+            return end[start:stop], first + start
+        stop = start
+    return end, first
 
 
 class _Answer:
     """Writes an answer's lines to the day's file; sees that one that does not fit comes twice."""
 
-    def __init__(self, day: ParsedDay, last_line: bytes, room: Room) -> None:
+    def __init__(self, day: ParsedDay, last_line: bytes, known_bytes: int, room: Room) -> None:
         self._day = day
         self._last_line = last_line
+        self._known_bytes = known_bytes
+        """How many bytes of an answer are known; it begins with the last line."""
         self._room = room
         self._unfit: set[bytes] = set()
 
@@ -150,9 +166,10 @@ class _Answer:
         beginning = b""
         for chunk in response.chunks:
             beginning += chunk
-            if len(beginning) >= len(self._last_line):
+            if len(beginning) >= self._known_bytes:
                 break
-        if not beginning.startswith(self._last_line):
+        is_long_enough = len(beginning) >= self._known_bytes
+        if not is_long_enough or not beginning.startswith(self._last_line):
             unfit = beginning[: len(self._last_line)]
             if unfit not in self._unfit:
                 self._unfit.add(unfit)
@@ -161,9 +178,9 @@ class _Answer:
         path = log_file(self._day)
         size = self._day.raw_bytes
         with path.open("r+b") as log:
-            log.seek(size - len(self._last_line))
+            log.seek(size)
             first_readable = FirstReadableLine()
-            for chunk in chain([beginning], response.chunks):
+            for chunk in chain([beginning[self._known_bytes :]], response.chunks):
                 self._room.take(len(chunk))
                 first_readable.add(chunk)
                 last_newline = chunk.rfind(b"\n")

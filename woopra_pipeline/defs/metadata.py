@@ -1,5 +1,10 @@
-"""What Dagster shows of a table: its columns with their meaning, and some of its rows."""
+"""What Dagster shows of a table: its columns with their meaning, and some of its rows.
 
+Dagster keeps what it shows for years. So nothing of a person is shown, unless that is asked for:
+of the texts in a table, those alone that stand in `IMPERSONAL`.
+"""
+
+import re
 from collections.abc import Iterable, Sequence
 
 import duckdb
@@ -12,11 +17,31 @@ from dagster import (
     TableSchema,
 )
 
-from woopra_pipeline.sql_text import quoted
-from woopra_pipeline.tables import Table
+from woopra_pipeline.sql_text import literal, quoted
+from woopra_pipeline.tables import Column, ColumnType, Table
 
 PREVIEW_ROWS = 5
 LONGEST_VALUE = 80
+NOT_SHOWN = "(not shown)"
+
+_ANSWER = re.compile(r"(status \d{3})[:,] .*", re.DOTALL)
+
+_TEXTS = {ColumnType.VARCHAR, ColumnType.JSON}
+_OF_ALL = {"pid", "from_pid", "to_pid", "canonical_pid", "raw_sha256", "reason"}
+_OF_VISITS = {
+    *("continent", "country", "timezone", "utc_offset"),
+    *("browser", "os", "device", "screen", "resolution", "language", "referrer_type"),
+}
+IMPERSONAL = {
+    "visits": _OF_ALL | _OF_VISITS,
+    "actions": _OF_ALL | {"name"},
+    "profile_properties": _OF_ALL | {"key"},
+    "identifiers": _OF_ALL | {"key"},
+    "property_types": _OF_ALL | {"event", "key", "relation_name", "column_name", "type"},
+}
+"""By table, the columns of text that tell nothing of a person but a profile id."""
+
+_PLACES = {"lat", "lng"}
 
 
 def column_schema(table: Table) -> TableSchema:
@@ -42,11 +67,33 @@ def rows_as_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> T
     )
 
 
-def preview(connection: duckdb.DuckDBPyConnection, table: Table) -> TableMetadataValue:
-    """Some rows of a table of the published model."""
-    columns = ", ".join(map(quoted, table.column_names))
+def preview(
+    connection: duckdb.DuckDBPyConnection, table: Table, *, show_persons: bool = False
+) -> TableMetadataValue:
+    """Some rows of a table of the published model, without what tells of persons.
+
+    `show_persons` shows that, too.
+    """
+    columns = ", ".join(
+        quoted(column.name)
+        if show_persons or is_impersonal(table, column)
+        else f"case when {quoted(column.name)} is not null then {literal(NOT_SHOWN)} end"
+        for column in table.columns
+    )
     result = connection.execute(f"select {columns} from {table.name} limit {PREVIEW_ROWS}")
     return rows_as_table(table.column_names, result.fetchall())
+
+
+def without_answer(text: str) -> str:
+    """A text without what the service answered, which may repeat an imported line."""
+    return _ANSWER.sub(r"\1 …", text)
+
+
+def is_impersonal(table: Table, column: Column) -> bool:
+    """Whether a column of the model tells nothing of a person but a pid, times and counts."""
+    if column.type in _TEXTS:
+        return column.name in IMPERSONAL.get(table.name, _OF_ALL)
+    return column.name not in _PLACES
 
 
 def _shown(value: object) -> str | int | float | bool | None:

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from woopra_pipeline.data_directory import DATA_DIRECTORY_VARIABLE, DataDirectory
 from woopra_pipeline.defs.alerts import WEBHOOK_VARIABLE, AlertsResource
+from woopra_pipeline.errors import ConfigurationError
 from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.lake.engine import SPARK_VARIABLE
 from woopra_pipeline.lake.location import LAKE_VARIABLE, Lake, open_lake
@@ -31,6 +32,8 @@ SERVICE_VARIABLES = {
 }
 
 READ_FOLDERS_VARIABLE = "WOOPRA_READ_FOLDERS"
+KEEP_RAW_DAYS_VARIABLE = "WOOPRA_KEEP_RAW_DAYS"
+SHOW_PERSONS_VARIABLE = "WOOPRA_SHOW_PERSONS"
 
 
 class DataDirectoryResource(ConfigurableResource["DataDirectoryResource"]):
@@ -50,6 +53,15 @@ class DataDirectoryResource(ConfigurableResource["DataDirectoryResource"]):
     model_memory: str = Field(
         default=MEMORY_LIMIT,
         description="How much memory an update of the model takes before it works on disk.",
+    )
+    keep_raw_days: int = Field(
+        default=0,
+        description="For how many days raw files are kept once their day is parsed; 0: for ever.",
+    )
+    show_persons: bool = Field(
+        default=False,
+        description="Whether Dagster may show, and then keeps, what tells of persons: values in "
+        "previews, and lines that were rejected.",
     )
     typed_names: int = Field(
         default=DEFAULT_SETTINGS.most_names,
@@ -306,6 +318,26 @@ def imports() -> ImportsResource:
     return ImportsResource(read_folders=[folder for folder in folders if folder])
 
 
+def _keep_raw_days() -> int:
+    wanted = os.environ.get(KEEP_RAW_DAYS_VARIABLE) or "0"
+    if not wanted.isdecimal():
+        raise ConfigurationError(
+            f"{KEEP_RAW_DAYS_VARIABLE} is {wanted!r}: set it to a number of days, or leave it "
+            "unset, to keep raw files for ever"
+        )
+    return int(wanted)
+
+
+def _shows_persons() -> bool:
+    wanted = os.environ.get(SHOW_PERSONS_VARIABLE, "")
+    if wanted not in {"", "yes"}:
+        raise ConfigurationError(
+            f"{SHOW_PERSONS_VARIABLE} is {wanted!r}: set it to yes, to let Dagster show and keep "
+            "what tells of persons, or leave it unset"
+        )
+    return bool(wanted)
+
+
 def resources() -> dict[str, ConfigurableResource[Any]]:
     """The resources of this process's environment."""
     directory = DataDirectory.from_environment()
@@ -317,6 +349,8 @@ def resources() -> dict[str, ConfigurableResource[Any]]:
         "alerts": alerts(),
         "data_directory": DataDirectoryResource(
             root=EnvVar(DATA_DIRECTORY_VARIABLE) if is_set else str(directory.root),
+            keep_raw_days=_keep_raw_days(),
+            show_persons=_shows_persons(),
             typed_names=typed.most_names,
             typed_keys=typed.most_keys,
             names_left_out=list(typed.names_left_out),

@@ -1,6 +1,7 @@
 """Batch files: the lines of a batch, one after another, zstd.
 
     imports/batches/SOURCE/YYYY-MM-DD/<plan>/00000.jsonl.zst
+    imports/batches/SOURCE/YYYY-MM-DD/<plan>/00000.jsonl.zst.erased.json   keys of erased lines
 
 A plan's folder counts from the moment the ledger names its files, and not before (R9).
 """
@@ -8,7 +9,7 @@ A plan's folder counts from the moment the ledger names its files, and not befor
 import secrets
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
@@ -16,12 +17,15 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Self
 
+import msgspec
 import pyarrow as pa
 
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import LedgerError
-from woopra_pipeline.files import make_folder, remove, sync
+from woopra_pipeline.files import make_file, make_folder, remove, sync
 from woopra_pipeline.imports.settings import ImportSettings
+from woopra_pipeline.parse.lines import TOMBSTONE
+from woopra_pipeline.replacing import replace_json
 
 COMPRESSION_LEVEL = 1
 LARGEST_QUEUE = 8
@@ -134,6 +138,60 @@ def read_lines(directory: DataDirectory, file: BatchFile) -> list[bytes]:
     if len(lines) != file.line_count:
         raise LedgerError(f"{path} is damaged: put it back from a backup")
     return lines
+
+
+class ErasedKeys(msgspec.Struct):
+    """What the ledger knows a line by that was overwritten, in hexadecimal digits."""
+
+    keys: list[str]
+    content: str = ""
+    """Of a profile update: what stands for its content."""
+
+
+def is_erased(line: bytes) -> bool:
+    """Whether a line was overwritten because its person was erased (R10): it is never sent."""
+    return line.rstrip() == TOMBSTONE
+
+
+def erased_keys(batch_file: Path) -> dict[int, ErasedKeys]:
+    """The keys of the overwritten lines of a batch file, by their 0-based numbers."""
+    try:
+        content = _erased_path(batch_file).read_bytes()
+    except FileNotFoundError:
+        return {}
+    return msgspec.json.decode(content, type=dict[int, ErasedKeys])
+
+
+def note_erased_keys(
+    directory: DataDirectory, file: BatchFile, keys: Mapping[int, ErasedKeys]
+) -> None:
+    """Note the keys of lines that are about to be overwritten, durably."""
+    path = directory.root / file.path
+    noted = {**erased_keys(path), **keys}
+    replace_json(
+        _erased_path(path), {str(number): msgspec.to_builtins(one) for number, one in noted.items()}
+    )
+
+
+def overwrite_lines(directory: DataDirectory, file: BatchFile, numbers: Iterable[int]) -> None:
+    """Put tombstones of their length in the place of lines (0-based numbers), or do nothing (R9).
+
+    The source must be held. Raises `LedgerError` if the file is missing or damaged.
+    """
+    lines = read_lines(directory, file)
+    for number in numbers:
+        lines[number] = TOMBSTONE.ljust(len(lines[number]))
+    path = directory.root / file.path
+    # Under a name that nobody takes for a batch file, if a process is killed here.
+    temporary = path.with_name(f"{path.name}.new")
+    make_file(temporary)
+    write_lines(temporary, lines)
+    temporary.replace(path)
+    sync(path.parent)
+
+
+def _erased_path(batch_file: Path) -> Path:
+    return batch_file.with_name(f"{batch_file.name}.erased.json")
 
 
 def remove_unnamed(directory: DataDirectory, source: str, named: set[str]) -> None:

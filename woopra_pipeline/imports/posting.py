@@ -30,7 +30,7 @@ from woopra_pipeline.errors import (
     ServiceUnavailableError,
 )
 from woopra_pipeline.imports.answers import Doubt, doubt_about
-from woopra_pipeline.imports.batch_files import BatchFile, read_lines
+from woopra_pipeline.imports.batch_files import BatchFile, is_erased, read_lines
 from woopra_pipeline.imports.ledger import Batch, Ledger, State
 from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.imports.sources import Shape
@@ -97,7 +97,10 @@ class Poster:
 
     def _post(self, batch: Batch) -> None:
         lines = self._lines_of(batch)
-        body = b"\n".join([*lines, b""])
+        body = b"".join(line + b"\n" for line in lines if not is_erased(line))
+        if not body:
+            self._ledger.settle(batch, State.REJECTED, reason="its persons were erased")
+            return
         limit = self._largest_body
         if limit is not None and len(body) > limit and len(lines) > 1:
             self._split(batch, lines, None, f"batches above {limit:,} bytes were too large")

@@ -8,7 +8,7 @@ kept aside.
 import os
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -22,7 +22,12 @@ from woopra_pipeline.clock import Clock, system_clock
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import LedgerError, UnusableLedgerError
 from woopra_pipeline.files import sync
-from woopra_pipeline.imports.batch_files import BatchFile
+from woopra_pipeline.imports.batch_files import (
+    BatchFile,
+    ErasedKeys,
+    erased_keys,
+    is_erased,
+)
 from woopra_pipeline.imports.journals import (
     PlanHeader,
     Request,
@@ -276,7 +281,7 @@ class _Entry:
             keys_of_plan: set[bytes] = set()
             for path, parts in plan.stretches.items():
                 lines = _lines(self._directory.root / path)
-                keys = [self._line_keys(plan, path, line) for line in lines]
+                keys = self._keys_of_lines(plan, path, lines)
                 keys_of_plan.update(key for some in keys for key in some)
                 repeats = [_is_repeat(some, seen[plan.header.source]) for some in keys]
                 own = parts if plan.is_described else list(_stretches_of(repeats, parts[0]))
@@ -310,9 +315,14 @@ class _Entry:
         if known is not None:
             return known
         shape = plan.header.shape if plan.is_described else _shape(lines)
-        keys = [self._line_keys(plan, path, line) for line in lines]
+        keys = self._keys_of_lines(plan, path, lines)
+        erased = erased_keys(self._directory.root / path)
         if shape is not Shape.PROFILES and self._settings.identical_rows == "counted":
-            keys = [[self._numbered(plan.header.source, key) for key in some] for some in keys]
+            source = plan.header.source
+            keys = [
+                some if number in erased else [self._numbered(source, key) for key in some]
+                for number, some in enumerate(keys)
+            ]
         file_id = self._ledger.enter_file(
             replace(plan.header, shape=shape),
             BatchFile(path, len(lines), _byte_count(lines)),
@@ -325,10 +335,20 @@ class _Entry:
                 b"".join(
                     number.to_bytes(4, "little") for number, some in enumerate(keys) for _ in some
                 ),
-                b"".join(map(digest, lines)) if shape is Shape.PROFILES else None,
+                b"".join(_contents(lines, erased)) if shape is Shape.PROFILES else None,
             ),
         )
         return file_id
+
+    def _keys_of_lines(self, plan: _Plan, path: str, lines: Sequence[bytes]) -> list[list[bytes]]:
+        """The keys of what is on each line, or was until its person was erased."""
+        erased = erased_keys(self._directory.root / path)
+        return [
+            [bytes.fromhex(key) for key in erased[number].keys]
+            if number in erased and is_erased(line)
+            else self._line_keys(plan, path, line)
+            for number, line in enumerate(lines)
+        ]
 
     def _line_keys(self, plan: _Plan, path: str, text: bytes) -> list[bytes]:
         """The keys of what is on a line. Without a journal it is a visit, its events, or both."""
@@ -385,6 +405,12 @@ class _Entry:
 def _byte_count(lines: Sequence[bytes]) -> int:
     """The bytes of lines in a file."""
     return sum(map(len, lines)) + len(lines)
+
+
+def _contents(lines: Sequence[bytes], erased: Mapping[int, ErasedKeys]) -> Iterator[bytes]:
+    """What stands for the contents of profile updates."""
+    for number, line in enumerate(lines):
+        yield bytes.fromhex(erased[number].content) if number in erased else digest(line)
 
 
 def _is_repeat(keys: Sequence[bytes], seen: set[bytes]) -> bool:

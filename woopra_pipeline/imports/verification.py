@@ -19,12 +19,13 @@ import orjson
 from woopra_pipeline.clock import Clock, system_clock
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import LedgerError, ModelError
-from woopra_pipeline.imports.batch_files import read_lines
+from woopra_pipeline.imports.batch_files import is_erased, read_lines
 from woopra_pipeline.imports.ledger import Batch, Ledger, State
 from woopra_pipeline.imports.lines import identifier_text
 from woopra_pipeline.imports.publication import connect_with_imports, publish_imports
 from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.imports.sources import Shape
+from woopra_pipeline.parse.pseudonyms import pseudonyms_below
 from woopra_pipeline.woopra.log_days import (
     end_of_log_day,
     log_day_at,
@@ -115,6 +116,13 @@ def judge(
     """What the log shows of one batch; `connection` shows model and imports."""
     if batch.sent_at is None:
         return Verdict(batch, "waiting", "it was never sent")
+    pseudonyms = pseudonyms_below(ledger.directory.root)
+    if pseudonyms and set(pseudonyms.names) & set(settings.identifiers):
+        return Verdict(
+            batch,
+            "waiting",
+            "identifiers in the model are pseudonyms, so nothing tells: settle it by hand",
+        )
     log_days = _log_days(connection)
     reason = _why_not_yet(batch.sent_at, batch.sent_until or batch.sent_at, log_days, clock())
     if reason is not None:
@@ -173,6 +181,7 @@ def _judge_updates(
     lines: Sequence[str],
     identifiers: Sequence[str],
 ) -> Verdict:
+    lines = [line for line in lines if not is_erased(line.encode())]
     visitors = [orjson.loads(line)["visitor"] for line in lines]
     keys = {(key, identifier_text(visitor.get(key))) for visitor in visitors for key in identifiers}
     properties = _properties_of(connection, {(key, text) for key, text in keys if text})

@@ -68,7 +68,7 @@ def put_day(
     """
     archive = Archive(directory.raw)
     archived: ArchivedDay | None
-    if archive.holds(log_day):
+    if _has_file(archive, log_day):
         archived, raw_bytes = put_archived(lake, archive, log_day, replaces=replaces, clock=clock)
     else:
         archived, raw_bytes = find_archived(lake, log_day)[0], 0
@@ -167,15 +167,31 @@ def put_parsed(
     raise _not_written(lake, log_day)
 
 
+def _has_file(archive: Archive, log_day: date) -> bool:
+    """Whether the raw file of a day is here; it may have been too old to be kept."""
+    try:
+        archived = archive.find(log_day)
+    except ArchiveError:
+        # Its manifest is made anew from what there is.
+        return True
+    return archived is not None and not archived.is_removed
+
+
 def _comes_after(ours: ParsedDay, theirs: ParsedDay, archived: ArchivedDay | None) -> bool:
     """Whether a parsed day is to take the place of the one in the lake, beside this archived day.
 
     A later parser's rows stay, so that machines with different versions do not undo each other.
+    Other pseudonyms take the place of those of before.
     """
     wanted = ours.raw_sha256 if archived is None else archived.sha256
     if ours.raw_sha256 != wanted:
         return False
-    return theirs.raw_sha256 != wanted or ours.parser_version > theirs.parser_version
+    if theirs.raw_sha256 != wanted:
+        return True
+    is_same_parser = ours.parser_version == theirs.parser_version
+    return ours.parser_version > theirs.parser_version or (
+        is_same_parser and ours.pseudonyms != theirs.pseudonyms
+    )
 
 
 def _upload_archived(

@@ -16,6 +16,7 @@ from woopra_pipeline.lake.taking import take_archived, take_parsed
 from woopra_pipeline.parse.parse_day import PARSER_VERSION, parse_log_day
 from woopra_pipeline.parse.parsed_days import ParsedDay
 from woopra_pipeline.parse.workers import Workers
+from woopra_pipeline.privacy.persons import NOBODY, ErasedPersons
 from woopra_pipeline.woopra.client import WoopraClient
 
 
@@ -27,11 +28,13 @@ def take_or_fetch(
     *,
     fetches: bool = False,
     accept_shorter: bool = False,
+    persons: ErasedPersons = NOBODY,
     clock: Clock = system_clock,
 ) -> FetchedDay:
     """Take a day that is not on this disk from the lake; fetch any other, and put it there.
 
     With `fetches` or `accept_shorter`, a day that was taken from the lake is fetched as well.
+    Lines of `persons`, who were erased, are overwritten in what is fetched (R10).
     Raises what `fetch_log_day`, `take_archived` and `put_archived` raise.
     """
     if not archive.holds(log_day):
@@ -40,7 +43,7 @@ def take_or_fetch(
             return FetchedDay(taken, "from the lake", None)
     try:
         fetched = fetch_log_day(
-            client, archive, log_day, accept_shorter=accept_shorter, clock=clock
+            client, archive, log_day, accept_shorter=accept_shorter, persons=persons, clock=clock
         )
     except LinesLostError:
         # What came is held back here, and so it is in the lake.

@@ -29,6 +29,7 @@ from woopra_pipeline.locks import locked_folder
 from woopra_pipeline.parse import parsed_days
 from woopra_pipeline.parse.parse_day import PARSER_VERSION
 from woopra_pipeline.parse.parsed_days import ParsedDay, checksum, find_parsed_day
+from woopra_pipeline.parse.pseudonyms import pseudonyms_below
 from woopra_pipeline.replacing import replacing
 
 
@@ -73,14 +74,15 @@ def take_archived(
             raise damaged(lake, manifest_name(RAW.folder, log_day))
         return archive.find(log_day), 0
     ours = _find_or_mend(archive, log_day)
-    if ours is not None:
-        _merged(lake, ours, theirs, replaces=replaces)
+    wanted = theirs if ours is None else _merged(lake, ours, theirs, replaces=replaces)
     known = (
         set()
         if ours is None
         else {version.sha256 for version in every_version(ours) if version.path.exists()}
     )
-    new = [version for version in every_version(theirs) if version.sha256 not in known]
+    # Not what persons were erased from here, and not there: it is not wanted back.
+    missing = {version.sha256 for version in every_version(wanted)} - known
+    new = [version for version in every_version(theirs) if version.sha256 in missing]
     with needs_room(archive.folder, f"restoring log day {log_day}"):
         downloaded_bytes = sum(_bring_archived(lake, archive, version) for version in new)
         with locked_folder(archive.day_folder(log_day)):
@@ -89,6 +91,8 @@ def take_archived(
             day = here if ours is None else _merged(lake, ours, here, replaces=replaces)
             if day != ours:
                 archive.write_manifest(day)
+            if ours is not None:
+                _remove_erased(ours, day)
     return day, downloaded_bytes
 
 
@@ -97,16 +101,18 @@ def take_parsed(
 ) -> tuple[ParsedDay | None, int]:
     """Bring the parsed files of `log_day` from the lake, unless what is here is as good.
 
-    They are taken only if they were made from the file that is archived here, if one is, and by
-    this version of the parser. Returns the parsed day as it is here then, if there is one, and the
-    bytes downloaded.
+    They are taken only if they were made from the file that is archived here, if one is, by this
+    version of the parser, and with the pseudonyms that are asked for here. Returns the parsed day
+    as it is here then, if there is one, and the bytes downloaded.
     """
     theirs, manifest = find_parsed(lake, log_day)
     if theirs is None and manifest is not None:
         raise damaged(lake, manifest_name(PARSED, log_day))
     archived = Archive(directory.raw).find(log_day)
     day_folder = directory.parsed / log_day.isoformat()
-    if theirs is None or not _is_wanted(theirs, archived):
+    pseudonyms = pseudonyms_below(directory.root)
+    fingerprint = pseudonyms.fingerprint if pseudonyms else ""
+    if theirs is None or not _is_wanted(theirs, archived, fingerprint):
         return _find_parsed(directory.parsed, log_day), 0
     with (
         needs_room(directory.parsed, f"restoring log day {log_day}"),
@@ -122,6 +128,9 @@ def take_parsed(
         sync(day.folder)
         sync(day_folder)
         parsed_days.write_manifest(day)
+        if ours is not None and day.erased_count > ours.erased_count:
+            # Not even for those who are reading it: persons were erased (R10).
+            remove(ours.folder)
         return day, downloaded_bytes
 
 
@@ -132,6 +141,14 @@ def _merged(lake: Lake, ours: ArchivedDay, theirs: ArchivedDay, *, replaces: boo
             raise another_file(lake, theirs, ours)
         return taking_over(ours, theirs)
     return day
+
+
+def _remove_erased(before: ArchivedDay, day: ArchivedDay) -> None:
+    """Remove the files in the place of which are now those without erased persons (R10)."""
+    kept = {version.path for version in every_version(day)}
+    for version in every_version(before):
+        if version.path not in kept:
+            version.path.unlink(missing_ok=True)
 
 
 def _find_or_mend(archive: Archive, log_day: date) -> ArchivedDay | None:
@@ -176,10 +193,9 @@ def _bring_archived(lake: Lake, archive: Archive, version: ArchivedDay) -> int:
     return byte_count
 
 
-def _is_wanted(theirs: ParsedDay, archived: ArchivedDay | None) -> bool:
-    return theirs.parser_version == PARSER_VERSION and (
-        archived is None or archived.sha256 == theirs.raw_sha256
-    )
+def _is_wanted(theirs: ParsedDay, archived: ArchivedDay | None, pseudonyms: str) -> bool:
+    is_same_parser = (theirs.parser_version, theirs.pseudonyms) == (PARSER_VERSION, pseudonyms)
+    return is_same_parser and (archived is None or archived.sha256 == theirs.raw_sha256)
 
 
 def _find_parsed(parsed_folder: Path, log_day: date) -> ParsedDay | None:

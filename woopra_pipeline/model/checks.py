@@ -71,7 +71,8 @@ MODEL_CHECKS = (
     ModelCheck(
         "every_line_counted_once",
         LOG_DAYS,
-        "Every line of every file is a visit, identify, delete, rejected or blank one (R8).",
+        "Every line of every file is a visit, identify, delete, rejected, blank or erased one "
+        "(R8).",
         must_hold=True,
     ),
     ModelCheck(

@@ -14,6 +14,7 @@ from woopra_pipeline.model.database import connect, is_as_published, is_damage
 from woopra_pipeline.model.schema import SCHEMA_VERSION
 from woopra_pipeline.parse.parse_day import PARSER_VERSION
 from woopra_pipeline.parse.parsed_days import ParsedDay, find_parsed_day, parsed_log_days
+from woopra_pipeline.parse.pseudonyms import pseudonyms_below
 
 GONE = "gone"
 DAMAGED = "damaged"
@@ -31,6 +32,8 @@ class Manifests:
     """Days that are archived, and of which the manifest cannot be read."""
     problems: list[str] = field(default_factory=list)
     """What is damaged, archived or parsed, and what to do."""
+    pseudonyms: str = ""
+    """The fingerprint of what is to be replaced by pseudonyms."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +62,24 @@ def outstanding(manifests: Manifests, in_model: Mapping[date, str]) -> Outstandi
     parsed = manifests.parsed
     sha256s = {log_day: archived.sha256 for log_day, archived in manifests.archived.items()}
     sha256s |= dict.fromkeys(manifests.damaged_archived, DAMAGED)
+    # Without its raw file a day stays as it was parsed, by whatever version of the parser.
+    kept_as_parsed = {
+        log_day
+        for log_day, archived in manifests.archived.items()
+        if archived.is_removed
+        and log_day in parsed
+        and parsed[log_day].raw_sha256 == archived.sha256
+    }
     return Outstanding(
         to_parse={
-            log_day: f"{sha256} {PARSER_VERSION}"
+            log_day: f"{sha256} {PARSER_VERSION} {manifests.pseudonyms}".rstrip()
             for log_day, sha256 in sorted(sha256s.items())
-            if log_day not in parsed
-            or parsed[log_day].is_open
-            or (parsed[log_day].raw_sha256, parsed[log_day].parser_version)
-            != (sha256, PARSER_VERSION)
+            if log_day not in kept_as_parsed
+            and (
+                log_day not in parsed
+                or parsed[log_day].is_open
+                or _made_of(parsed[log_day]) != (sha256, PARSER_VERSION, manifests.pseudonyms)
+            )
         },
         to_apply={
             log_day: parsed[log_day].fingerprint if log_day in parsed else GONE
@@ -74,6 +87,10 @@ def outstanding(manifests: Manifests, in_model: Mapping[date, str]) -> Outstandi
             if log_day not in parsed or in_model.get(log_day) != parsed[log_day].fingerprint
         },
     )
+
+
+def _made_of(day: ParsedDay) -> tuple[str, int, str]:
+    return day.raw_sha256, day.parser_version, day.pseudonyms
 
 
 def read_manifests(directory: DataDirectory) -> Manifests:
@@ -88,7 +105,9 @@ def read_manifests(directory: DataDirectory) -> Manifests:
         problems,
     )
     damaged = [log_day for log_day in archived_log_days if log_day not in archived]
-    return Manifests(archived, parsed, damaged, problems)
+    pseudonyms = pseudonyms_below(directory.root, makes_key=False)
+    fingerprint = pseudonyms.fingerprint if pseudonyms else ""
+    return Manifests(archived, parsed, damaged, problems, fingerprint)
 
 
 def _readable(

@@ -216,6 +216,7 @@ STATE = Table(
     (
         Column("schema_version", ColumnType.INTEGER, "Version of the tables"),
         Column("revision", ColumnType.VARCHAR, "New with every change of the content"),
+        Column("purge", ColumnType.VARCHAR, "Since which erasure of lines this file exists"),
     ),
 )
 

@@ -56,6 +56,7 @@ from woopra_pipeline.model.typed_tables import (
 )
 from woopra_pipeline.parse.parse_day import parse_log_day
 from woopra_pipeline.parse.parsed_days import ParsedDay, find_parsed_day, parsed_log_days
+from woopra_pipeline.privacy.settling import settle_erasures
 from woopra_pipeline.replacing import replace_json
 from woopra_pipeline.sql_text import read_parquet
 from woopra_pipeline.tables import MODEL_TABLES, PARSED_TABLES
@@ -189,7 +190,7 @@ def update_model(
         needs_room(directory.model, "updating the model"),
         model_lock(directory.model, clock(), patience_seconds=patience_seconds, notify=notify),
     ):
-        days = _WholeDays(directory, notify)
+        days, purge = _settled_days(directory, notify)
         earlier_types: Types = {}
 
         def retype(connection: duckdb.DuckDBPyConnection) -> None:
@@ -200,7 +201,7 @@ def update_model(
 
         try:
             with connect(build, memory_limit=memory_limit) as connection:
-                ledger = _read_ledger(connection)
+                ledger = _read_ledger(connection, purge)
                 difference = days.difference(ledger or {})
                 method = _method(ledger, difference, rebuild_share)
                 if method == "none" and not is_of_choice(connection, choice):
@@ -229,7 +230,9 @@ def update_model(
         if method == "rebuild":
             notify(f"building the model from {count(len(days.parsed), 'log day')}")
             whole = days.difference({})
-            touched, content = _rebuild(build, whole.added, clock, memory_limit, retype)
+            touched, content = _rebuild(
+                build, whole.added, purge, clock=clock, memory_limit=memory_limit, retype=retype
+            )
         publishing = time.monotonic()
         stale = not _is_published(directory, content.revision)
         if stale:
@@ -252,6 +255,18 @@ def update_model(
         seconds=time.monotonic() - started,
         publishing_seconds=publishing_seconds,
     )
+
+
+def _settled_days(
+    directory: DataDirectory, notify: Callable[[str], None]
+) -> tuple["_WholeDays", str]:
+    """The parsed days, with nothing of an erased person in them (R10), and the latest purge."""
+    while True:
+        settled, _ = settle_erasures(directory, notify=notify)
+        days = _WholeDays(directory, notify)
+        # Another process may have parsed a day in the meantime.
+        if settled.covers(days.parsed.values()):
+            return days, settled.purge
 
 
 class _WholeDays:
@@ -311,11 +326,16 @@ def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0]
 
 
-def _read_ledger(connection: duckdb.DuckDBPyConnection) -> Ledger | None:
-    """The days in the build file, or None if it is new or of another version."""
+def _read_ledger(connection: duckdb.DuckDBPyConnection, purge: str) -> Ledger | None:
+    """The days in the build file, or None if it is new or of another version.
+
+    Also if lines were erased since it was begun: what DuckDB deletes may stay in the file, unseen.
+    """
     if not connection.sql("from duckdb_schemas() where schema_name = 'log'").fetchall():
         return None
     if connection.sql("select schema_version from log.state").fetchall() != [(SCHEMA_VERSION,)]:
+        return None
+    if connection.sql("select purge from log.state").fetchall() != [(purge,)]:
         return None
     rows = connection.sql("select log_day, fingerprint, line_count from log.days").fetchall()
     return {row[0]: AppliedDay(row[1], row[2]) for row in rows}
@@ -333,14 +353,23 @@ def _method(ledger: Ledger | None, difference: Difference, rebuild_share: float)
 
 
 def _rebuild(
-    build: Path, days: Iterable[ParsedDay], clock: Clock, memory_limit: str, retype: Retyping
+    build: Path,
+    days: Iterable[ParsedDay],
+    purge: str,
+    *,
+    clock: Clock,
+    memory_limit: str,
+    retype: Retyping,
 ) -> tuple[int, Content]:
     """Build the model of `days` beside `build` and put it in its place."""
     fresh = build.with_name("build-new.duckdb")
+    for path in (fresh, build):
+        # Where a process that was killed had worked on disk.
+        remove(path.with_name(f"{path.name}.tmp"))
     remove(fresh)
     remove(write_ahead_log(fresh))
     with connect(fresh, memory_limit=memory_limit) as connection:
-        create_tables(connection)
+        create_tables(connection, purge)
         touched = _apply(connection, Difference(tuple(days), ()), clock, retype)
         content = _read_content(connection)
     # What was not yet written into the file before would be taken for a part of this one.
@@ -349,8 +378,11 @@ def _rebuild(
     return touched, content
 
 
-def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make an empty database what the model is before any day is loaded."""
+def create_tables(connection: duckdb.DuckDBPyConnection, purge: str = "") -> None:
+    """Make an empty database what the model is before any day is loaded.
+
+    `purge` names the latest erasure of lines, if there was one.
+    """
     # One transaction, for each of its hundreds of statements would otherwise wait for the disk.
     with transaction(connection):
         connection.execute("create schema log; create schema events")
@@ -359,7 +391,7 @@ def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
         _run(connection, Stage.EMPTY_MODEL)
         renew_reports(connection)
         connection.execute("; ".join(comments()))
-        connection.execute("insert into log.state values (?, null)", [SCHEMA_VERSION])
+        connection.execute("insert into log.state values (?, null, ?)", [SCHEMA_VERSION, purge])
 
 
 def _apply(

@@ -22,6 +22,7 @@ from woopra_pipeline.parse.lines import (
     REFERRER_KEY,
     BlankLine,
     DeleteLine,
+    ErasedLine,
     RejectedLine,
     VisitLine,
     column_value,
@@ -69,6 +70,7 @@ class ParsedChunk:
     tables: Mapping[str, pa.Table]
     line_count: int
     blank_count: int
+    erased_count: int = 0
 
 
 def parse_chunk(chunk: bytes, log_day: date, first_line: int) -> ParsedChunk:
@@ -86,18 +88,22 @@ def parse_chunk(chunk: bytes, log_day: date, first_line: int) -> ParsedChunk:
         },
         line_count=line_count,
         blank_count=sum(batch.blank_count for batch in batches),
+        erased_count=sum(batch.erased_count for batch in batches),
     )
 
 
 def count_readable_lines(chunk: bytes) -> tuple[int, int]:
-    """How many of these whole lines `parse_chunk` would read, and how many it would reject."""
+    """How many of these whole lines `parse_chunk` would read, and how many it would reject.
+
+    A line that was erased could be read when it came.
+    """
     readable = rejected = 0
     with paused_garbage_collection():
         shapes = line_shapes(chunk)
         for batch in _batches(chunk):
             _, records, others = _records(batch, 1, shapes)
             lines = Counter(type(parse_line(line)) for line in others.values())
-            readable += len(records) + lines[VisitLine] + lines[DeleteLine]
+            readable += len(records) + lines[VisitLine] + lines[DeleteLine] + lines[ErasedLine]
             rejected += lines[RejectedLine]
     return readable, rejected
 
@@ -132,7 +138,7 @@ def _parse_batch(batch: bytes, log_day: date, first_line: int, shapes: LineShape
         return ParsedChunk(ordinary, line_count, blank_count=0)
     parsed = _parse_lines(others, log_day)
     tables = {name: _in_log_order(ordinary[name], parsed.tables[name]) for name in ordinary}
-    return ParsedChunk(tables, line_count, parsed.blank_count)
+    return ParsedChunk(tables, line_count, parsed.blank_count, parsed.erased_count)
 
 
 def _records(
@@ -194,7 +200,7 @@ def _ordinary_tables(
 def _parse_lines(lines: Mapping[int, bytes], log_day: date) -> ParsedChunk:
     """Read lines, given by their numbers, with `parse_line`."""
     rows: dict[str, list[dict[str, object]]] = {table.name: [] for table in PARSED_TABLES}
-    blank_count = 0
+    blank_count = erased_count = 0
     for log_line, line in lines.items():
         place: dict[str, object] = {"log_day": log_day, "log_line": log_line}
         match parse_line(line):
@@ -214,13 +220,15 @@ def _parse_lines(lines: Mapping[int, bytes], log_day: date) -> ParsedChunk:
                 rows[REJECTED_LINES_LOG.name].append(place | vars(rejected))
             case BlankLine():
                 blank_count += 1
+            case ErasedLine():
+                erased_count += 1
     tables = {
         name: pa.Table.from_pylist(rows[name], schema=schema)
         if rows[name]
         else schema.empty_table()
         for name, schema in _SCHEMAS.items()
     }
-    return ParsedChunk(tables, len(lines), blank_count)
+    return ParsedChunk(tables, len(lines), blank_count, erased_count)
 
 
 def _in_log_order(some: pa.Table, others: pa.Table) -> pa.Table:

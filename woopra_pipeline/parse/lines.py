@@ -1,7 +1,8 @@
 """What one line of a day file means: R8 in plain Python, the reference for everything faster.
 
-A line is a visit, an identify, a delete, rejected, or blank. Whatever a column cannot take and
-whatever no column asks for stands in `extra`, so that nothing a line said is lost.
+A line is a visit, an identify, a delete, rejected, blank, or what an erasure left. Whatever a
+column cannot take and whatever no column asks for stands in `extra`, so that nothing a line said is
+lost.
 """
 
 import math
@@ -31,6 +32,11 @@ from woopra_pipeline.tables import (
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 WHITE_SPACE = b" \t\r"
+TOMBSTONE = b'{"type":"erased"}'
+"""What stands in the place of an erased line, with spaces up to its length (R10).
+
+It is shorter than any line that names a pid.
+"""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST_MILLISECOND = -62_135_596_800_000
@@ -108,7 +114,12 @@ class BlankLine:
     """A line of white space only."""
 
 
-Line: TypeAlias = VisitLine | DeleteLine | RejectedLine | BlankLine
+@dataclass(frozen=True)
+class ErasedLine:
+    """What stands in the place of a line of a person who was erased (R10)."""
+
+
+Line: TypeAlias = VisitLine | DeleteLine | RejectedLine | BlankLine | ErasedLine
 
 
 class _RejectedError(Exception):
@@ -148,6 +159,8 @@ def parse_line(line: bytes) -> Line:
     r"""Read one physical line, given without its `\n`."""
     if not line.strip(WHITE_SPACE):
         return BlankLine()
+    if line.rstrip(WHITE_SPACE) == TOMBSTONE:
+        return ErasedLine()
     text = line.decode("utf-8", "replace")
     try:
         return _read_line(text)

@@ -42,4 +42,4 @@ def find_miscounts(directory: DataDirectory) -> list[Miscount]:
 
 def _lines_by_kind(day: ParsedDay) -> int:
     lines = day.visit_count + day.identify_count + day.delete_count
-    return lines + day.rejected_count + day.blank_count
+    return lines + day.rejected_count + day.blank_count + day.erased_count

@@ -22,6 +22,7 @@ from woopra_pipeline.parse.parsed_days import (
     write_manifest,
 )
 from woopra_pipeline.parse.parts import Part, write_part
+from woopra_pipeline.parse.pseudonyms import Pseudonyms, pseudonyms_below
 from woopra_pipeline.parse.workers import Job, Workers, write_parts
 
 PARSER_VERSION = 2
@@ -49,7 +50,8 @@ def parse_log_day(
 ) -> ParsedDay:
     """Parse the archived file of `log_day` into `parsed_folder` (`DataDirectory.parsed`).
 
-    If the day's files there were made from the same bytes by the same parser, they stay. Otherwise
+    If the day's files there were made from the same bytes by the same parser, they stay; by any
+    parser, if the raw file was removed because of its age. Otherwise
     the new files become current all at once (R9); the ones before remain on disk until the next
     call for this day, for the sake of those who are reading them.
 
@@ -60,17 +62,30 @@ def parse_log_day(
     no room for them.
     """
     archived = get_or_mend(archive, log_day)
-    fingerprint = hashlib.sha256(f"{archived.sha256} {PARSER_VERSION}".encode()).hexdigest()
+    pseudonyms = pseudonyms_below(parsed_folder.parent)
+    made_of = f"{archived.sha256} {PARSER_VERSION}"
+    if pseudonyms is not None:
+        made_of += f" {pseudonyms.fingerprint}"
+    fingerprint = hashlib.sha256(made_of.encode()).hexdigest()
     day_folder = parsed_folder / log_day.isoformat()
     try:
         with needs_room(parsed_folder, f"parsing log day {log_day}"), locked_folder(day_folder):
             current = _current(parsed_folder, log_day)
             _remove_others(day_folder, current)
-            if current is not None and current.fingerprint == fingerprint:
+            if current is not None and (
+                current.fingerprint == fingerprint
+                or (archived.is_removed and current.raw_sha256 == archived.sha256)
+            ):
                 return current
             folder = day_folder / fingerprint[:FOLDER_NAME_LENGTH]
             parsed_day = _parse(
-                archive, archived, fingerprint, folder, processes=processes, workers=workers
+                archive,
+                archived,
+                fingerprint,
+                folder,
+                pseudonyms,
+                processes=processes,
+                workers=workers,
             )
             write_manifest(parsed_day)
             return parsed_day
@@ -99,6 +114,16 @@ def _remove_others(day_folder: Path, current: ParsedDay | None) -> None:
             remove(path)
 
 
+def clean_parsed(parsed_folder: Path, log_day: date) -> None:
+    """Remove files of a day that its manifest does not name: nobody has to wait for the next parse.
+
+    If the manifest is damaged, everything stays.
+    """
+    day_folder = parsed_folder / log_day.isoformat()
+    with locked_folder(day_folder), suppress(ParsedDayError):
+        _remove_others(day_folder, find_parsed_day(parsed_folder, log_day))
+
+
 def days_at_once(archive: Archive, log_days: Sequence[date]) -> int:
     """How many of these days to parse side by side, with `Workers` for all: 1 if they are small."""
     byte_count = 0
@@ -114,6 +139,7 @@ def _parse(
     archived: ArchivedDay,
     fingerprint: str,
     folder: Path,
+    pseudonyms: Pseudonyms | None,
     *,
     processes: int | None,
     workers: Workers | None,
@@ -121,7 +147,7 @@ def _parse(
     make_folder(folder)
     is_large = archived.byte_count >= WORTH_WORKERS_BYTES
     with archive.open(archived) as stream:
-        jobs = _jobs(stream, archived.log_day, folder)
+        jobs = _jobs(stream, archived.log_day, folder, pseudonyms)
         if processes == 1 or not (is_large or workers):
             written = [write_part(*job) for job in jobs]
         elif is_large:
@@ -149,15 +175,19 @@ def _parse(
         property_count=sum(part.property_count for part in written),
         rejected_count=sum(part.rejected_count for part in written),
         blank_count=sum(part.blank_count for part in written),
+        erased_count=sum(part.erased_count for part in written),
         files={name: size for part in written for name, size in part.files.items()},
         checksums={name: text for part in written for name, text in part.checksums.items()},
+        pseudonyms=pseudonyms.fingerprint if pseudonyms else "",
     )
 
 
-def _jobs(stream: BinaryIO, log_day: date, folder: Path) -> Iterator[Job]:
+def _jobs(
+    stream: BinaryIO, log_day: date, folder: Path, pseudonyms: Pseudonyms | None
+) -> Iterator[Job]:
     first_line = 1
     for number, chunk in enumerate(_chunks(stream)):
-        yield Part(log_day, number, first_line, str(folder)), chunk
+        yield Part(log_day, number, first_line, str(folder), pseudonyms), chunk
         first_line += chunk.count(b"\n")
 
 

@@ -63,6 +63,10 @@ class ParsedDay:
     files: dict[str, int]
     is_open: bool = False
     checksums: dict[str, str] = field(default_factory=dict)
+    erased_count: int = 0
+    """Lines of persons who were erased (R10)."""
+    pseudonyms: str = ""
+    """The fingerprint of what was replaced by pseudonyms; empty: nothing was."""
 
     def verify(self, *, after_line: int = 0) -> None:
         """Compare the files, those of an open day after a line, with their checksums.

@@ -189,9 +189,7 @@ LOG_DAYS = ModelTable(
         required("log_day", _T.DATE, "Log day (Pacific calendar)").of(
             "visits_log.log_day", "deletes_log.log_day", "rejected_lines_log.log_day"
         ),
-        required(
-            "line_count", _T.BIGINT, "Physical lines; the sum of the five counts by kind"
-        ).of(),
+        required("line_count", _T.BIGINT, "Physical lines; the sum of the six counts by kind").of(),
         required("visit_count", _T.BIGINT, "Visit lines").of("visits_log.type"),
         required("identify_count", _T.BIGINT, "Identify lines").of("visits_log.type"),
         required("delete_count", _T.BIGINT, "Delete lines").of("deletes_log.log_line"),
@@ -199,6 +197,7 @@ LOG_DAYS = ModelTable(
             "rejected_lines_log.log_line"
         ),
         required("blank_count", _T.BIGINT, "Lines of white space only").of(),
+        required("erased_count", _T.BIGINT, "Lines of persons who were erased (R10)").of(),
         required("action_count", _T.BIGINT, "Actions on the visit lines").of(
             "visits_log.action_count"
         ),

@@ -222,3 +222,10 @@ def test_a_manifest_names_what_is_held_back_only_where_something_is(fetch, archi
     with pytest.raises(LinesLostError):
         fetch(whole(VISIT))
     assert len(orjson.loads(manifest.read_bytes())["held_back"]) == 1
+
+
+def test_an_error_shows_no_line_about_a_person(fetch):
+    line = b'{"type":"visit","pid":"","visitor":{"email":"ada@example.com"}}\n'
+    with pytest.raises(ServiceUnavailableError, match="lines of a log that cannot be") as caught:
+        fetch(*[whole(line)] * 3)
+    assert "example.com" not in str(caught.value)

@@ -7,7 +7,15 @@ from woopra_pipeline.tables import LOG_DAYS, MODEL_TABLES, PROFILE_MERGES
 from woopra_pipeline_tests.defs.test_definitions import asset_specs
 
 OF_FILES = {
-    *("line_count", "blank_count", "is_open", "raw_bytes", "raw_sha256", "fetched_at"),
+    *(
+        "line_count",
+        "blank_count",
+        "erased_count",
+        "is_open",
+        "raw_bytes",
+        "raw_sha256",
+        "fetched_at",
+    ),
     "applied_at",
 }
 """Columns of `log_days` that are about a file, and not in any line of it."""

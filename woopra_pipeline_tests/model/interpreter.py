@@ -2,10 +2,11 @@
 
 visit: find or create the profile of that pid, set the visitor's keys on it, add the visit.
 delete: find the profile of that pid and delete it. Everything else follows from what that leaves.
+A line of an erased person is not there at all.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
@@ -13,15 +14,18 @@ from woopra_pipeline.parse.json_text import object_members, string_value
 from woopra_pipeline.parse.lines import (
     BlankLine,
     DeleteLine,
+    ErasedLine,
     RejectedLine,
     VisitLine,
     parse_line,
     split_lines,
 )
-from woopra_pipeline.woopra.log_days import log_days_between
+from woopra_pipeline.privacy.register import Erasure
+from woopra_pipeline.woopra.log_days import log_day_at, log_days_between, log_position
 from woopra_pipeline_tests.model.plain_types import typed_tables
 
 Row = dict[str, object]
+COUNTED = ("line", "visit", "identify", "delete", "rejected", "blank", "erased")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -45,15 +49,22 @@ class Interpretation:
     """The times and names of the actions that each delete voided."""
 
 
-def interpret(files: Mapping[date, bytes]) -> Interpretation:
+def interpret(files: Mapping[date, bytes], erasures: Sequence[Erasure] = ()) -> Interpretation:
+    """Interpret the files as they were delivered, for persons who were erased."""
     log = Interpretation()
+    erased = [(pids_of(files, erasure), erasure) for erasure in erasures]
     for log_day, file in sorted(files.items()):
-        counts = dict.fromkeys(("line", "visit", "identify", "delete", "rejected", "blank"), 0)
+        counts = dict.fromkeys(COUNTED, 0)
         counts["action"] = 0
         for log_line, line in enumerate(split_lines(file), start=1):
             counts["line"] += 1
             where: Row = {"log_day": log_day, "log_line": log_line}
             match parse_line(line):
+                case VisitLine() as visit if any(
+                    visit.pid in pids and is_before(visit, log_day, erasure)
+                    for pids, erasure in erased
+                ):
+                    counts["erased"] += 1
                 case VisitLine() as visit:
                     counts[visit.type] += 1
                     counts["action"] += len(visit.actions)
@@ -85,8 +96,42 @@ def interpret(files: Mapping[date, bytes]) -> Interpretation:
                     log.rejected.append(where | {"reason": reason, "raw": raw})
                 case BlankLine():
                     counts["blank"] += 1
+                case ErasedLine():
+                    counts["erased"] += 1
         log.days.append({"log_day": log_day} | {f"{k}_count": v for k, v in counts.items()})
     return log
+
+
+def pids_of(files: Mapping[date, bytes], erasure: Erasure) -> set[str]:
+    """R10: the pids that lead where an erased person's own lead, and those that did before."""
+    deletes = [
+        (log_position(log_day, log_line), delete.pid, delete.new_id)
+        for log_day, file in sorted(files.items())
+        for log_line, line in enumerate(split_lines(file), start=1)
+        if isinstance(delete := parse_line(line), DeleteLine)
+    ]
+
+    def end(pid: str, position: int) -> str | int:
+        for later, deleted, new_id in deletes:
+            if deleted == pid and later > position:
+                return later if new_id is None else end(new_id, later)
+        return pid
+
+    pids = set(erasure.pids)
+    for life in erasure.lives:
+        hers = end(life.pid, life.log_position)
+        pids |= {pid for position, pid, _ in deletes if end(pid, position - 1) == hers}
+        pids |= {life.pid} | ({hers} if isinstance(hers, str) else set())
+    return pids
+
+
+def is_before(visit: VisitLine, log_day: date, erasure: Erasure) -> bool:
+    """R10: whether what a line tells of happened before the moment of an erasure."""
+    if erasure.and_future:
+        return True
+    times = [visit.columns["started_at"], *(action["occurred_at"] for action in visit.actions)]
+    seen = [time for time in times if isinstance(time, datetime) and time > EPOCH]
+    return max(seen) < erasure.moment if seen else log_day <= log_day_at(erasure.moment)
 
 
 def follow(log: Interpretation, step: int) -> list[str | None]:

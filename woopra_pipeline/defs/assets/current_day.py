@@ -60,12 +60,17 @@ def _step(
     from woopra_pipeline.archive.project import claim_archive
     from woopra_pipeline.current_day import follow_current_day
     from woopra_pipeline.model.update import update_model
+    from woopra_pipeline.privacy.register import read_register
 
     directory = data_directory.directory
     with woopra.client(directory, notify=context.log.warning) as client:
         claim_archive(directory.raw, client.settings.project)
         step = follow_current_day(
-            client, directory.parsed, clock=system_clock, notify=context.log.warning
+            client,
+            directory.parsed,
+            persons=read_register(directory.erasures).persons(),
+            clock=system_clock,
+            notify=context.log.warning,
         )
     update_model(directory, memory_limit=data_directory.model_memory, typed=data_directory.typed)
     context.log.info(f"{step.log_day}: {step.new_line_count:,} new lines")

@@ -60,6 +60,7 @@ def raw_export(
     from woopra_pipeline.archive.project import claim_archive
     from woopra_pipeline.lake.project import claim_lake
     from woopra_pipeline.lake.sharing import take_or_fetch
+    from woopra_pipeline.privacy.register import read_register
 
     directory = data_directory.directory
     archive = Archive(directory.raw)
@@ -71,9 +72,15 @@ def raw_export(
 
         def fetch(log_day: date) -> "FetchedDay":
             accept_shorter = config.accept_shorter
+            persons = read_register(directory.erasures).persons()
             if lake is None:
                 return fetch_log_day(
-                    client, archive, log_day, accept_shorter=accept_shorter, clock=system_clock
+                    client,
+                    archive,
+                    log_day,
+                    accept_shorter=accept_shorter,
+                    persons=persons,
+                    clock=system_clock,
                 )
             return take_or_fetch(
                 lake,
@@ -82,6 +89,7 @@ def raw_export(
                 log_day,
                 fetches=config.even_if_in_lake,
                 accept_shorter=accept_shorter,
+                persons=persons,
                 clock=system_clock,
             )
 

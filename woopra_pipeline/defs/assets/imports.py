@@ -24,6 +24,7 @@ from pydantic import Field
 
 from woopra_pipeline.clock import system_clock
 from woopra_pipeline.defs.days import AssetMetadata, work_through_days
+from woopra_pipeline.defs.metadata import NOT_SHOWN, without_answer
 from woopra_pipeline.defs.partitions import log_days
 from woopra_pipeline.defs.resources import DataDirectoryResource, ImportsResource, WoopraResource
 from woopra_pipeline.wording import count
@@ -69,19 +70,26 @@ def import_batches(
 
     directory = data_directory.directory
     names = config.sources or [source.name for source in find_sources(directory)]
+
+    def notify(text: str) -> None:
+        context.log.warning(text if data_directory.show_persons else without_answer(text))
+
     with ExitStack() as stack:
         client = None
         if names and not config.dry_run:
             client = stack.enter_context(woopra.client(directory, notify=context.log.warning))
-        importer = Importer(directory, client, imports.settings, notify=context.log.warning)
+        importer = Importer(directory, client, imports.settings, notify=notify)
 
         def work(log_day: date) -> "list[ImportRun]":
             return importer.run_all(names, log_day, dry_run=config.dry_run)
 
-        work_through_days(context, work, _describe)
+        def describe(runs: "Sequence[ImportRun]") -> tuple[str, AssetMetadata]:
+            return _describe(runs, show_persons=data_directory.show_persons)
+
+        work_through_days(context, work, describe)
 
 
-def _describe(runs: "Sequence[ImportRun]") -> tuple[str, AssetMetadata]:
+def _describe(runs: "Sequence[ImportRun]", *, show_persons: bool) -> tuple[str, AssetMetadata]:
     lines = sum(run.plan.line_count for run in runs)
     batches = sum(len(run.plan.files) for run in runs)
     metadata = {
@@ -92,7 +100,11 @@ def _describe(runs: "Sequence[ImportRun]") -> tuple[str, AssetMetadata]:
         "sources": _table([_of_source(run) for run in runs]),
         "first_rejected": _table(
             [
-                {"source": run.source, "reason": bad.reason, "line": bad.row[:LONGEST_LINE_SHOWN]}
+                {
+                    "source": run.source,
+                    "reason": bad.reason if show_persons else _without_values(bad.reason),
+                    "line": bad.row[:LONGEST_LINE_SHOWN] if show_persons else NOT_SHOWN,
+                }
                 for run in runs
                 for bad in run.first_rejected
             ][:MOST_LINES_SHOWN]
@@ -105,6 +117,11 @@ def _describe(runs: "Sequence[ImportRun]") -> tuple[str, AssetMetadata]:
     ]
     sentence = "; ".join(sentences) or "there are no import sources"
     return sentence, {"import_batches": metadata}
+
+
+def _without_values(reason: str) -> str:
+    """A reason without what a service or a source said in it, which may repeat a line."""
+    return reason.partition(":")[0]
 
 
 def _of_source(run: "ImportRun") -> dict[str, str | int]:
@@ -195,7 +212,12 @@ def import_verification(
                 metadata={
                     "missing_lines": _table(
                         [
-                            {"batch": verdict.batch.batch_id, "line": line[:LONGEST_LINE_SHOWN]}
+                            {
+                                "batch": verdict.batch.batch_id,
+                                "line": line[:LONGEST_LINE_SHOWN]
+                                if data_directory.show_persons
+                                else NOT_SHOWN,
+                            }
                             for verdict in in_part
                             for line in verdict.missing_lines
                         ]

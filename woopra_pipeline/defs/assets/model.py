@@ -71,7 +71,10 @@ def model(
     )
     charts = charts_of(directory, [key.to_user_string() for key in context.selected_asset_keys])
     with connect_published(directory) as connection:
-        previews = {table.name: preview(connection, table) for table in MODEL_TABLES}
+        previews = {
+            table.name: preview(connection, table, show_persons=data_directory.show_persons)
+            for table in MODEL_TABLES
+        }
     for table in MODEL_TABLES:
         if AssetKey(table.name) in context.selected_asset_keys:
             yield MaterializeResult(

@@ -14,11 +14,13 @@ from dagster import (
     multi_asset,
 )
 
+from woopra_pipeline.clock import system_clock
 from woopra_pipeline.defs.days import AssetMetadata, work_through_days
 from woopra_pipeline.defs.metadata import column_schema
 from woopra_pipeline.defs.partitions import UP_TO_DATE_BY_NINE, log_days
 from woopra_pipeline.defs.resources import DataDirectoryResource
 from woopra_pipeline.tables import DELETES_LOG, PARSED_TABLES
+from woopra_pipeline.woopra.log_days import log_day_at
 
 if TYPE_CHECKING:
     from woopra_pipeline.parse.parsed_days import ParsedDay
@@ -53,6 +55,7 @@ def parsed_days(
     that was parsed elsewhere is taken from there instead, and what is parsed is put there.
     """
     from woopra_pipeline.archive import Archive
+    from woopra_pipeline.archive.keeping import remove_old_files
     from woopra_pipeline.lake.project import claim_lake
     from woopra_pipeline.lake.sharing import take_or_parse
     from woopra_pipeline.parse.parse_day import days_at_once, parse_log_day
@@ -79,6 +82,11 @@ def parsed_days(
             _describe,
             threads=at_once,
         )
+    if data_directory.keep_raw_days:
+        today = log_day_at(system_clock())
+        removed = remove_old_files(archive, directory.parsed, today, data_directory.keep_raw_days)
+        if removed:
+            context.log.info(f"raw files of {len(removed)} old log days were removed")
     # Nearly all of the model depends on the deletes. Recorded last, they keep a backfill from
     # beginning it while Dagster still records the days of the other tables.
     for key in sorted(context.selected_asset_keys, key=lambda key: key == DELETES_KEY):

@@ -13,8 +13,9 @@ sent: the `journals` beside the batch files tell (`agreement`).
 Only this package has SQL on the ledger's tables, which `tables.sql` creates and whose version
 `schema` knows. `ledger` opens the file and holds sources. What can be done with the tables stands
 by subject, and `tables` joins it: `batches` and their states, `files` of plans, `requests`, `keys`
-of what is on the lines, `set_aside` rows, and `content`, what others show of all that. `reading`
-looks at a ledger without writing anything, and `lost` tells one that is missing or damaged.
+of what is on the lines, `set_aside` rows, `content`, what others show of all that, and `erased`,
+what goes with a person who is erased. `reading` looks at a ledger without writing anything, and
+`lost` tells one that is missing or damaged.
 """
 
 from woopra_pipeline.imports.ledger.batches import Batch, State

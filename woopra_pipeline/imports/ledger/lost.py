@@ -32,6 +32,14 @@ def unusable(path: Path, why: str) -> UnusableLedgerError:
     )
 
 
+def has_ledger(directory: DataDirectory) -> bool:
+    """Whether anything was ever imported from a data directory, or was going to be.
+
+    It is true of a ledger that was lost, too: to open it then says so.
+    """
+    return (directory.imports / LEDGER_NAME).exists() or why_lost(directory) is not None
+
+
 def why_lost(directory: DataDirectory) -> str | None:
     """What shows that there was a ledger, where none is; None if nothing does."""
     ledger = directory.imports / LEDGER_NAME

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from woopra_pipeline.imports.batch_files import BatchWriter, read_lines
+from woopra_pipeline.imports.batch_files import BatchWriter, is_erased, read_lines
 from woopra_pipeline.imports.journals import PlanHeader
 from woopra_pipeline.imports.ledger import Batch, State
 from woopra_pipeline.imports.lines import Chunk, SetAside, digests, read_chunk, texts
@@ -78,8 +78,13 @@ class ProfileUpdates(Planner):
         self._unknown = [batch for batch in batches if batch.state is State.UNKNOWN]
         for batch in sorted(batches, key=lambda batch: -batch.file_id):
             lines = read_lines(self._ledger.directory, batch.file)[batch.lines]
-            updates = [self._reader.profile_update(orjson.loads(line)) for line in lines]
-            self._stage(list(zip(*updates, strict=True)), writer, batch.file_id)
+            updates = [
+                self._reader.profile_update(orjson.loads(line))
+                for line in lines
+                if not is_erased(line)
+            ]
+            if updates:
+                self._stage(list(zip(*updates, strict=True)), writer, batch.file_id)
 
     def _enter(self, header: PlanHeader) -> None:
         super()._enter(header)

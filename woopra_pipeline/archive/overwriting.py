@@ -1,0 +1,108 @@
+"""The lines of erased persons overwritten in the files of the archive (R10), whole or not at all.
+
+A file with tombstones is another file: it is written beside the earlier one under a name of its
+own, then the manifest names it, then the earlier one goes.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import date
+
+from woopra_pipeline.archive.days import FILE_SUFFIX, Archive, ArchivedDay
+from woopra_pipeline.archive.mending import find_or_mend
+from woopra_pipeline.archive.staging import StagedFile, remove_abandoned
+from woopra_pipeline.errors import ArchiveError
+from woopra_pipeline.files import sync
+from woopra_pipeline.locks import locked_folder
+from woopra_pipeline.privacy.persons import ErasedPersons
+
+
+def overwrite_erased(
+    archive: Archive,
+    version: ArchivedDay,
+    persons: ErasedPersons,
+    staged: StagedFile,
+) -> ArchivedDay:
+    """Write the file of `version` without the lines of `persons` to `staged`.
+
+    Returns what it then is; `version` itself, and nothing is written, if it holds none of them.
+    Raises `ArchiveError` if the file is missing or damaged.
+    """
+    log_day = version.log_day
+    if not persons:
+        return version
+    with archive.open(version) as stream:
+        count = persons.count(stream, log_day)
+    if count == 0:
+        return version
+    with archive.open(version) as stream:
+        staged.write(piece for piece, _ in persons.overwritten_file(stream, log_day))
+    return replace(
+        version,
+        path=archive.file_path(log_day, staged.sha256),
+        sha256=staged.sha256,
+        compressed_byte_count=staged.compressed_byte_count,
+        erased_line_count=version.erased_line_count + count,
+        delivered_sha256=version.delivered,
+    )
+
+
+def overwrite_archived(archive: Archive, log_day: date, persons: ErasedPersons) -> int:
+    """Overwrite the lines of `persons` in all versions of an archived day.
+
+    Returns how many lines that were. Versions whose file is missing or damaged stay as they are.
+    """
+    with locked_folder(archive.day_folder(log_day)):
+        archived = find_or_mend(archive, log_day)
+        if archived is None:
+            return 0
+        versions = {version: _overwrite(archive, version, persons) for version in archived.versions}
+        count = sum(new.erased_line_count - old.erased_line_count for old, new in versions.items())
+        if count:
+            archive.write_manifest(_replaced(archived, versions))
+            _remove_unnamed(archive, log_day)
+        return count
+
+
+def clean_archived(archive: Archive, log_day: date) -> None:
+    """Remove files of a day that its manifest does not name, and what killed downloads left.
+
+    If the manifest is damaged, everything stays.
+    """
+    with locked_folder(archive.day_folder(log_day)):
+        remove_abandoned(archive.day_folder(log_day))
+        with suppress(ArchiveError):
+            _remove_unnamed(archive, log_day)
+
+
+def _overwrite(archive: Archive, version: ArchivedDay, persons: ErasedPersons) -> ArchivedDay:
+    with StagedFile(archive.day_folder(version.log_day), is_locked=True) as staged:
+        try:
+            new = overwrite_erased(archive, version, persons, staged)
+        except ArchiveError:
+            return version
+        if new is not version:
+            archive.verify(replace(new, path=staged.path))
+            staged.path.replace(new.path)
+            sync(new.path.parent)
+        return new
+
+
+def _replaced(archived: ArchivedDay, versions: Mapping[ArchivedDay, ArchivedDay]) -> ArchivedDay:
+    return replace(
+        versions[archived],
+        earlier=tuple(versions[version] for version in archived.earlier),
+        held_back=tuple(versions[version] for version in archived.held_back),
+    )
+
+
+def _remove_unnamed(archive: Archive, log_day: date) -> None:
+    archived = archive.find(log_day)
+    if archived is None:
+        return
+    named = {version.path for version in archived.versions}
+    for path in archive.day_folder(log_day).glob(f"*{FILE_SUFFIX}"):
+        if path not in named:
+            path.unlink()
+    sync(archive.day_folder(log_day))

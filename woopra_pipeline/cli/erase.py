@@ -1,0 +1,258 @@
+"""`woopra-pipeline erase`: forget a person, or see that one is forgotten."""
+
+import csv
+import os
+from collections.abc import Sequence
+from datetime import UTC
+from pathlib import Path
+
+import click
+
+from woopra_pipeline.cli.terminal import say, show
+from woopra_pipeline.clock import system_clock
+from woopra_pipeline.data_directory import DataDirectory
+from woopra_pipeline.errors import ConfigurationError, ErasureError
+from woopra_pipeline.imports.settings import ImportSettings
+from woopra_pipeline.lake.engines import spark_from_environment
+from woopra_pipeline.lake.homes import bring_parsed_days
+from woopra_pipeline.lake.location import Lake
+from woopra_pipeline.lake.project import claim_lake
+from woopra_pipeline.model.database import connect_published
+from woopra_pipeline.model.typed_settings import TypedSettings
+from woopra_pipeline.model.update import update_model
+from woopra_pipeline.parse.pseudonyms import pseudonyms_below
+from woopra_pipeline.privacy.erasing import enter, finish, is_erased
+from woopra_pipeline.privacy.imported import count_imported
+from woopra_pipeline.privacy.merges import Life
+from woopra_pipeline.privacy.plan import Finder, Identifier, Plan
+from woopra_pipeline.privacy.register import read_register
+from woopra_pipeline.privacy.verification import SHORTEST_SEARCHED, search, search_runs
+from woopra_pipeline.wording import count, spans
+
+KEYS = ("email", "id", "pid")
+MOST_SHOWN = 20
+
+
+@click.command("erase")
+@click.option("--email", "emails", multiple=True, help="Who has, or had, this email.")
+@click.option("--id", "ids", multiple=True, help="Who has, or had, this id.")
+@click.option("--pid", "pids", multiple=True, help="Who has this profile id.")
+@click.option(
+    "--file",
+    "list_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A CSV file of persons, with one or more of the columns email, id and pid.",
+)
+@click.option("--yes", is_flag=True, help="Erase; without it the plan is shown and nothing else.")
+@click.option("--dry-run", is_flag=True, help="Show the plan; what happens without --yes.")
+@click.option(
+    "--and-future", is_flag=True, help="Take what these profiles will do from now on, too."
+)
+@click.option("--verify", is_flag=True, help="Search all files for them; an error if found.")
+def command(
+    *,
+    emails: Sequence[str],
+    ids: Sequence[str],
+    pids: Sequence[str],
+    list_file: Path | None,
+    yes: bool,
+    dry_run: bool,
+    and_future: bool,
+    verify: bool,
+) -> None:
+    """Erase persons from everything that is kept here: archive, parsed days, model, imports, lake.
+
+    All that was logged of them up to now goes, under every profile id that leads to them. It cannot
+    be undone. What Woopra itself keeps is not touched. With --yes alone, all that was erased before
+    is looked for again: do that when something was put back from a backup.
+    """
+    directory = DataDirectory.from_environment()
+    named = [
+        *(Identifier("email", value) for value in emails),
+        *(Identifier("id", value) for value in ids),
+        *(Identifier("pid", value) for value in pids),
+        *(_read_list(list_file) if list_file else ()),
+    ]
+    if verify:
+        _verify(directory, named)
+        return
+    if yes and dry_run:
+        raise ConfigurationError("--yes erases and --dry-run does not: give one of them")
+    if not named and not (yes and read_register(directory.erasures).erasures):
+        raise ConfigurationError(
+            "Name whom to erase: with --email, --id or --pid, or many of them with --file"
+        )
+    lake = Lake.from_environment()
+    if yes:
+        if lake is not None:
+            claim_lake(lake, directory, os.environ.get("WOOPRA_PROJECT") or None)
+            for error in bring_parsed_days(lake, directory).bad.values():
+                raise error
+        update_model(directory, notify=say, typed=TypedSettings.from_environment())
+    plan = _plan(directory, named, and_future=and_future)
+    if plan is not None:
+        _show(plan, count_imported(directory, plan))
+        if not yes:
+            say("Nothing was erased: do it with the same command and --yes; it cannot be undone")
+            return
+        enter(directory, plan)
+    elif named:
+        show("What this names was erased before, and nothing has come since.")
+    if yes:
+        _finish(directory, lake, again=not named)
+        _say_of_runs(directory, plan.known_by if plan else named)
+
+
+def _plan(
+    directory: DataDirectory, named: Sequence[Identifier], *, and_future: bool
+) -> Plan | None:
+    """What to erase; None if all of it was erased before.
+
+    Raises `ErasureError` if it is not clear who is meant.
+    """
+    if not named:
+        return None
+    lives: list[Life] = []
+    unknown: list[str] = []
+    with connect_published(directory) as connection:
+        finder = Finder(connection, pseudonyms_below(directory.root))
+        for identifier in named:
+            life = finder.find(identifier)
+            if life is not None:
+                lives.append(life)
+            elif not is_erased(directory, identifier):
+                unknown.append(str(identifier))
+        if unknown:
+            raise ErasureError(
+                f"Nobody is known by {', '.join(unknown)} in the loaded log days: see that it is "
+                "written as in the log, and that all days are in the model "
+                "(`woopra-pipeline status`)"
+            )
+        if not lives:
+            return None
+        plan = finder.plan(
+            named,
+            list(dict.fromkeys(lives)),
+            system_clock(),
+            and_future=and_future,
+            identifier_keys=ImportSettings().identifiers,
+        )
+    was_erased = all(is_erased(directory, identifier) for identifier in named)
+    return None if was_erased and not plan.line_count and not and_future else plan
+
+
+def _finish(directory: DataDirectory, lake: Lake | None, *, again: bool) -> None:
+    receipts = finish(
+        directory,
+        notify=say,
+        typed=TypedSettings.from_environment(),
+        again=again,
+        lake=lake,
+        spark=spark_from_environment(),
+    )
+    for receipt in receipts:
+        show(
+            f"Erased: {count(receipt.log.lines, 'line')} of "
+            f"{count(receipt.log.log_days, 'log day')}; the receipt is "
+            f"{directory.erasures / receipt.name}.json"
+        )
+
+
+def _say_of_runs(directory: DataDirectory, identifiers: Sequence[Identifier]) -> None:
+    files = sorted({find.path for find in search_runs(directory, identifiers)})
+    if files:
+        show(
+            f"Not erased: {count(len(files), 'file')} of Dagster, such as {files[0]}, of runs that "
+            "showed values: see docs/privacy.md for what to do"
+        )
+
+
+def _show(plan: Plan, import_lines: int) -> None:
+    show(f"Erase what happened before {plan.moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC")
+    rows = [
+        ("Named by", ", ".join(map(str, plan.identifiers))),
+        ("Profiles", ", ".join(plan.profiles) or "none that lives"),
+        ("Profile ids", _some(plan.pids)),
+        (
+            "Lines",
+            f"{plan.line_count:,}: {count(plan.visit_count, 'visit')} with "
+            f"{count(plan.action_count, 'action')}, "
+            f"{plan.identify_count:,} that only set properties",
+        ),
+        ("Log days", f"{len(plan.lines):,} ({spans(plan.lines) or 'none'})"),
+    ]
+    if import_lines:
+        rows.append(("Import lines", f"{import_lines:,}, with rows that were set aside"))
+    if plan.and_future:
+        rows.append(("From now on", "what these profiles do is erased as it comes"))
+    stays = [f"{count(plan.delete_count, 'delete line')} with profile ids only"]
+    if plan.kept_line_count:
+        stays.append(f"{count(plan.kept_line_count, 'line')} of what happened since")
+    stays += [
+        f"what was merged from {pid} into {', '.join(others)}, who is somebody else: name that "
+        "profile id, too, if not"
+        for pid, others in plan.elsewhere.items()
+    ]
+    if plan.shared:
+        stays.append(
+            f"imported lines of others who share a value of {', '.join(plan.shared)} with them"
+        )
+    for name, value in rows:
+        show(f"{name:<16}{value}")
+    for number, value in enumerate(stays):
+        show(f"{'Stays' if number == 0 else '':<16}{value}")
+    show(f"{'':<16}what Woopra keeps, exports, and backups of this data directory")
+
+
+def _some(values: Sequence[str]) -> str:
+    shown = ", ".join(values[:MOST_SHOWN])
+    left = len(values) - MOST_SHOWN
+    return f"{len(values):,} ({shown}{f' and {left:,} more' if left > 0 else ''})"
+
+
+def _verify(directory: DataDirectory, named: Sequence[Identifier]) -> None:
+    short = [str(one) for one in named if one.key != "pid" and len(one.value) < SHORTEST_SEARCHED]
+    if short:
+        raise ConfigurationError(
+            f"{', '.join(short)} is too short to be searched for: it is in every file"
+        )
+    lake = Lake.from_environment()
+    result = search(directory, named, lake=lake, notify=say)
+    places = f"below {directory.root}" + (f" and in {lake.location}" if lake else "")
+    show(
+        f"Searched {count(result.file_count, 'file')} with {count(result.byte_count, 'byte')} "
+        f"{places}"
+    )
+    for path in result.left_out:
+        show(f"Not searched: {path}, which stands for Woopra itself")
+    for problem in result.unreadable:
+        show(f"Not readable: {problem}")
+    for find in result.finds:
+        show(f"Found in {find.path}: {find.what}")
+    if result.finds or result.unreadable:
+        raise click.ClickException(
+            f"{len(result.finds):,} finds, and {count(len(result.unreadable), 'file')} that "
+            "could not be read whole: see docs/privacy.md for what to do"
+        )
+    show("Found nothing.")
+
+
+def _read_list(path: Path) -> list[Identifier]:
+    """The persons of a CSV file; raises `ConfigurationError` if it is none."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file, strict=True))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ConfigurationError(f"{path} is no CSV file in UTF-8 ({error})") from None
+    named = [
+        Identifier(key, row[key].strip())
+        for row in rows
+        for key in KEYS
+        if row.get(key) and row[key].strip()
+    ]
+    if not named:
+        raise ConfigurationError(
+            f"{path} names nobody: its first line must name one or more of the columns "
+            f"{', '.join(KEYS)}"
+        )
+    return named

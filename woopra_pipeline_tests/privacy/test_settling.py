@@ -1,0 +1,185 @@
+"""The files of the log are brought in line with the register, whatever of them is there."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from woopra_pipeline.archive import Archive
+from woopra_pipeline.archive.overwriting import overwrite_archived
+from woopra_pipeline.current_day.day_files import (
+    find_usable_day,
+    grow,
+    log_file,
+    start_current_day,
+)
+from woopra_pipeline.data_directory import DataDirectory
+from woopra_pipeline.files import remove
+from woopra_pipeline.model.update import update_model
+from woopra_pipeline.parse.parse_day import parse_log_day
+from woopra_pipeline.parse.parsed_days import find_parsed_day
+from woopra_pipeline.privacy import settling
+from woopra_pipeline.privacy.merges import Life
+from woopra_pipeline.privacy.plan import Identifier
+from woopra_pipeline.privacy.register import (
+    Counts,
+    Erasure,
+    Register,
+    read_register,
+    write_register,
+)
+from woopra_pipeline.privacy.settling import settle_erasures
+from woopra_pipeline.privacy.verification import search
+from woopra_pipeline_tests.model.interpreter import interpret, tables
+from woopra_pipeline_tests.model.published_tables import in_order, published_tables
+from woopra_pipeline_tests.parse.archived_files import archive_file
+
+FIRST_DAY = date(2026, 3, 3)
+ADA = Identifier("email", "ada@example.com")
+OF_ADA = (
+    b'{"type":"visit","pid":"ada","time":1772500000000,"visitor":{"email":"ada@example.com"},'
+    b'"actions":[{"name":"pv","time":1772500000000}]}\n'
+    b'{"type":"identify","pid":"ada","time":0,"visitor":{"email":"ada@example.com"}}\n'
+)
+OF_BOB = (
+    b'{"type":"visit","pid":"bob","time":1772500000000,"visitor":{"email":"bob@example.com"},'
+    b'"actions":[{"name":"pv","time":1772500000000}]}\nwhat is this?\n\n'
+)
+LOG = {
+    FIRST_DAY: OF_ADA + OF_BOB,
+    FIRST_DAY + timedelta(days=1): OF_BOB,
+    FIRST_DAY + timedelta(days=2): OF_BOB + OF_ADA + b'{"type":"delete","pid":"ada"}\n',
+}
+ERASURE = Erasure(
+    name="first",
+    moment=datetime(2026, 3, 7, tzinfo=UTC),
+    and_future=False,
+    lives=(Life("ada", 0),),
+    pids=("ada",),
+    counts=Counts(0, 0, 0, 0, 0, 0, 0),
+)
+
+
+@pytest.fixture
+def directory(tmp_path):
+    directory = DataDirectory(tmp_path / "data")
+    archive = Archive(directory.raw)
+    for log_day, file in LOG.items():
+        archive_file(archive, log_day, file)
+        parse_log_day(archive, log_day, directory.parsed)
+    update_model(directory)
+    return directory
+
+
+def erase(directory):
+    directory.erasures.mkdir()
+    write_register(directory.erasures, Register((ERASURE,)))
+    update_model(directory)
+
+
+def test_only_days_with_lines_of_hers_are_rewritten(directory):
+    untouched = FIRST_DAY + timedelta(days=1)
+    before = find_parsed_day(directory.parsed, untouched)
+    erase(directory)
+    assert find_parsed_day(directory.parsed, untouched) == before
+    assert in_order(published_tables(directory)) == in_order(tables(interpret(LOG, [ERASURE])))
+    assert not search(directory, [ADA]).finds
+
+
+def test_a_day_whose_raw_file_is_gone_is_made_of_its_own_rows(directory):
+    for log_day in LOG:
+        remove(directory.raw / log_day.isoformat())
+    erase(directory)
+    assert in_order(published_tables(directory)) == in_order(tables(interpret(LOG, [ERASURE])))
+    assert not search(directory, [ADA]).finds
+    for log_day in LOG:
+        day = find_parsed_day(directory.parsed, log_day)
+        day.verify()
+        assert len(list(day.folder.parent.iterdir())) == 2
+    assert not update_model(directory).published
+
+
+def test_a_day_whose_raw_file_is_damaged_is_made_of_its_own_rows(directory):
+    for path in directory.raw.rglob("*.zst"):
+        path.write_bytes(path.read_bytes()[:-9])
+    erase(directory)
+    assert in_order(published_tables(directory)) == in_order(tables(interpret(LOG, [ERASURE])))
+    assert {find.path.split("/")[0] for find in search(directory, [ADA]).finds} <= {"raw"}
+
+
+@pytest.mark.parametrize("is_usable", [True, False], ids=["can be followed on", "cannot be"])
+def test_the_current_day_is_made_without_her(directory, is_usable):
+    current = FIRST_DAY + timedelta(days=3)
+    day = start_current_day(directory.parsed, current, datetime(2026, 3, 7, tzinfo=UTC))
+    log_file(day).write_bytes(OF_BOB + OF_ADA)
+    grow(day, len(OF_BOB + OF_ADA), datetime(2026, 3, 7, tzinfo=UTC))
+    update_model(directory)
+    if not is_usable:
+        log_file(day).unlink()
+    erase(directory)
+    made = find_parsed_day(directory.parsed, current)
+    assert (made.is_open, made.erased_count, made.visit_count) == (True, 2, 1)
+    assert not day.folder.exists()
+    assert (find_usable_day(directory.parsed, current) is not None) == is_usable
+    expected = tables(interpret({**LOG, current: OF_BOB + OF_ADA}, [ERASURE]))
+    assert in_order(published_tables(directory)) == in_order(expected)
+    assert not search(directory, [ADA]).finds
+
+
+def test_a_day_that_comes_meanwhile_is_not_taken_for_one_that_was_read(directory, monkeypatch):
+    late = FIRST_DAY + timedelta(days=3)
+
+    def fetch_meanwhile(archive, log_day, persons):
+        monkeypatch.undo()
+        archive_file(archive, late, OF_ADA + OF_BOB)
+        parse_log_day(archive, late, directory.parsed)
+        return overwrite_archived(archive, log_day, persons)
+
+    monkeypatch.setattr(settling, "overwrite_archived", fetch_meanwhile)
+    erase(directory)
+    expected = tables(interpret({**LOG, late: OF_ADA + OF_BOB}, [ERASURE]))
+    assert in_order(published_tables(directory)) == in_order(expected)
+    assert not search(directory, [ADA]).finds
+
+
+def test_a_damaged_parsed_day_is_parsed_again_and_without_her(directory):
+    day = find_parsed_day(directory.parsed, FIRST_DAY)
+    for name, size in day.files.items():
+        (day.folder / name).write_bytes(bytes(size))
+    erase(directory)
+    assert in_order(published_tables(directory)) == in_order(tables(interpret(LOG, [ERASURE])))
+    assert not search(directory, [ADA]).finds
+
+
+def test_what_was_read_is_not_read_again(directory):
+    erase(directory)
+    state = directory.erasures / "settled.json"
+    written = state.stat().st_mtime_ns
+    settled, overwritten = settle_erasures(directory)
+    assert not overwritten.lines
+    assert state.stat().st_mtime_ns == written
+    state.unlink()
+    again, overwritten = settle_erasures(directory)
+    assert not overwritten.lines
+    assert (again.raw, again.parsed) == (settled.raw, settled.parsed)
+
+
+def test_a_raw_file_from_a_backup_is_overwritten_again(directory):
+    erase(directory)
+    archive_file(Archive(directory.raw), FIRST_DAY, LOG[FIRST_DAY])
+    parse_log_day(Archive(directory.raw), FIRST_DAY, directory.parsed)
+    assert search(directory, [ADA]).finds
+    update_model(directory)
+    assert in_order(published_tables(directory)) == in_order(tables(interpret(LOG, [ERASURE])))
+    assert not search(directory, [ADA]).finds
+
+
+def test_nobody_erased_costs_nothing(directory):
+    assert settle_erasures(directory)[1].lines == {}
+    assert not directory.erasures.exists()
+
+
+def test_an_entry_that_was_never_made_is_no_lost_register(directory):
+    directory.erasures.mkdir()
+    (directory.erasures / ".tmp-abcdefghregister.json").write_bytes(b"{")
+    assert read_register(directory.erasures) == Register()
+    assert not update_model(directory).published
