@@ -1,7 +1,7 @@
 """The ledger's rules of sameness, against a model that is plain to see."""
 
 from collections import Counter
-from itertools import pairwise
+from itertools import chain, pairwise, repeat
 from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -76,7 +76,8 @@ class Planned:
         sent = []
         with Ledger(self.directory, CLOCK) as ledger, ledger.holding("it"):
             plan_day(ledger, source, log_day, settings=self.settings, clock=CLOCK, dry_run=False)
-            fates = iter(outcomes)
+            # What earlier runs left may be more than there are outcomes.
+            fates = chain(outcomes, repeat(State.ACCEPTED))
             tried = set()
             while batch := ledger.next_planned("it", log_day):
                 if batch.batch_id in tried:
