@@ -166,7 +166,7 @@ def wide_window(
 ) -> Iterator[Window]:
     """A window that has room for a large graph, of which Dagster only draws what is in sight."""
     with window_on(
-        browser, server, request.node.name, 2400, 3400, device_scale_factor=0.6
+        browser, server, request.node.name, 2400, 5000, device_scale_factor=0.6
     ) as window:
         yield window
 
