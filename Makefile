@@ -62,7 +62,7 @@ $(DRIVER): $(INSTALLED)
 
 test-ui: $(DRIVER)  ## the UI in a real browser; SCREENSHOTS=1 retakes the pictures of the docs
 	.ci/browser
-	$(BIN)/pytest -m ui
+	$(BIN)/pytest --numprocesses 2 --dist loadfile -m ui
 
 storm: $(INSTALLED)  ## random faults, kills and damage; MINUTES=60 for longer, SEED=17 to repeat
 	$(BIN)/python -m woopra_pipeline_tests.storm --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
