@@ -25,7 +25,7 @@ from woopra_pipeline.privacy.erasing import enter, finish, is_erased
 from woopra_pipeline.privacy.imported import count_imported
 from woopra_pipeline.privacy.merges import Life
 from woopra_pipeline.privacy.plan import Finder, Identifier, Plan
-from woopra_pipeline.privacy.register import read_register
+from woopra_pipeline.privacy.register import digests_in, read_register
 from woopra_pipeline.privacy.verification import SHORTEST_SEARCHED, search, search_runs
 from woopra_pipeline.wording import count, spans
 
@@ -112,6 +112,7 @@ def _plan(
     """
     if not named:
         return None
+    register = read_register(directory.erasures)
     lives: list[Life] = []
     unknown: list[str] = []
     with connect_published(directory) as connection:
@@ -135,7 +136,9 @@ def _plan(
             list(dict.fromkeys(lives)),
             system_clock(),
             and_future=and_future,
-            identifier_keys=ImportSettings().identifiers,
+            identifier_keys={*KEYS[:2], *ImportSettings().identifiers},
+            register=register,
+            digests=digests_in(directory) if register.erasures else None,
         )
     was_erased = all(is_erased(directory, identifier) for identifier in named)
     return None if was_erased and not plan.line_count and not and_future else plan
@@ -177,7 +180,12 @@ def _show(plan: Plan, import_lines: int) -> None:
             "Lines",
             f"{plan.line_count:,}: {count(plan.visit_count, 'visit')} with "
             f"{count(plan.action_count, 'action')}, "
-            f"{plan.identify_count:,} that only set properties",
+            f"{plan.identify_count:,} that only set properties"
+            + (
+                f", {plan.rejected_count:,} that could not be read and name them"
+                if plan.rejected_count
+                else ""
+            ),
         ),
         ("Log days", f"{len(plan.lines):,} ({spans(plan.lines) or 'none'})"),
     ]
