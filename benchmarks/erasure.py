@@ -4,20 +4,17 @@
     python -m benchmarks.erasure --days 365 --visits 11000  # a year with ten million actions
 
 Every day has as many visits of three actions each, one in twenty of a pid that is merged into a
-person the next day. Prints what each step took, and how many files it changed. Everything is
-written to a temporary folder.
+person the next day. Says, too, how many files each step changed.
 """
 
-import argparse
 import json
-import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import pyarrow as pa
-
+from benchmarks.measuring import Costs, measured_here
+from benchmarks.records import Results
+from benchmarks.single import arguments_of, single
 from woopra_pipeline.archive import Archive, ArchivedDay
 from woopra_pipeline.archive.staging import StagedFile
 from woopra_pipeline.clock import system_clock
@@ -31,6 +28,7 @@ from woopra_pipeline.privacy.plan import Finder, Identifier
 from woopra_pipeline.privacy.settling import settle_erasures
 from woopra_pipeline.privacy.verification import search
 
+STAGE = "erasure"
 FIRST_DAY = date(2026, 1, 1)
 PEOPLE_PER_DAILY_VISIT = 5
 ACTIONS = 3
@@ -100,13 +98,6 @@ def put_day(archive: Archive, log_day: date, lines: Iterator[bytes]) -> int:
         return archived.byte_count
 
 
-def timed(name: str, work: Callable[[], object]) -> None:
-    """Do the work and say how long it took."""
-    started = time.monotonic()
-    result = work()
-    print(f"{name:<44}{time.monotonic() - started:8.1f} s  {result or ''}", flush=True)
-
-
 def files_of(folder: Path) -> dict[Path, int]:
     """The files below a folder with the times of their last changes."""
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
@@ -114,61 +105,68 @@ def files_of(folder: Path) -> dict[Path, int]:
 
 def main() -> None:
     """Make a log, erase one person of it, and say what that took."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = arguments_of(__doc__)
     parser.add_argument("--days", type=int, default=60)
     parser.add_argument("--visits", type=int, default=20_000)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        directory = DataDirectory(Path(folder))
-        archive = Archive(directory.raw)
-        log_days = [FIRST_DAY + timedelta(days=number) for number in range(options.days)]
+    arguments = parser.parse_args()
+    size = f"{arguments.days} days of {arguments.visits:,} visits"
+    with single(size, arguments) as (root, results):
+        erase_one(results, DataDirectory(root / "project"), arguments.days, arguments.visits)
 
-        def build() -> str:
-            with Workers() as workers:
-                byte_count = 0
-                for number, log_day in enumerate(log_days):
-                    byte_count += put_day(archive, log_day, lines_of_day(number, options.visits))
-                    parse_log_day(archive, log_day, directory.parsed, workers=workers)
-            update = update_model(directory)
-            return (
-                f"{byte_count / 1e6:,.0f} MB of log, {update.row_counts['visits']:,} visits, "
-                f"{update.row_counts['actions']:,} actions"
+
+def erase_one(results: Results, directory: DataDirectory, days: int, visits: int) -> None:
+    """Note what each step takes, once, and how a settled erasure compares with making the log."""
+    archive = Archive(directory.raw)
+    log_days = [FIRST_DAY + timedelta(days=number) for number in range(days)]
+
+    def build() -> str:
+        with Workers() as workers:
+            byte_count = 0
+            for number, log_day in enumerate(log_days):
+                byte_count += put_day(archive, log_day, lines_of_day(number, visits))
+                parse_log_day(archive, log_day, directory.parsed, workers=workers)
+        update = update_model(directory)
+        return (
+            f"{byte_count / 1e6:,.0f} MB of log, {update.row_counts['visits']:,} visits, "
+            f"{update.row_counts['actions']:,} actions"
+        )
+
+    def plan_and_enter() -> str:
+        with connect_published(directory) as connection:
+            finder = Finder(connection)
+            life = finder.find(ADA)
+            assert life is not None
+            plan = finder.plan(
+                [ADA],
+                [life],
+                system_clock(),
+                and_future=False,
+                identifier_keys=["id", "email"],
             )
+        enter(directory, plan)
+        return f"{plan.line_count:,} lines under {len(plan.pids)} pids on {len(plan.lines)} days"
 
-        def plan_and_enter() -> str:
-            with connect_published(directory) as connection:
-                finder = Finder(connection)
-                life = finder.find(ADA)
-                assert life is not None
-                plan = finder.plan(
-                    [ADA],
-                    [life],
-                    system_clock(),
-                    and_future=False,
-                    identifier_keys=["id", "email"],
-                )
-            enter(directory, plan)
-            return (
-                f"{plan.line_count:,} lines under {len(plan.pids)} pids on {len(plan.lines)} days"
-            )
+    def settle() -> str:
+        before = files_of(directory.raw)
+        _, overwritten = settle_erasures(directory)
+        after = files_of(directory.raw)
+        changed = {path.parent for path in after if after[path] != before.get(path)}
+        return (
+            f"{sum(overwritten.lines.values()):,} lines overwritten; files of {len(changed)} "
+            f"of {len(log_days)} days changed"
+        )
 
-        def settle() -> str:
-            before = files_of(directory.raw)
-            _, overwritten = settle_erasures(directory)
-            after = files_of(directory.raw)
-            changed = {path.parent for path in after if after[path] != before.get(path)}
-            return (
-                f"{sum(overwritten.lines.values()):,} lines overwritten; files of {len(changed)} "
-                f"of {len(log_days)} days changed"
-            )
-
-        print(f"pyarrow {pa.__version__}, {options.days} days of {options.visits:,} visits")
-        timed("making the log, parsed and modelled", build)
-        timed("plan", plan_and_enter)
-        timed("raw files and parsed days", settle)
-        timed("model, built anew and published", lambda: update_model(directory).method)
-        timed("an update with nothing to do", lambda: update_model(directory).method)
-        timed("searching all files", lambda: f"{len(search(directory, [ADA]).finds)} finds")
+    for name, work in {
+        "making the log, parsed and modelled": build,
+        "plan": plan_and_enter,
+        "raw files and parsed days": settle,
+        "model, built anew and published": lambda: update_model(directory).method,
+        "an update with nothing to do": lambda: update_model(directory).method,
+        "searching all files": lambda: f"{len(search(directory, [ADA]).finds)} finds",
+    }.items():
+        cost = measured_here(work)
+        results.costs(STAGE, name, Costs([cost]))
+        print(f"{name}: {cost.value}", flush=True)
 
 
 if __name__ == "__main__":
