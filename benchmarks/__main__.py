@@ -5,7 +5,8 @@
     python -m benchmarks --size small           # some minutes
     python -m benchmarks --size large           # hours
     python -m benchmarks --docs                 # puts table and chart into the docs as well
-    python -m benchmarks --again HEAD           # shows the last run of a commit, measures nothing
+    python -m benchmarks --only parse days      # some parts of it
+    python -m benchmarks --again HEAD           # shows what a commit has, measures nothing
     python -m benchmarks compare v0.2.0 HEAD    # two commits, by what was measured of each
 
 Prints the table and writes it with a chart to `data/bench`, where the environments of the peers are
@@ -18,9 +19,10 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from rich.console import Console
@@ -35,11 +37,11 @@ from benchmarks.orchestration import DAYS_OF_A_YEAR, SMALL_WORLD, run_backfills,
 from benchmarks.peers import install_peers
 from benchmarks.questions import ask, ask_only_model
 from benchmarks.records import FILE, FOLDER, Results, ResultsError, read, start
-from benchmarks.report import write_docs, write_report
+from benchmarks.report import is_whole, write_docs, write_report
 from benchmarks.startup import compare_starts
 from benchmarks.tables import COMPARED, compared_rows, markdown, show
 from benchmarks.typed_tables import compare_typed
-from benchmarks.worlds import make_world
+from benchmarks.worlds import World, make_world
 from woopra_pipeline.data_directory import DataDirectory
 
 
@@ -72,17 +74,26 @@ SIZES = {
 }
 
 
+PARTS = ("parse", "days", "imports", "startup", "orchestration", "lake", "lake_upload")
+"""What is run one after another, by the names of their methods."""
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=(__doc__ or "").partition("\n")[0]
+    )
+    only = f"run only some parts: {', '.join(PARTS)}"
     parser.add_argument("--size", choices=SIZES, default="default")
     parser.add_argument("--directory", type=Path, help="where to work; cleared at the end")
     parser.add_argument("--output", type=Path, default=FOLDER, help="where the figures are kept")
     parser.add_argument("--docs", action="store_true", help="renew table and chart of the docs")
-    parser.add_argument("--again", metavar="COMMIT", help="show its last run, measure nothing")
+    parser.add_argument("--only", metavar="PART", nargs="+", choices=PARTS, default=(), help=only)
+    parser.add_argument("--again", metavar="COMMIT", help="show what it has, measure nothing")
     commands = parser.add_subparsers(dest="command", metavar="compare")
     comparing = commands.add_parser("compare", help="two commits, by what was measured of each")
     comparing.add_argument("earlier", metavar="COMMIT")
     comparing.add_argument("later", metavar="COMMIT")
+    comparing.add_argument("--output", type=Path, default=argparse.SUPPRESS)
     comparing.add_argument("--stage", help="only figures of this stage")
     arguments = parser.parse_args()
     path = arguments.output / FILE
@@ -94,10 +105,16 @@ def main() -> None:
         results = (
             last_run(path, arguments.again, arguments.size) if arguments.again else run(arguments)
         )
-        write_report(results, arguments.output)
-        if arguments.docs:
-            write_docs(results)
         show(results, Console())
+        if is_whole(results):
+            write_report(results, arguments.output)
+            if arguments.docs:
+                write_docs(results)
+        elif arguments.docs:
+            raise ResultsError(
+                "The docs stay as they are, for only a part was measured: run the other parts too, "
+                "then `python -m benchmarks --again HEAD --docs`"
+            )
     except ResultsError as error:
         sys.exit(str(error))
 
@@ -106,24 +123,26 @@ def run(arguments: argparse.Namespace) -> Results:
     results = start(arguments.size, arguments.output / FILE)
     root = Path(tempfile.mkdtemp(dir=arguments.directory))
     try:
-        Bench(root, arguments.output, results, SIZES[arguments.size]).run()
+        Bench(root, arguments.output, results, SIZES[arguments.size]).run(arguments.only)
     finally:
         shutil.rmtree(root)
     return results
 
 
 def last_run(path: Path, commit: str, size: str) -> Results:
-    """What the last run of `make bench` of that size found at a commit.
+    """What `make bench` of that size found at a commit; of each figure, what came last.
 
-    Raises `ResultsError` if there was none.
+    Raises `ResultsError` if there is none.
     """
-    records = [
-        record for record in of_commit(read(path), path, commit) if record.setting.size == size
-    ]
-    if not records:
+    found = {
+        record.key: record
+        for record in of_commit(read(path), path, commit)
+        if record.setting.size == size
+    }
+    if not found:
         raise ResultsError(f"{path} has no run of size {size} of {commit}")
-    setting = records[-1].setting
-    return Results(setting, None, [each for each in records if each.setting == setting])
+    records = list(found.values())
+    return Results(records[-1].setting, None, records)
 
 
 class Bench:
@@ -135,24 +154,37 @@ class Bench:
         self.results = results
         self.size = size
 
-    def run(self) -> None:
-        results, size, repeat = self.results, self.size, self.size.repeat
-        with telling("environments of the peers"):
-            peers = install_peers(self.output / "peers")
+    def run(self, only: Sequence[str] = ()) -> None:
+        for part in PARTS:
+            if not only or part in only:
+                getattr(self, part)()
+
+    @cached_property
+    def worlds(self) -> dict[int, World]:
         worlds = {}
         for factor in GROWTH:
-            people = size.people * factor // GROWTH[-1]
+            people = self.size.people * factor // GROWTH[-1]
             with telling(f"a world of {people:,} people"):
                 worlds[factor] = make_world(self.root / f"sandbox-{factor}", people, DAYS)
-        largest = worlds[GROWTH[-1]]
+        return worlds
+
+    def parse(self) -> None:
+        with telling("environments of the peers"):
+            peers = install_peers(self.output / "peers")
+        size, world = self.size, self.worlds[GROWTH[-1]]
         with telling("parse"):
-            parse.compare(results, self.root, largest, size.file_megabytes, repeat, peers=peers)
+            parse.compare(
+                self.results, self.root, world, size.file_megabytes, size.repeat, peers=peers
+            )
         with telling("parse, ten times as much"):
             parse.compare_ten_times(
-                results, self.root, largest, size.file_megabytes, size.repeat_long
+                self.results, self.root, world, size.file_megabytes, size.repeat_long
             )
+
+    def days(self) -> None:
+        results, repeat = self.results, self.size.repeat
         costs = {}
-        for factor, world in worlds.items():
+        for factor, world in self.worlds.items():
             project = Project(DataDirectory(self.root / f"{factor}"), world)
             with telling(f"log days, {world.megabytes:,.0f} MB"):
                 costs[factor] = run_days(results, project, repeat, factor)
@@ -167,21 +199,34 @@ class Bench:
                     compare_typed(results, project)
             shutil.rmtree(project.directory.root)
         tell_memory(results, costs[GROWTH[0]], costs[GROWTH[-1]])
+
+    def imports(self) -> None:
         with telling("import lines"):
-            imports.compare_shapes(results, self.root, size.import_lines, repeat)
-        small = worlds[GROWTH[0]]
+            imports.compare_shapes(
+                self.results, self.root, self.size.import_lines, self.size.repeat
+            )
+
+    def startup(self) -> None:
         with telling("start-up"):
-            compare_starts(results, self.root / "start", small, repeat)
+            world = self.worlds[GROWTH[0]]
+            compare_starts(self.results, self.root / "start", world, self.size.repeat)
+
+    def orchestration(self) -> None:
+        folder = self.root / "backfill"
         with telling("backfills with Dagster and without"):
-            run_backfills(results, self.root / "backfill", small, size.repeat_long)
-        if size.with_year:
+            run_backfills(self.results, folder, self.worlds[GROWTH[0]], self.size.repeat_long)
+        if self.size.with_year:
             with telling("a backfill of a year"):
                 year = make_world(self.root / "year", SMALL_WORLD, DAYS_OF_A_YEAR)
-                run_year(results, self.root / "backfill", year)
+                run_year(self.results, folder, year)
+
+    def lake(self) -> None:
         with telling("the lake's tables"):
-            compare_engines(results, self.root, size.lake_visits, size.repeat_long)
+            compare_engines(self.results, self.root, self.size.lake_visits, self.size.repeat_long)
+
+    def lake_upload(self) -> None:
         with telling("days put into a lake"):
-            compare_days(results, self.root, size.upload_megabytes, size.repeat_long)
+            compare_days(self.results, self.root, self.size.upload_megabytes, self.size.repeat_long)
 
 
 @contextmanager

@@ -36,7 +36,14 @@ def growth_rows(results: Results) -> Rows:
     return rows
 
 
+def is_whole(results: Results) -> bool:
+    """Whether all was measured that table and chart show."""
+    stages = {record.stage for record in results.records}
+    return {"parse", "question", SIZE} <= stages
+
+
 def write_report(results: Results, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "table.md").write_text(tables(results))
     chart(results).save(folder / "bench.png", scale_factor=2)
 
