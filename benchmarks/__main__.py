@@ -182,9 +182,10 @@ class Bench:
             )
 
     def days(self) -> None:
-        results, repeat = self.results, self.size.repeat
+        results, size = self.results, self.size
         costs = {}
         for factor, world in self.worlds.items():
+            repeat = size.repeat if factor == GROWTH[-1] else size.repeat_long
             project = Project(DataDirectory(self.root / f"{factor}"), world)
             with telling(f"log days, {world.megabytes:,.0f} MB"):
                 costs[factor] = run_days(results, project, repeat, factor)

@@ -245,7 +245,7 @@ def machine_ticks() -> tuple[int, int] | None:
 @contextmanager
 def peak_memory(pid: int) -> Iterator[list[float]]:
     """Holds the largest sum, in MB, of the resident memory of a process and its descendants."""
-    peak = [0.0]
+    peak = [resident_megabytes(pid)]
     done = threading.Event()
 
     def watch() -> None:

@@ -121,8 +121,12 @@ def terminal_table(headings: Sequence[str], rows: Rows) -> Table:
 
 def print_markdown(results: Results) -> None:
     """The tables of a benchmark that was run by itself, as the docs show them."""
-    print(markdown(COSTS, cost_rows(results.records)))
-    print(markdown(BARS, bar_rows(results.records)))
+    for headings, rows in (
+        (COSTS, cost_rows(results.records)),
+        (BARS, bar_rows(results.records)),
+    ):
+        if rows:
+            print(markdown(headings, rows))
     print(about(results))
 
 

@@ -54,6 +54,21 @@ def test_a_bar_is_missed_only_if_the_whole_spread_is_beyond_it(bar, rounds, verd
 
 
 @pytest.mark.parametrize(
+    ("unit", "others", "verdict"),
+    [
+        pytest.param(SECONDS, 0.05, "missed", id="seconds of a quiet machine"),
+        pytest.param(SECONDS, 0.5, "open", id="seconds of a busy machine"),
+        pytest.param(RATIO, 0.5, "missed", id="a ratio"),
+    ],
+)
+def test_seconds_of_a_busy_machine_miss_no_bar(unit, others, verdict):
+    busy = [Busy(1.0, 0.0, others)]
+    results = Results(SETTING)
+    assert results.add("a", "b", unit, [9.0], busy, bar=Bar(at_most=1)).verdict == verdict
+    assert results.add("a", "b", unit, [0.5], busy, bar=Bar(at_most=1)).verdict == "holds"
+
+
+@pytest.mark.parametrize(
     ("one", "other", "overlaps"),
     [((1, 2), (2, 3), True), ((1, 2), (2.1, 3), False), ((1, 9), (4, 5), True)],
 )
