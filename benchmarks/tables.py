@@ -20,6 +20,8 @@ from benchmarks.records import (
 BARS = ("stage", "what", "figures", "median", "spread", "bar", "", "others")
 COSTS = ("stage", "what", "seconds", "spread", "processor seconds", "peak memory, MB")
 COMPARED = ("stage", "what", "unit", "earlier", "spread", "later", "spread", "ratio", "overlap")
+WIDTH = 170
+"""In which the tables are shown if a terminal is narrower, or none."""
 
 Rows = list[tuple[str, ...]]
 
@@ -104,7 +106,8 @@ def about(results: Results) -> str:
 
 
 def show(results: Results, console: Console) -> None:
-    """The tables of a run, in a terminal."""
+    """The tables of a run, in a terminal or a file."""
+    console.width = max(console.width, WIDTH)
     console.print(terminal_table(BARS, bar_rows(results.records)))
     console.print(terminal_table(COSTS, cost_rows(results.records)))
     console.print(about(results), highlight=False)
