@@ -209,7 +209,7 @@ def test_what_is_named_exists(page):
     ):
         assert re.search(rf"^{target}:.*## ", MAKEFILE, re.MULTILINE), target
         assert variable in MAKEFILE
-    for module in re.findall(r"python -m ((?:woopra_pipeline|benchmarks)[\w.]*)", text):
+    for module in re.findall(r"python -m ((?:woopra_pipeline|benchmarks)(?:\.[a-z_]+)*)", text):
         assert importlib.util.find_spec(module), module
     for program in re.findall(r"\.venv/bin/([\w-]+)", text):
         # The extra `explore` brings marimo.
