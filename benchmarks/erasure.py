@@ -4,24 +4,19 @@
     python -m benchmarks.erasure --days 365 --visits 11000  # a year with ten million actions
 
 Every day has as many visits of three actions each, one in twenty of a pid that is merged into a
-person the next day. Prints what each step took, its peak memory, and how many files it changed.
-Everything is written to a temporary folder, or to one that is kept: what is made there once serves
-again, in a copy that is removed at the end.
+person the next day. Says, too, how many files each step changed. With `--folder` the log that is
+made there once serves again, in a copy.
 """
 
-import argparse
 import json
-import os
 import shutil
-import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import pyarrow as pa
-
-from benchmarks.measuring import peak_memory
+from benchmarks.measuring import Cost, Costs, measured_here
+from benchmarks.records import Results
+from benchmarks.single import arguments_of, single
 from woopra_pipeline.archive import Archive, ArchivedDay
 from woopra_pipeline.archive.staging import StagedFile
 from woopra_pipeline.clock import system_clock
@@ -35,6 +30,7 @@ from woopra_pipeline.privacy.plan import Finder, Identifier
 from woopra_pipeline.privacy.settling import settle_erasures
 from woopra_pipeline.privacy.verification import search
 
+STAGE = "erasure"
 FIRST_DAY = date(2026, 1, 1)
 PEOPLE_PER_DAILY_VISIT = 5
 ACTIONS = 3
@@ -104,15 +100,6 @@ def put_day(archive: Archive, log_day: date, lines: Iterator[bytes]) -> int:
         return archived.byte_count
 
 
-def timed(name: str, work: Callable[[], object]) -> None:
-    """Do the work and say how long it took, and what memory this process and its own used."""
-    started = time.monotonic()
-    with peak_memory(os.getpid()) as peak:
-        result = work()
-    seconds = time.monotonic() - started
-    print(f"{name:<40}{seconds:8.1f} s{peak[0]:8,.0f} MB  {result or ''}", flush=True)
-
-
 def files_of(folder: Path) -> dict[Path, int]:
     """The files below a folder with the times of their last changes."""
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
@@ -170,30 +157,46 @@ def searched(directory: DataDirectory) -> str:
 
 def main() -> None:
     """Make a log, erase one person of it, and say what that took."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = arguments_of(__doc__)
     parser.add_argument("--days", type=int, default=60)
     parser.add_argument("--visits", type=int, default=20_000)
     parser.add_argument("--folder", type=Path, help="where the log is made once, and kept")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        made = Path(options.folder or folder) / f"{options.days}x{options.visits}"
-        print(f"pyarrow {pa.__version__}, {options.days} days of {options.visits:,} visits")
-        if not made.exists():
-            begun = DataDirectory(Path(folder) / "begun")
-            timed(
-                "the log made, parsed and modelled",
-                lambda: build(begun, options.days, options.visits),
-            )
-            begun.root.rename(made)
-        directory = DataDirectory(made)
-        if options.folder:
-            directory = DataDirectory(Path(folder) / "data")
-            shutil.copytree(made, directory.root)
-        timed("plan", lambda: plan_and_enter(directory))
-        timed("raw files and parsed days", lambda: settle(directory))
-        timed("model, built anew and published", lambda: update_model(directory).method)
-        timed("an update with nothing to do", lambda: update_model(directory).method)
-        timed("searching all files", lambda: searched(directory))
+    arguments = parser.parse_args()
+    days, visits = arguments.days, arguments.visits
+    with single(f"{days} days of {visits:,} visits", arguments) as (root, results):
+        directory = DataDirectory(root / "project")
+        kept = arguments.folder and arguments.folder / f"{days}x{visits}"
+        if kept and kept.exists():
+            shutil.copytree(kept, directory.root)
+        else:
+            cost = measured_here(build, directory, days, visits)
+            note(results, "the log made, parsed and modelled", cost)
+            if kept:
+                shutil.copytree(directory.root, kept)
+        erase_one(results, directory)
+
+
+def erase_one(results: Results, directory: DataDirectory) -> None:
+    """Note what each step of erasing one person takes, once."""
+    for name, work in {
+        "plan": plan_and_enter,
+        "raw files and parsed days": settle,
+        "model, built anew and published": update,
+        "an update with nothing to do": update,
+        "searching all files": searched,
+    }.items():
+        note(results, name, measured_here(work, directory))
+
+
+def note(results: Results, name: str, cost: Cost) -> None:
+    """Note what a step took, and print what it did."""
+    results.costs(STAGE, name, Costs([cost]))
+    print(f"{name}: {cost.value}", flush=True)
+
+
+def update(directory: DataDirectory) -> str:
+    """Bring the model up to date; says how."""
+    return update_model(directory).method
 
 
 if __name__ == "__main__":
