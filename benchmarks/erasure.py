@@ -31,7 +31,7 @@ from woopra_pipeline.privacy.settling import settle_erasures
 from woopra_pipeline.privacy.verification import search
 
 STAGE = "erasure"
-FIRST_DAY = date(2026, 1, 1)
+FIRST_DAY = date(2025, 1, 1)
 PEOPLE_PER_DAILY_VISIT = 5
 ACTIONS = 3
 ADA = Identifier("email", "ada@example.com")
@@ -41,7 +41,7 @@ EVERY = 10
 
 def lines_of_day(number: int, visits: int) -> Iterator[bytes]:
     """The lines of a day's file, with their newlines."""
-    at = int(datetime(2026, 1, 1, 9, tzinfo=UTC).timestamp() * 1000) + number * 86_400_000
+    at = int(datetime(2025, 1, 1, 9, tzinfo=UTC).timestamp() * 1000) + number * 86_400_000
     for visit in range(visits):
         pid = f"P{(visit * 7919 + number * 104_729) % (visits * PEOPLE_PER_DAILY_VISIT)}"
         if visit % 20 == 19:

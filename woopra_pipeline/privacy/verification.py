@@ -8,9 +8,12 @@ keep theirs.
 
 import html
 import json
+import multiprocessing
+import os
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import date
@@ -20,6 +23,7 @@ from urllib.parse import quote, quote_plus
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from woopra_pipeline.archive.days import FILE_SUFFIX
@@ -27,16 +31,21 @@ from woopra_pipeline.current_day.day_files import FOLDER_PREFIX, LOG_NAME
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import ConfigurationError
 from woopra_pipeline.files import make_folder
-from woopra_pipeline.lake.days import RAW, log_day_of
+from woopra_pipeline.lake.days import PARSED, RAW, log_day_of
 from woopra_pipeline.lake.location import Lake
 from woopra_pipeline.model.database import MAGIC, MAGIC_OFFSET
+from woopra_pipeline.parse.parse_day import MOST_PROCESSES
 from woopra_pipeline.privacy.persons import ErasedPersons
 from woopra_pipeline.privacy.plan import PID, Identifier
 from woopra_pipeline.privacy.register import erased_persons
-from woopra_pipeline.sql_text import literal, quoted, read_parquet
+from woopra_pipeline.sql_text import literal, quoted
 from woopra_pipeline.woopra.log_days import log_day_from_text
 
 BLOCK_BYTES = 4 << 20
+WORTH_WORKERS_BYTES = 256 << 20
+"""From this size on processes search faster together than one before they are up."""
+
+MOST_EXPRESSIONS = 200
 SQLITE_MAGIC = b"SQLite format 3\0"
 PARQUET_MAGIC = b"PAR1"
 DEEPEST_JSON = 3
@@ -121,20 +130,23 @@ def search(
     in it is brought here, one after another, and searched as well. Raises `LakeError` if it cannot
     be reached.
     """
-    needles = Needles(one for one in identifiers if one.key != PID)
     found = _Found()
     left_out = [directory.sandbox] if directory.sandbox.exists() else []
-    file_count = byte_count = 0
-    named = [one.value for one in identifiers if one.key == PID]
-    persons = erased_persons(directory).and_all_of(named)
+    sizes = {}
     for path in _files(directory, left_out):
         with suppress(FileNotFoundError):
-            size = path.stat().st_size
-            file_count, byte_count = file_count + 1, byte_count + size
-            _search_file(path, path.relative_to(directory.root).as_posix(), needles, found)
+            sizes[path] = path.stat().st_size
+    file_count, byte_count = len(sizes), sum(sizes.values())
+    searcher = _Searcher(directory.root, identifiers)
+    # What takes longest first.
+    paths = sorted(sizes, key=lambda path: -sizes[path])
+    for path_found in _search_all(searcher, paths, byte_count):
+        found.finds += path_found.finds
+        found.unreadable += path_found.unreadable
+    found.finds.sort(key=lambda find: find.path)
+    found.unreadable.sort()
+    needles, persons = searcher.needles, searcher.persons
     notify(f"searched {file_count:,} files as bytes and by their values")
-    if persons:
-        found.finds += _lines_of(directory, persons, found)
     if lake is not None:
         notify(f"searching the lake {lake.location}")
         with TemporaryDirectory(dir=_made(directory.lake_scratch)) as folder:
@@ -154,6 +166,52 @@ def search(
         tuple(found.unreadable),
         tuple(path.relative_to(directory.root).as_posix() for path in left_out),
     )
+
+
+class _Searcher:
+    """Searches single files of a data directory, given by its root."""
+
+    def __init__(self, root: Path, identifiers: Sequence[Identifier]) -> None:
+        self.root = root
+        self.identifiers = identifiers
+        self.needles = Needles(one for one in identifiers if one.key != PID)
+        named = [one.value for one in identifiers if one.key == PID]
+        self.persons = erased_persons(DataDirectory(root)).and_all_of(named)
+
+    def search(self, path: Path) -> _Found:
+        """What is in a file, and how many lines that R10 takes."""
+        found = _Found()
+        with suppress(FileNotFoundError):
+            _search_file(path, path.relative_to(self.root).as_posix(), self.needles, found)
+            if self.persons:
+                found.finds += _lines_of(self.root, path, self.persons, found)
+        return found
+
+
+_searchers: list[_Searcher] = []
+"""The one of a worker process."""
+
+
+def _search_all(searcher: _Searcher, paths: Sequence[Path], byte_count: int) -> Iterator[_Found]:
+    """What is in each of the files, in any order; large ones are shared among processes."""
+    if byte_count < WORTH_WORKERS_BYTES:
+        yield from map(searcher.search, paths)
+        return
+    with ProcessPoolExecutor(
+        min(os.cpu_count() or 1, MOST_PROCESSES, len(paths)),
+        multiprocessing.get_context("spawn"),
+        _begin,
+        (searcher.root, searcher.identifiers),
+    ) as pool:
+        yield from pool.map(_search_one, paths)
+
+
+def _begin(root: Path, identifiers: Sequence[Identifier]) -> None:
+    _searchers.append(_Searcher(root, identifiers))
+
+
+def _search_one(path: Path) -> _Found:
+    return _searchers[0].search(path)
 
 
 def search_runs(directory: DataDirectory, identifiers: Sequence[Identifier]) -> tuple[Find, ...]:
@@ -226,26 +284,34 @@ def _in_blocks(blocks: Iterator[bytes], needles: Needles) -> set[str]:
 
 
 def _in_parquet(path: Path, needles: Needles) -> Iterator[tuple[str, str]]:
+    """Where something is in the values of the columns, each read once; many repeat themselves."""
     schema = pq.read_schema(path)
     columns = [field.name for field in schema if pa.types.is_string(field.type)]
-    with duckdb.connect() as connection:
-        for column in columns:
-            for key in _in_column(connection, read_parquet([path]), column, needles):
-                yield key, f"the column {column}"
+    file = pq.ParquetFile(path, read_dictionary=columns)
+    for group in range(file.num_row_groups):
+        table = file.read_row_group(group, columns=columns, use_threads=False)
+        for name, column in zip(table.column_names, table.columns, strict=True):
+            for chunk in column.chunks:
+                values = chunk.dictionary if pa.types.is_dictionary(chunk.type) else chunk
+                for key in _in_values(values, needles):
+                    yield key, f"the column {name}"
 
 
-def _in_column(
-    connection: duckdb.DuckDBPyConnection, relation: str, column: str, needles: Needles
-) -> Iterator[str]:
-    """The keys of the identifiers that are in the values of a column."""
-    for identifier, texts in needles.by_identifier.items():
-        condition = " or ".join("contains(lower(text), ?)" for _ in texts)
-        ((is_there,),) = connection.execute(
-            f"select count(*) > 0 from (select {quoted(column)}::varchar as text from {relation}) "
-            f"where {condition}",
-            list(texts),
-        ).fetchall()
-        if is_there:
+def _in_values(values: pa.StringArray, needles: Needles) -> Iterator[str]:
+    """The keys of the identifiers that are in some of the texts."""
+    content = values.buffers()[2]
+    if content is None:
+        return
+    text = content.to_pybytes()
+    if not text.isascii():
+        values = pc.utf8_lower(values)
+        text = values.buffers()[2].to_pybytes()
+    for identifier in needles.found_in(text):
+        # What was found may begin in one text and end in the next.
+        if any(
+            pc.any(pc.match_substring(values, one, ignore_case=True)).as_py()
+            for one in needles.by_identifier[identifier]
+        ):
             yield identifier.key
 
 
@@ -269,22 +335,47 @@ def _in_duckdb(path: Path, needles: Needles) -> Iterator[tuple[str, str]]:
             "join duckdb_tables() using (database_name, schema_name, table_name) "
             "where database_name = 'searched' and data_type in ('VARCHAR', 'JSON')"
         ).fetchall()
+        by_table: dict[tuple[str, str], list[str]] = {}
         for schema, table, column in columns:
+            by_table.setdefault((schema, table), []).append(column)
+        for (schema, table), names in by_table.items():
             relation = f"searched.{quoted(schema)}.{quoted(table)}"
-            for key in _in_column(connection, relation, column, needles):
-                yield key, f"{schema}.{table}.{column}"
+            for key, name in _in_table(connection, relation, names, needles):
+                yield key, f"{schema}.{table}.{name}"
 
 
-def _lines_of(directory: DataDirectory, persons: ErasedPersons, found: _Found) -> Iterator[Find]:
-    """Lines that R10 takes and that are there: in every raw file, named by a manifest or not."""
-    current = directory.parsed.glob(f"*/{FOLDER_PREFIX}*/{LOG_NAME}")
-    for path in sorted([*directory.raw.glob("*/*.zst"), *current]):
+def _in_table(
+    connection: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[str], needles: Needles
+) -> Iterator[tuple[str, str]]:
+    """The keys of the identifiers that are in the values of columns, and these; all in one pass."""
+    wanted = [(one, column) for one in needles.by_identifier for column in columns]
+    for start in range(0, len(wanted), MOST_EXPRESSIONS):
+        some = wanted[start : start + MOST_EXPRESSIONS]
+        conditions = []
+        parameters = []
+        for identifier, column in some:
+            texts = needles.by_identifier[identifier]
+            value = f"lower({quoted(column)}::varchar)"
+            conditions.append(f"bool_or({' or '.join(f'contains({value}, ?)' for _ in texts)})")
+            parameters += texts
+        ((*are_there,),) = connection.execute(
+            f"select {', '.join(conditions)} from {relation}", parameters
+        ).fetchall()
+        for (identifier, column), is_there in zip(some, are_there, strict=True):
+            if is_there:
+                yield identifier.key, column
+
+
+def _lines_of(root: Path, path: Path, persons: ErasedPersons, found: _Found) -> Iterator[Find]:
+    """Lines that R10 takes in a raw file, named by a manifest or not, or the followed day's."""
+    name = path.relative_to(root)
+    is_raw = name.parts[0] == RAW.folder.name and name.match("*/*/*.zst")
+    if is_raw or name.match(f"{PARSED}/*/{FOLDER_PREFIX}*/{LOG_NAME}"):
         with suppress(ConfigurationError):
-            log_day = log_day_from_text(path.relative_to(directory.root).parts[1])
+            log_day = log_day_from_text(name.parts[1])
             count = _count(path, log_day, persons, found)
             if count:
-                name = path.relative_to(directory.root).as_posix()
-                yield Find(name, f"{count:,} lines of erased persons")
+                yield Find(name.as_posix(), f"{count:,} lines of erased persons")
 
 
 def _lines_in_lake(

@@ -11,6 +11,7 @@ import pytest
 from pyarrow import parquet
 
 from woopra_pipeline.data_directory import DataDirectory
+from woopra_pipeline.privacy import verification
 from woopra_pipeline.privacy.plan import Identifier
 from woopra_pipeline.privacy.verification import BLOCK_BYTES, search
 
@@ -89,3 +90,22 @@ def test_what_stands_for_woopra_is_left_out_and_said(tmp_path):
     plain(tmp_path / "sandbox" / "world", NAME.value)
     result = search(DataDirectory(tmp_path), [NAME])
     assert (result.finds, result.left_out) == ((), ("sandbox",))
+
+
+def test_what_begins_in_one_value_and_ends_in_the_next_is_none(tmp_path):
+    table = pa.table({"value": ["here: Ada", " Low", "ada low".upper()]})
+    parquet.write_table(table.slice(0, 2), tmp_path / "none", compression="zstd")
+    parquet.write_table(table, tmp_path / "one", compression="zstd")
+    finds = search(DataDirectory(tmp_path), [Identifier("name", "Ada Low")]).finds
+    assert {find.path for find in finds if "column" in find.what} == {"one"}
+
+
+def test_processes_find_what_one_process_finds(tmp_path, monkeypatch):
+    directory = DataDirectory(tmp_path)
+    for number, write in enumerate((plain, in_parquet, in_duckdb, in_sqlite)):
+        write(tmp_path / f"file{number}", NAME.value)
+    (tmp_path / "other.zst").write_bytes(b"damaged")
+    by_one = search(directory, [NAME])
+    monkeypatch.setattr(verification, "WORTH_WORKERS_BYTES", 0)
+    assert search(directory, [NAME]) == by_one
+    assert len({find.path for find in by_one.finds}) == 4
