@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dagster import DagsterError, DagsterInstance
+from dagster._core.instance import RUNLESS_RUN_ID
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
     INDEX_SHARD_NAME,
@@ -25,6 +26,7 @@ from dagster._core.storage.schedules.sql_schedule_storage import SqlScheduleStor
 from sqlalchemy import (
     JSON,
     Column,
+    Integer,
     MetaData,
     Row,
     String,
@@ -154,6 +156,7 @@ def forget_in_history(
                 for table, row in _rows_with(connection, needles)
                 if "run_id" in table.columns and row.run_id
             }
+    found.discard(RUNLESS_RUN_ID)
     unfinished = []
     for run_id in sorted(found):
         run = instance.get_run_by_id(run_id)
@@ -176,8 +179,11 @@ def forget_in_history(
 
 
 def _connections(instance: DagsterInstance) -> list[Connect]:
-    """What opens the databases of an instance; in SQLite, runs have others besides."""
-    connections: list[Connect] = []
+    """What opens the databases of an instance; in SQLite, runs have others besides.
+
+    Events without a run are in such a one, too.
+    """
+    connections = [*_of_runs(instance, [RUNLESS_RUN_ID])]
     if isinstance(instance.run_storage, SqlRunStorage):
         connections.append(instance.run_storage.connect)
     if isinstance(instance.event_log_storage, SqlEventLogStorage):
@@ -202,10 +208,22 @@ def _rows_with(connection: Connection, needles: Needles) -> Iterator[tuple[Table
         texts = _texts(table)
         if not texts:
             continue
-        result = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(select(table))
-        for row in result:
+        for row in _rows(connection, table):
             if any(_is_in(row._mapping[column], needles) for column in texts):
                 yield table, row
+
+
+def _rows(connection: Connection, table: Table) -> Iterator[Row[Any]]:
+    """All rows of a table; of those that are numbered, some at a time."""
+    numbers = table.columns.get("id")
+    if numbers is None or not isinstance(numbers.type, Integer):
+        yield from connection.execute(select(table)).fetchall()
+        return
+    query = select(table).order_by(numbers).limit(ROWS_AT_ONCE)
+    rows = connection.execute(query).fetchall()
+    while rows:
+        yield from rows
+        rows = connection.execute(query.where(numbers > rows[-1]._mapping[numbers])).fetchall()
 
 
 def _tables(connection: Connection) -> list[Table]:

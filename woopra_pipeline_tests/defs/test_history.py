@@ -2,6 +2,7 @@
 
 import pytest
 from dagster import AssetMaterialization, MetadataValue, job, op
+from dagster._core.storage.runs.schema import RunTagsTable
 
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.defs.history import forget_runs
@@ -68,3 +69,20 @@ def test_a_run_that_goes_on_stays_and_is_named(directory):
         forgotten = forget_runs(directory, [ADA])
     assert forgotten.run_count == 0
     assert f"run {going_on.run_id}, which is still going on" in forgotten.left
+
+
+def test_records_without_a_run_are_deleted(directory):
+    with open_instance(directory) as instance:
+        for text in (ADA.value, "bob@example.com"):
+            instance.report_runless_asset_event(
+                AssetMaterialization("people", metadata={"who": text})
+            )
+            instance.run_storage.set_cursor_values({f"who {text}": text})
+        with instance.run_storage.connect() as connection:
+            tags = {"run_id": "none", "key": "who", "value": ADA.value}
+            connection.execute(RunTagsTable.insert().values(**tags))
+    forgotten = forget_runs(directory, [ADA])
+    assert (forgotten.run_count, forgotten.left) == (1, ())
+    assert forgotten.record_count >= 2
+    assert search_runs(directory, [ADA]) == ()
+    assert len(search_runs(directory, [Identifier("email", "bob@example.com")])) >= 2
