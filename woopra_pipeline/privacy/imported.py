@@ -6,6 +6,7 @@ keys of overwritten lines are noted beside the file, for a ledger that has to be
 """
 
 import json
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,8 +29,10 @@ from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.locks import held
 from woopra_pipeline.model.database import connect
 from woopra_pipeline.parse.lines import TOMBSTONE
+from woopra_pipeline.parse.pseudonyms import pseudonyms_below
+from woopra_pipeline.privacy.digests import Digests
 from woopra_pipeline.privacy.plan import Plan
-from woopra_pipeline.privacy.register import Register, digests_in
+from woopra_pipeline.privacy.register import KEY_BYTES, Register, digests_in
 
 PATIENCE_SECONDS = 600.0
 LINES_AT_ONCE = 10_000
@@ -81,8 +84,11 @@ def count_imported(directory: DataDirectory, plan: Plan) -> int:
     """How many import lines and rows set aside an erasure takes, by what is published of them."""
     if not directory.published_imports.exists():
         return 0
-    known_by = {(one.key, one.value.strip().lower()) for one in plan.known_by}
-    keys = {key for key, _ in known_by}
+    digests = Digests(
+        secrets.token_bytes(KEY_BYTES), pseudonyms_below(directory.root, makes_key=False)
+    )
+    known_by = {text for one in plan.known_by for text in digests.of(one.key, one.value)}
+    keys = {one.key for one in plan.known_by}
     count = 0
     with connect(directory.published_imports, read_only=True) as connection:
         rows = connection.execute(
@@ -92,7 +98,7 @@ def count_imported(directory: DataDirectory, plan: Plan) -> int:
         while some := rows.fetchmany(LINES_AT_ONCE):
             for (line,) in some:
                 found = _identifiers(_decoded(line.encode()), keys)
-                count += any((key, text.lower()) in known_by for key, text in found)
+                count += any(not known_by.isdisjoint(digests.of(*one)) for one in found)
     return count
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from woopra_pipeline.parse.lines import TOMBSTONE, ErasedLine, parse_line
+from woopra_pipeline.parse.pseudonyms import Pseudonyms
 from woopra_pipeline.privacy.digests import VALUE_DIGITS, Digests, digest
 from woopra_pipeline.privacy.persons import FOR_EVER, ErasedPersons, Remembered, tombstone
 
@@ -212,3 +213,17 @@ def test_with_the_future_an_identifier_is_taken_under_any_pid():
 def test_what_stands_for_a_short_line_has_its_length(length):
     text = tombstone(length)
     assert (len(text), parse_line(text)) == (length, ErasedLine())
+
+
+def test_values_are_known_by_what_stands_for_them_in_the_model(tmp_path):
+    key_file = tmp_path / "key"
+    key_file.write_bytes(b"key of pseudonyms")
+    key_file.chmod(0o600)
+    pseudonyms = Pseudonyms(("email",), str(key_file))
+    stands = digest(KEY, "email", pseudonyms.digest("ada@example.com"))
+    remembered = Remembered("first", MOMENT, frozenset({"ada"}), frozenset({stands}), set())
+    for given, is_taken in ((pseudonyms, True), (None, False)):
+        digests = Digests(KEY, given)
+        persons = ErasedPersons({"ada": MOMENT}, [remembered], digests, keys=["email"])
+        assert persons.overwritten(says(pid="eve", **EMAIL), DAY)[1] == is_taken
+        assert persons.overwritten(b"Mail: ada@example.com", DAY)[1] == is_taken
