@@ -1,6 +1,8 @@
 """Forgetting persons: who was erased, what of the log is theirs, and that it is gone (R10).
 
 - `persons`: which lines an erasure takes, and these lines overwritten in place
+- `rejected`: what a line that could not be read names
+- `digests`: keyed digests of what persons were known by, and of what their lines said
 - `merges`: which pids are one person, as the delete lines have it
 - `register`: who was erased, kept without the identifiers themselves
 - `settling`: the files of the log brought in line with the register, before every update
