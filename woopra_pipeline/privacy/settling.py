@@ -322,6 +322,7 @@ class _Settling:
                 return []
             try:
                 with duckdb.connect() as connection:
+                    connection.execute("set enable_progress_bar = false")
                     for name, content in tables.items():
                         connection.register(name, content)
                     return connection.execute(

@@ -329,6 +329,7 @@ def _in_sqlite(path: Path, needles: Needles) -> Iterator[tuple[str, str]]:
 
 def _in_duckdb(path: Path, needles: Needles) -> Iterator[tuple[str, str]]:
     with duckdb.connect() as connection:
+        connection.execute("set enable_progress_bar = false")
         connection.execute(f"attach {literal(str(path))} as searched (read_only)")
         columns = connection.execute(
             "select schema_name, table_name, column_name from duckdb_columns() "
