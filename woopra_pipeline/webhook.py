@@ -61,7 +61,7 @@ def post_text(url: str, text: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
         ) from None
     if not httpx.codes.is_success(status):
         raise AlertError(
-            f"The alert was not taken (status {status}): "
+            f"The alert was not accepted (status {status}): "
             "check the address in WOOPRA_ALERT_WEBHOOK_URL"
         )
 

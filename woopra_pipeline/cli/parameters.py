@@ -44,6 +44,6 @@ def refuse_illegible(arguments: Sequence[str]) -> None:
     """Fail if an argument is no text: bytes that are no UTF-8, or a NUL character."""
     for argument in arguments:
         if not is_utf8(argument):
-            raise click.UsageError(f"The argument {argument!r} is no UTF-8: write it anew")
+            raise click.UsageError(f"The argument {argument!r} is no UTF-8: type it again")
         if "\0" in argument:
             raise click.UsageError(f"The argument {argument!r} holds a NUL character: leave it out")

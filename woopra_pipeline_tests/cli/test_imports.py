@@ -47,7 +47,7 @@ def test_the_docs_can_be_followed_literally(copied_demo, tmp_path, tmp_path_fact
             assert done.returncode == 0, done.stderr
             outputs.append(done.stdout)
     first, orders, move = outputs
-    assert first.count("Nothing was sent. What would be: woopra-pipeline query ") == 1
+    assert first.count("Nothing was sent. To see what would be sent: woopra-pipeline query ") == 1
     assert first.count("crm_properties: 1 accepted for 2026-01-28") == 2
     assert "ada@example.com" in first
     assert "orders: 1 accepted for 2026-01-28" in orders

@@ -355,9 +355,9 @@ def test_a_change_of_the_pinned_types_is_a_difference(model):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("events: [", "is no YAML: mend it or move it away"),
-        ("events: [a]", "events must be names with something behind each"),
-        ("events: {buy: BIGINT}", "buy must be names with something behind each"),
+        ("events: [", "is no YAML: correct it or move it away"),
+        ("events: [a]", "events must have names, each with a value"),
+        ("events: {buy: BIGINT}", "buy must have names, each with a value"),
         ("- a", "the file must be names"),
         ("event: {}", "has a section 'event': the sections are events and people"),
         ("people: {age: INT}", "pins 'age' of 'people' to 'INT', which is no type: the types are"),
