@@ -78,7 +78,7 @@ def _sql(sql: str | None, file: IO[str] | None) -> str:
     try:
         return file.read().removeprefix("\ufeff")
     except UnicodeDecodeError:
-        raise click.UsageError(f"{file.name} is no UTF-8 text: save it as UTF-8") from None
+        raise click.UsageError(f"{file.name} is not UTF-8 text: save it as UTF-8") from None
 
 
 def _run(connection: duckdb.DuckDBPyConnection, sql: str) -> DuckDBPyRelation | None:

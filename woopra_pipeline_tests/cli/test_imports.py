@@ -93,7 +93,7 @@ def test_every_table_and_column_is_documented(table):
     [
         pytest.param(["import"], "Say what to do: --day DAY", id="nothing to do"),
         pytest.param(["import", "--list", "--verify"], "Say what to do", id="two things to do"),
-        pytest.param(["import", "--day", "5 March"], "'5 March' is no log day", id="no day"),
+        pytest.param(["import", "--day", "5 March"], "'5 March' is not a log day", id="no day"),
         pytest.param(["import", "--day", "2999-01-01"], "is not over", id="a day to come"),
         pytest.param(["import", "--day", DAY], "There is no import source in", id="no sources"),
         pytest.param(["import", "crm", "--day", DAY], "no import source 'crm'", id="no source"),
