@@ -59,7 +59,7 @@ CASES = [
     pytest.param(["query", "select 1"], {}, "there is no model yet", id="query without a model"),
     pytest.param(["explain", "someone"], {}, "there is no model yet", id="explain without one"),
     pytest.param(
-        ["status"], {"WOOPRA_DATA_DIR": os.devnull}, "is not a folder", id="data directory is a file"
+        ["status"], {"WOOPRA_DATA_DIR": os.devnull}, "is not a folder", id="directory is a file"
     ),
     pytest.param(
         ["backfill", "2026-01-02", "9999-12-31"], {}, "check the year", id="day after all days"
@@ -84,7 +84,7 @@ CASES = [
     pytest.param(
         ["status"], {"WOOPRA_DATA_DIR": "/tmp/\udcff"}, "is not UTF-8", id="folder in other bytes"
     ),
-    pytest.param(["sandbox", "--speed", "nan"], {}, "no finite number", id="speed that is none"),
+    pytest.param(["sandbox", "--speed", "nan"], {}, "not a finite number", id="speed that is none"),
     pytest.param(["sandbox", "--now", "0001-01-01"], {}, "outside of all calendars", id="no time"),
     pytest.param(
         ["backfill", "2026-01-02", "2026-01-02"],
