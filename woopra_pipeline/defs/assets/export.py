@@ -49,7 +49,7 @@ def raw_export(
 ) -> None:
     """The log file of a day, byte for byte, beside a manifest that says where it came from.
 
-    It is always fetched anew: the same bytes change nothing, other bytes become current and the
+    It is always fetched again: the same bytes change nothing, other bytes become current and the
     earlier file is kept aside, and a day the service no longer has stays as it was archived. A file
     that has fewer readable lines than the archived one is held back, unless it is to be accepted. A
     day that fails costs no other: if not in the same run, the sensor catch_up takes the good ones
