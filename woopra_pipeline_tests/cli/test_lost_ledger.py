@@ -8,7 +8,7 @@ from woopra_pipeline_tests.cli.conftest import CommandLineForked, CommandLineHer
 from woopra_pipeline_tests.shared_folders import shared_folder
 
 DAY = "2026-01-28"
-SENTENCE = "put it back from a backup, or make it anew from the batch files with"
+SENTENCE = "put it back from a backup, or make it again from the batch files with"
 
 
 @pytest.fixture
