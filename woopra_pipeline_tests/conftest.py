@@ -7,6 +7,7 @@ but zeros to write. The long tests, tests run in a single process, and programs 
 have all threads, and blocks as users have them.
 """
 
+import gc
 import multiprocessing
 import os
 from collections.abc import Iterator
@@ -93,6 +94,12 @@ def is_dear(item: pytest.Item) -> bool:
         or DEAR_FIXTURES & fixtures.keys()
         or any(definitions[-1].scope == "module" for definitions in fixtures.values())
     )
+
+
+def pytest_collection_finish() -> None:
+    # What is loaded by now stays, and the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -37,7 +37,7 @@ from dagster_duckdb import DuckDBResource
 
 from woopra_pipeline_tests import dagster_storage
 
-for extra in ("deltalake", "obstore", "pandas"):
+for extra in ("obstore", "pandas"):
     with suppress(ImportError):
         import_module(extra)
 

@@ -3,12 +3,12 @@
 import tempfile
 from pathlib import Path
 
-import pytest
 from hypothesis import given, settings
 
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.model.update import update_model
+from woopra_pipeline_tests.examples import few_or_many
 from woopra_pipeline_tests.generated_logs import days, logs
 from woopra_pipeline_tests.model.interpreter import interpret, tables
 from woopra_pipeline_tests.model.parsed_files import put_day
@@ -17,10 +17,7 @@ from woopra_pipeline_tests.model.published_tables import in_order, read_table
 AS_OF_TABLES = ("profiles", "visits", "actions", "pid_aliases")
 
 
-@pytest.mark.parametrize(
-    "examples",
-    [pytest.param(8, id="short"), pytest.param(200, id="long", marks=pytest.mark.long)],
-)
+@few_or_many(8, 200)
 def test_as_of_a_log_day(examples):
     @given(logs, days)
     @settings(max_examples=examples)

@@ -11,16 +11,14 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.model.update import update_model
+from woopra_pipeline_tests.examples import few_or_many
 from woopra_pipeline_tests.generated_logs import days, files, logs
 from woopra_pipeline_tests.model.interpreter import interpret, tables
 from woopra_pipeline_tests.model.parsed_files import put_day, remove_day
 from woopra_pipeline_tests.model.published_tables import in_order, published_tables
 
 
-@pytest.mark.parametrize(
-    "examples",
-    [pytest.param(8, id="short"), pytest.param(200, id="long", marks=pytest.mark.long)],
-)
+@few_or_many(8, 200)
 def test_all_days_at_once(examples):
     @given(logs)
     @settings(max_examples=examples)
