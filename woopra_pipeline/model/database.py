@@ -58,8 +58,11 @@ def connect(
     _require_database(path)
     try:
         # Whoever opens a file twice in one process must ask for the same both times.
-        configuration = {} if read_only else {"storage_compatibility_version": STORAGE_VERSION}
-        connection = duckdb.connect(path, read_only=read_only, config=configuration)
+        connection = duckdb.connect(
+            path,
+            read_only=read_only,
+            config={} if read_only else {"storage_compatibility_version": STORAGE_VERSION},
+        )
     except duckdb.Error as error:
         raise _why_not_opened(path, error) from error
     with connection:
