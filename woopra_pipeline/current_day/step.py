@@ -69,7 +69,7 @@ def follow_current_day(
     `parsed_folder` is `DataDirectory.parsed`. Lines of `persons`, who were erased, are overwritten
     before they become part of the day (R10). Each step appears whole or not at all (R9); two at
     once follow one another. If the file is not the one that was followed so far, and that not by
-    accident, the day is started anew. Raises what `WoopraClient.read_log_day_from` raises, except
+    accident, the day is started again. Raises what `WoopraClient.read_log_day_from` raises, except
     that a file that is not there yet is no error, and `ParsedDayError` if files cannot be written.
     """
     now = clock()
@@ -85,7 +85,7 @@ def follow_current_day(
             day = None if known is None else _grown(client, known, now, persons)
             if day is None:
                 if known is not None:
-                    notify(f"The file of {log_day} is not what it was: following it anew")
+                    notify(f"The file of {log_day} has changed: following it from its first line")
                 known = start_current_day(parsed_folder, log_day, now)
                 day = _grown(client, known, now, persons)
             assert known is not None

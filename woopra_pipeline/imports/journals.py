@@ -151,13 +151,13 @@ def note(folder: Path, header: PlanHeader, requests: Iterable[Request]) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         raise LedgerError(
-            f"{path} cannot be written ({error.strerror}), and nothing is sent that is not noted "
-            "there: see that the disk has room and can be written, then try again"
+            f"{path} cannot be written ({error.strerror}), and nothing is sent before it is "
+            "noted there: see that the disk has room and can be written, then try again"
         ) from error
 
 
 def replace_journal(folder: Path, header: PlanHeader, requests: Iterable[Request]) -> None:
-    """Write a plan's journal anew, whole or not at all."""
+    """Write a plan's journal again, whole or not at all."""
     with replacing(folder / JOURNAL_NAME) as temporary:
         temporary.write_bytes(_text(header, requests))
 

@@ -180,7 +180,7 @@ class WoopraClient:
     def download_log_day(self, log_day: date, consume: Callable[[ExportResponse], T]) -> T:
         """Download the file of a closed log day; return what `consume` made of it.
 
-        `consume` is called anew for each attempt and must start over. It reads the chunks to
+        `consume` is called again for each attempt and must start over. It reads the chunks to
         their end, and may raise `AttemptFailedError` where it sees that the body is not whole.
 
         Raises `LogDayNotClosedError` before any request is made, or if the service's clock, which
@@ -366,7 +366,7 @@ class WoopraClient:
             target = self._outside_text.sentence(target) or "elsewhere"
             raise RequestRejectedError(
                 f"Woopra ({self.settings.host}) redirects to {target} (status {status}), and "
-                "credentials are sent to no address but the one set: check WOOPRA_BASE_URL"
+                "credentials are sent only to the address that is set: check WOOPRA_BASE_URL"
             )
         if status in {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS} or (
             not response.is_client_error

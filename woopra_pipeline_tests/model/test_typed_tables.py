@@ -355,12 +355,15 @@ def test_a_change_of_the_pinned_types_is_a_difference(model):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("events: [", "is no YAML: mend it or move it away"),
-        ("events: [a]", "events must be names with something behind each"),
-        ("events: {buy: BIGINT}", "buy must be names with something behind each"),
-        ("- a", "the file must be names"),
+        ("events: [", "is not YAML: correct it or move it away"),
+        ("events: [a]", "events must have names, each with a value"),
+        ("events: {buy: BIGINT}", "buy must have names, each with a value"),
+        ("- a", "the file must have names"),
         ("event: {}", "has a section 'event': the sections are events and people"),
-        ("people: {age: INT}", "pins 'age' of 'people' to 'INT', which is no type: the types are"),
+        (
+            "people: {age: INT}",
+            "pins 'age' of 'people' to 'INT', which is not a type: the types are",
+        ),
         ("people: {age: [BIGINT]}", "pins 'age' of 'people' to"),
     ],
 )
@@ -449,6 +452,18 @@ def test_different_values_are_counted_up_to_a_hundred(model, count):
     assert model.ask(told) == [(min(count, 100),)]
 
 
+def test_very_many_different_values_are_counted_by_a_part_of_them(model):
+    model.update(visit("A", *(("buy", f'{{"n":{number}}}') for number in range(6_400))))
+    told = "select value_count, distinct_count from property_types"
+    kept = "select level > 0, count(*) between 100 and 400 from log.typed_values "
+    kept += "join log.typed_properties using (relation, key) group by level"
+    assert model.ask(told) == [(6_400, 100)]
+    assert model.ask(kept) == [(True, True)]
+    few = visit("B", *(("buy", f'{{"n":{number}}}') for number in range(60)))
+    model.update(few, merge("A", "B"), offset=1)
+    assert model.ask(told) == [(60, 60)]
+
+
 def test_decimals_may_be_added_up(model):
     model.update(*(visit("A", ("buy", f'{{"amount":"{n}.5"}}')) for n in range(4)))
     assert model.ask("select sum(amount) from events.buy") == [(float(Decimal("8")),)]
@@ -479,7 +494,7 @@ def test_settings_come_from_the_environment(monkeypatch, variable, value, expect
 
 @pytest.mark.parametrize(
     ("value", "message"),
-    [("many", "is 'many', which is no number: write one like 200"), ("-1", "is -1: write 0 or")],
+    [("many", "is 'many', which is not a number: write one like 200"), ("-1", "is -1: write 0 or")],
 )
 def test_a_limit_is_a_number(monkeypatch, value, message):
     monkeypatch.setenv("WOOPRA_TYPED_NAMES", value)
