@@ -161,15 +161,15 @@ def _commit_all(
     opened = _of_each(tables, lambda table: open_table(lake, table.folder))
     if read_publication(lake).version != found.version:
         raise _other_was_first(lake)
-
-    def committed(table: LakeTable) -> TableVersion:
+    # One after another: so the first table says which of two updates at once goes on.
+    versions = {}
+    for table in tables:
         version = commit(lake, table, opened[table], files[table], revision)
         if version is None:
             raise _other_was_first(lake)
-        return TableVersion(version, sum(file.row_count for file in files[table]))
-
-    versions = _of_each(tables, committed)
-    return {table.name: version for table, version in versions.items()}
+        row_count = sum(file.row_count for file in files[table])
+        versions[table.name] = TableVersion(version, row_count)
+    return versions
 
 
 def _retired(
