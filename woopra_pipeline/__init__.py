@@ -1,19 +1,22 @@
 """Woopra's raw daily export as a DuckDB model people can trust, and imports sent exactly once.
 
-The packages, from the ground up; each imports only from what stands above it in this list:
+The packages, in the order in which data passes through them. docs/architecture.md has a diagram,
+and says which package imports which.
 
 - `errors`, `clock`, `wording`, `control_characters`, `data_directory`, `files`, `locks`,
-  `replacing`, `room`, `full_disk`, `garbage_collection`, `sql_text`, `reading_sql`, `tables`,
-  `webhook`: what all packages share
+  `replacing`, `room`, `full_disk`, `garbage_collection`, `http_environment`, `sql_text`,
+  `reading_sql`, `tables`, `webhook`: what all packages share
 - `woopra`: the service: its HTTP API, its rate budget, its calendar of log days
+- `sandbox`: an embedded Woopra to develop and demonstrate against
 - `archive`: the day files as they were downloaded, byte for byte
 - `parse`: a day file into Arrow tables and Parquet
 - `current_day`: the current day's file while it grows, step by step into a parsed day that grows
 - `model`: the parsed days into `woopra.duckdb`
 - `imports`: import sources into batches, batches into Woopra, each line exactly once
-- `privacy`: persons erased from all of that; the rule and the register stand below `archive`
+- `lake`: days in an object store, and the tables computed there
+- `privacy`: persons erased from all of that
 - `report`: the model as charts, and as a page for readers without SQL
-- `sandbox`: an embedded Woopra to develop and demonstrate against
+- `explore`: the app that shows the model in a browser
 - `defs`: all of Dagster, thin
 - `definitions`, `cli`, `api`: what Dagster loads, what is typed in a terminal, and the functions
   for Python, which this package offers as its own: `connect`, `backfill`, `import_batches`

@@ -17,7 +17,7 @@ from woopra_pipeline.imports.ledger.reading import read_line_counts
 from woopra_pipeline.model.database import connect_published, is_as_published
 from woopra_pipeline.model.outstanding import outstanding, read_fingerprints, read_manifests
 from woopra_pipeline.privacy.register import find_unfinished
-from woopra_pipeline.woopra.log_days import log_days_between
+from woopra_pipeline.woopra.log_days import find_gaps
 from woopra_pipeline.wording import count, spans
 
 
@@ -31,7 +31,9 @@ class Status:
     held_back: list[date]
     """Archived days that came again with fewer readable lines; that file is held back."""
     gaps: list[date]
-    """Days between the first and the last archived one that are not archived."""
+    """Days between the first and the last one in the model that are not in it, as in the report."""
+    not_archived: list[date]
+    """Days between the first and the last archived one that are not archived, and no gaps."""
     parsed: list[date]
     to_parse: list[date]
     """Archived days that are not parsed, or were from another file or by another parser."""
@@ -92,12 +94,15 @@ def read_status(directory: DataDirectory) -> Status:
         unfinished = [erasure.name for erasure in find_unfinished(directory.erasures)]
     except PipelineError as error:
         problems.append(str(error))
+    gaps = find_gaps(model.log_days)
+    not_archived = find_gaps([*archived, *manifests.damaged_archived])
     return Status(
         data_directory=str(directory.root),
         archived=list(archived),
         archived_bytes=sum(day.byte_count for day in archived.values()),
         held_back=[log_day for log_day, day in archived.items() if day.held_back],
-        gaps=_gaps(sorted({*archived, *manifests.damaged_archived})),
+        gaps=gaps,
+        not_archived=[log_day for log_day in not_archived if log_day not in gaps],
         parsed=list(parsed),
         to_parse=list(left.to_parse),
         followed=[log_day for log_day, day in parsed.items() if day.is_open],
@@ -164,19 +169,13 @@ def _read_model(directory: DataDirectory, problems: list[str]) -> _Model:
     return _Model()
 
 
-def _gaps(log_days: list[date]) -> list[date]:
-    if not log_days:
-        return []
-    return sorted(set(log_days_between(log_days[0], log_days[-1])) - set(log_days))
-
-
 def _lines(status: Status) -> list[tuple[str, str]]:
     problems = enumerate(visible(problem) for problem in status.problems)
     lines = [
         ("Data directory", status.data_directory),
         ("Archived", f"{_days(status.archived)}; {count(status.archived_bytes, 'byte')}"),
         *_held_back(status.held_back),
-        ("Gaps", spans(status.gaps) or "none"),
+        *_not_archived(status.not_archived),
         ("Parsed", _days(status.parsed)),
         *_current_day(status.followed),
         (
@@ -184,6 +183,7 @@ def _lines(status: Status) -> list[tuple[str, str]]:
             f"{_days(status.in_model)}; {count(status.profiles, 'profile')}, "
             f"{count(status.visits, 'visit')}, {count(status.actions, 'action')}",
         ),
+        ("Gaps", _days(status.gaps) if status.gaps else "none"),
         ("Rejected lines", f"{sum(status.rejected_lines.values()):,}"),
     ]
     lines += [("", f"{number:,} {reason}") for reason, number in status.rejected_lines.items()]
@@ -216,6 +216,10 @@ def _held_back(log_days: list[date]) -> list[tuple[str, str]]:
             "with `woopra-pipeline backfill FROM TO --accept-shorter`",
         )
     ]
+
+
+def _not_archived(log_days: list[date]) -> list[tuple[str, str]]:
+    return [("Not archived", _days(log_days))] if log_days else []
 
 
 def _current_day(log_days: list[date]) -> list[tuple[str, str]]:

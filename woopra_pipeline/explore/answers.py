@@ -13,7 +13,7 @@ from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import ModelError
 from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.model.explain import PidHistory, explain_pid
-from woopra_pipeline.report.figures import Row, figures
+from woopra_pipeline.report.figures import Row, figures, gaps
 from woopra_pipeline.sql_text import literal, table_of
 
 MOST_EVENTS = 500
@@ -182,11 +182,15 @@ class Model:
             except ModelError:
                 return None
 
+    def gaps(self) -> list[date]:
+        """The log days that are missing between the first and the last one."""
+        with connect_published(self.directory) as connection:
+            return gaps(connection)
+
     def quality(self) -> dict[str, list[Row]]:
         """What tells how whole the model is, and whether people were merged who are not one."""
         return {
             "quality": self.figures("quality"),
-            "gaps": self.figures("gaps"),
             "reasons": self.figures("rejection_reasons", rows=MOST_REASONS),
             "merges": self.rows(MERGES_A_DAY),
             "largest": self.figures("largest_profiles", rows=MOST_PROFILES),

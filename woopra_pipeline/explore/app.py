@@ -19,6 +19,7 @@ with app.setup:
 
     from woopra_pipeline.explore import charts
     from woopra_pipeline.explore.answers import ANY, Model
+    from woopra_pipeline.wording import spans
 
     GRAINS = ["day", "week", "month"]
     NUMBERS = ["people", "visits", "actions"]
@@ -248,18 +249,19 @@ def _(page):
     mo.stop(page.value != "Data")
     told = model.quality()
     (quality,) = told["quality"]
+    gaps = model.gaps()
     mo.vstack(
         [
             mo.hstack(
                 [
-                    mo.stat(f"{quality[name]:,}", label=label, bordered=True)
-                    for name, label in (
-                        ("log_days", "log days"),
-                        ("gap_days", "days missing"),
-                        ("lines", "lines"),
-                        ("rejected_lines", "lines rejected"),
-                        ("missing_actions", "voided actions not logged again"),
-                        ("provisional_people", "provisional people"),
+                    mo.stat(f"{number:,}", label=label, bordered=True)
+                    for number, label in (
+                        (quality["log_days"], "log days"),
+                        (len(gaps), "days missing"),
+                        (quality["lines"], "lines"),
+                        (quality["rejected_lines"], "lines rejected"),
+                        (quality["missing_actions"], "voided actions not logged again"),
+                        (quality["provisional_people"], "provisional people"),
                     )
                 ],
                 wrap=True,
@@ -267,7 +269,7 @@ def _(page):
             ),
             mo.md(f"Last file fetched: {quality['fetched_at'] or 'none yet'}"),
             mo.md("## Missing days"),
-            mo.ui.table(told["gaps"], selection=None) if told["gaps"] else mo.md("None."),
+            mo.md(spans(gaps) or "None."),
             mo.md("## Lines that could not be read"),
             mo.ui.table(told["reasons"], selection=None) if told["reasons"] else mo.md("None."),
             mo.md("## Merges a day"),

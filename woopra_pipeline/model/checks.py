@@ -98,7 +98,8 @@ MODEL_CHECKS = (
     ModelCheck(
         "relogs_complete",
         RELOG_AUDIT,
-        "All that a merge voided was logged again within two days (R6).",
+        "All that a merge voided was logged again within two days (R6), unless the profile was "
+        "deleted for good since: then nothing is to be done.",
         parameters=(("days_of_grace", 2),),
     ),
     ModelCheck(

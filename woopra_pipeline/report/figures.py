@@ -12,6 +12,8 @@ from typing import Any, Literal, TypeAlias
 
 import duckdb
 
+from woopra_pipeline.woopra.log_days import find_gaps
+
 Bin: TypeAlias = Literal["day", "week", "month"]
 Row: TypeAlias = Mapping[str, Any]
 
@@ -57,6 +59,12 @@ def recent_period(connection: duckdb.DuckDBPyConnection) -> Period | None:
     """The last weeks of the model, day by day; None if it has no log days."""
     whole = whole_period(connection)
     return whole and whole.last_days(RECENT_DAYS)
+
+
+def gaps(connection: duckdb.DuckDBPyConnection) -> list[date]:
+    """The log days that are missing in the model, as `woopra-pipeline status` says too."""
+    log_days = connection.execute("select log_day from log_days").fetchall()
+    return find_gaps(log_day for (log_day,) in log_days)
 
 
 def of_period(

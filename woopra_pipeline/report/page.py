@@ -19,7 +19,8 @@ from woopra_pipeline.full_disk import needs_room
 from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.replacing import replacing
 from woopra_pipeline.report.charts import CHARTS, to_svg
-from woopra_pipeline.report.figures import Period, Row, figures, of_period, whole_period
+from woopra_pipeline.report.figures import Period, Row, figures, gaps, of_period, whole_period
+from woopra_pipeline.wording import spans
 
 REPORT_NAME = "project.html"
 
@@ -69,14 +70,14 @@ def _html(connection: duckdb.DuckDBPyConnection, headline: Row, project: str) ->
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": _number, "percent": _percent, "day": _day}
+    environment.filters |= {"number": _number, "percent": _percent, "day": _day, "spans": spans}
     (quality,) = figures(connection, "quality")
     period = whole_period(connection)
     return environment.get_template("project.html").render(
         project=project,
         headline=headline,
         quality=quality,
-        gaps=figures(connection, "gaps"),
+        gaps=gaps(connection),
         reasons=figures(connection, "rejection_reasons", rows=REASONS),
         largest_profiles=figures(connection, "largest_profiles", rows=LARGEST),
         busiest_merge_day=figures(connection, "busiest_merge_day"),

@@ -3,8 +3,9 @@
 The parser's Arrow schemas, the model's DDL, the comments in the databases and what Dagster shows of
 columns all derive from the `Table` objects here: `parsed` has what a day file becomes, `model` what
 users query in `woopra.duckdb`, `reports` the table macros there, `imports` what users query in
-`imports.duckdb`, and `table` says what a table and a column are. The private tables of the model,
-in its schema `log`, are in `model/schema.py`, and those of the import ledger in
+`imports.duckdb`, and `table` says what a table and a column are. `keys` has the keys of the public
+tables, and `schema_page` makes `docs/schema.md` of all that. The private tables of the model, in
+its schema `log`, are in `model/schema.py`, and those of the import ledger in
 `imports/ledger/tables.sql`.
 """
 

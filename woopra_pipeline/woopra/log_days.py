@@ -7,7 +7,7 @@ that the order of the log, which is the only order that counts, is the order of 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -52,6 +52,14 @@ def log_days_between(first: date, last: date) -> Iterator[date]:
     """Every log day from `first` to `last`, both included, in order."""
     for offset in range((last - first).days + 1):
         yield first + timedelta(days=offset)
+
+
+def find_gaps(log_days: Iterable[date]) -> list[date]:
+    """The log days that are missing between the first and the last of `log_days`, in order."""
+    there = set(log_days)
+    if not there:
+        return []
+    return [day for day in log_days_between(min(there), max(there)) if day not in there]
 
 
 def start_of_log_day(day: date) -> datetime:

@@ -13,6 +13,7 @@ from woopra_pipeline.model.outstanding import find_outstanding
 from woopra_pipeline.model.update import update_model
 from woopra_pipeline.parse.parse_day import parse_log_day
 from woopra_pipeline.parse.parsed_days import write_manifest
+from woopra_pipeline.report.page import write_report
 from woopra_pipeline_tests.model.parsed_files import put_day
 from woopra_pipeline_tests.parse.archived_files import archive_file
 
@@ -47,11 +48,12 @@ def incomplete(demo_line, tmp_path):
 
 def test_of_what_is_missing(incomplete):
     status = json.loads(incomplete("status", "--format", "json").stdout)
-    assert status["gaps"] == ["2026-01-05"]
+    assert (status["gaps"], status["not_archived"]) == ([], ["2026-01-05"])
     assert status["to_parse"] == ["2026-01-07"]
     assert status["to_apply"] == ["2026-01-07"]
     printed = incomplete("status").stdout
-    assert "Gaps            2026-01-05\n" in printed
+    assert "Not archived    1 log day (2026-01-05)\n" in printed
+    assert "Gaps            none\n" in printed
     assert "Outstanding     2026-01-07: run `woopra-pipeline backfill` for these days" in printed
 
 
@@ -102,6 +104,24 @@ def test_of_the_current_day(command_line):
     )
 
 
+def test_the_days_before_the_current_one_may_be_missing(command_line_here):
+    directory = command_line_here.directory
+    put_day(directory, date(2026, 1, 10), b'{"type":"visit","pid":"a"}\n')
+    put_day(directory, date(2026, 1, 29), b"", is_open=True)
+    update_model(directory)
+    status = json.loads(command_line_here("status", "--format", "json").stdout)
+    assert (len(status["gaps"]), status["gaps"][0], status["gaps"][-1]) == (
+        18,
+        "2026-01-11",
+        "2026-01-28",
+    )
+    assert status["not_archived"] == []
+    assert "Gaps            18 log days (2026-01-11 to 2026-01-28)\n" in (
+        command_line_here("status").stdout
+    )
+    assert "18: 2026-01-11 to 2026-01-28" in write_report(directory).path.read_text()
+
+
 def test_what_is_damaged_is_said_beside_the_rest(incomplete):
     folder = incomplete.folder
     (folder / "raw" / "2026-01-06" / "manifest.json").write_text("{")
@@ -120,7 +140,7 @@ def test_what_is_damaged_is_said_beside_the_rest(incomplete):
     assert len(status["problems"]) == 4
     assert "put it back from a backup" in status["problems"][3]
     assert status["to_parse"] == ["2026-01-06", "2026-01-07", "2026-01-08"]
-    assert status["gaps"] == ["2026-01-05"]
+    assert status["not_archived"] == ["2026-01-05"]
     assert status["to_apply"] == status["parsed"]
 
 

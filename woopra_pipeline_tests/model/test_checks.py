@@ -183,6 +183,12 @@ DELETE_OF_Q10 = "(select log_position from log.deletes where pid = 'q10')"
             id="an action that may still be logged again",
         ),
         pytest.param(
+            "update log.merges set canonical_pid = null where from_pid = 'q10'; "
+            "update log.audits set relogged_count = 1 where log_position = " + DELETE_OF_Q10,
+            {},
+            id="an action that was not logged again of a profile that was deleted for good",
+        ),
+        pytest.param(
             "update log.merges set canonical_pid = 'nobody' where from_pid = 'q10'",
             {"merge_targets_known": (1, False)},
             id="a merge into a pid without a profile",

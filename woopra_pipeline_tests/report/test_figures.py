@@ -1,13 +1,16 @@
 """Figures say of the model what anyone would count in it by hand."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import duckdb
 import pytest
 
+from woopra_pipeline.cli.status import read_status
+from woopra_pipeline.model.checks import MODEL_CHECKS, run_check
 from woopra_pipeline.report.figures import (
     Period,
     figures,
+    gaps,
     of_period,
     recent_period,
     whole_period,
@@ -156,12 +159,56 @@ def test_rejected_lines_are_shares_of_all_lines(log):
 def test_gaps_are_named(log):
     log.put({"2026-01-01": [], "2026-01-03": [], "2026-01-06": []})
     with log.connect() as connection:
-        assert figures(connection, "gaps") == [
-            {"first": SECOND, "last": SECOND},
-            {"first": date(2026, 1, 4), "last": date(2026, 1, 5)},
-        ]
+        assert gaps(connection) == [SECOND, date(2026, 1, 4), date(2026, 1, 5)]
         (quality,) = figures(connection, "quality")
-        assert (quality["log_days"], quality["gap_days"]) == (3, 3)
+        assert quality["log_days"] == 3
+        check = next(check for check in MODEL_CHECKS if check.name == "days_without_gaps")
+        found = run_check(connection, check, datetime(2026, 1, 7, tzinfo=UTC))
+        assert found is not None
+        assert [tuple(row) for row in found.examples] == [
+            (SECOND, SECOND, 1),
+            (date(2026, 1, 4), date(2026, 1, 5), 2),
+        ]
+    status = read_status(log.directory)
+    assert status.gaps == [SECOND, date(2026, 1, 4), date(2026, 1, 5)]
+
+
+def test_what_no_merge_will_bring_back_is_not_missing(log):
+    log.put(
+        {
+            "2026-01-01": [visit("a", at("2026-01-01"), "pv", "buy")],
+            "2026-01-02": [{"type": "delete", "pid": "a", "new_id": "b"}],
+        }
+    )
+    with log.connect() as connection:
+        (quality,) = figures(connection, "quality")
+        assert (quality["voided_actions"], quality["missing_actions"]) == (2, 2)
+    log.put({"2026-01-03": [{"type": "delete", "pid": "b"}]})
+    with log.connect() as connection:
+        (quality,) = figures(connection, "quality")
+        assert (quality["voided_actions"], quality["missing_actions"]) == (2, 0)
+        merges = of_period(connection, "merges", Period(FIRST, THIRD))
+        assert [row["missing"] for row in merges] == [0, 0, 0]
+
+
+OBJECT, JSON, PID = "not a JSON object", "not strict JSON", "pid is missing, empty or not a string"
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        pytest.param(3, [(OBJECT, 3), (JSON, 2), (PID, 1)], id="all"),
+        pytest.param(2, [(OBJECT, 3), ("other reasons", 3)], id="some"),
+    ],
+)
+def test_rejection_reasons_add_up(log, rows, expected):
+    log.put({"2026-01-01": [b"[]", b"[]", b"1", b"{", b"nonsense", b'{"type":"visit"}']})
+    with log.connect() as connection:
+        found = figures(connection, "rejection_reasons", rows=rows)
+        assert [tuple(row.values()) for row in found] == expected
+        (quality,) = figures(connection, "quality")
+    assert sum(row["lines"] for row in found) == quality["rejected_lines"]
+    assert sum(read_status(log.directory).rejected_lines.values()) == quality["rejected_lines"]
 
 
 def test_the_headline_counts_both_ways(log):

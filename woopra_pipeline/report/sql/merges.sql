@@ -1,5 +1,5 @@
 -- Delete lines a day, on average over each bin, by log day: how many there were, and what became of
--- the actions they voided (R6).
+-- the actions they voided (R6). Of a profile that was deleted for good nothing is missing.
 
 with
     days as (
@@ -7,7 +7,7 @@ with
             log_day as day,
             count(*) as merges,
             sum(relogged_count) as relogged,
-            sum(missing_count) as missing
+            sum(missing_count) filter (canonical_pid is not null) as missing
         from profile_merges
         left join relog_audit using (log_day, log_line)
         where log_day between $first and $last

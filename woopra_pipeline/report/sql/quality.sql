@@ -1,8 +1,8 @@
--- How whole and how fresh what the model was made of is.
+-- How whole and how fresh what the model was made of is. Of a profile that was deleted for good
+-- nothing is missing.
 
 select
     count(*) as log_days,
-    coalesce(max(log_day) - min(log_day) + 1 - count(*), 0)::bigint as gap_days,
     coalesce(sum(line_count), 0)::bigint as lines,
     coalesce(sum(rejected_count), 0)::bigint as rejected_lines,
     coalesce(sum(raw_bytes), 0)::bigint as bytes,
@@ -11,6 +11,13 @@ select
         '%Y-%m-%d %H:%M UTC'
     ) as fetched_at,
     (select coalesce(sum(action_count), 0)::bigint from relog_audit) as voided_actions,
-    (select coalesce(sum(missing_count), 0)::bigint from relog_audit) as missing_actions,
+    (
+        select coalesce(sum(missing_count), 0)::bigint
+        from relog_audit
+        semi join profile_merges as merges
+            on relog_audit.log_day = merges.log_day
+            and relog_audit.log_line = merges.log_line
+            and merges.canonical_pid is not null
+    ) as missing_actions,
     (select count(*) from profiles where is_provisional) as provisional_people
 from log_days

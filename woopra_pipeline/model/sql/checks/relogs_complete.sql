@@ -1,10 +1,15 @@
 -- R6: merges whose voided actions were not all logged again. One may take a few days to be, so the
--- last ones that are loaded are left out.
+-- last ones that are loaded are left out. So are merges whose path ends with a profile that was
+-- deleted for good: nothing of it will be logged again, and nothing is to be done.
 --
--- Reads: log_days, relog_audit.
+-- Reads: log_days, profile_merges, relog_audit.
 
 select log_day, log_line, from_pid, to_pid, action_count, missing_count
 from relog_audit
+semi join profile_merges as merges
+    on relog_audit.log_day = merges.log_day
+    and relog_audit.log_line = merges.log_line
+    and merges.canonical_pid is not null
 where missing_count > 0
     and log_day <= (select max(log_day) - $days_of_grace from log_days)
 order by log_day desc, log_line desc
