@@ -59,7 +59,7 @@ LAYOUTS: Mapping[str, Layout] = {
     PEOPLE.name: Layout(order=("pid",)),
     PROFILE_PROPERTIES.name: Layout(order=("pid", "key")),
     PID_ALIASES.name: Layout(order=("pid",)),
-    IDENTIFIERS.name: Layout(order=("key", "value")),
+    IDENTIFIERS.name: Layout(order=("value", "key")),
 }
 """The tables that can be large. Whoever asks for a month or a person then reads little of them."""
 

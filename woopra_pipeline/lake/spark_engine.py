@@ -155,7 +155,8 @@ class SparkEngine(Engine):
 
     def literal(self, text: str) -> str:
         """A text as SQL."""
-        if re.fullmatch("[ -&(-[\\]-~]*", text):
+        # Spark sees more than text in some characters, also between quotes.
+        if re.fullmatch("[A-Za-z0-9_ .:/@+-]*", text):
             return f"'{text}'"
         return f"decode(unhex('{text.encode().hex()}'), 'UTF-8')"
 

@@ -186,7 +186,7 @@ def test_each_case_of_the_types(open_engine):
 
 ODD_NAMES = (
     *("a b", "a_b", "A b", "q\"t's", "x`y", "a\\b", "{key}", "tab\t", "", "a\0b", "pid", "v1"),
-    *("a.b", "line\nbreak", "members", "é", "#", "%s", "select", "a=b;c"),
+    *("a.b", "line\nbreak", "members", "é", "#", "${x}", "%s", "select", "a=b;c"),
 )
 
 
