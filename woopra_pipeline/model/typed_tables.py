@@ -4,7 +4,7 @@ A type follows from the values of all living rows. So the values of each propert
 kind: what an update brings is added, what it voids or takes away is taken off, and the type is read
 from the sums. The rows of a relation are stored in a table of the schema `log`, whose columns only
 ever come. Users see a view of it, with the names and the order that follow from the days alone.
-Rows come and go with each update. A table is made anew only if a column gets another type, or if a
+Rows come and go with each update. A table is made again only if a column gets another type, or if a
 property has come that the limits had left out.
 """
 
@@ -39,7 +39,7 @@ MOST_DISTINCT = 100
 MOST_NAMED = 5
 """How many of the names and keys that are left out are named."""
 MOST_UNUSED = 50
-"""How many stored columns may be of no use any more before their table is made anew."""
+"""How many stored columns may be of no use any more before their table is made again."""
 LONGEST_SHOWN = 80
 PEOPLE_NUMBER = 0
 """The number of the relation of the profiles."""
@@ -167,7 +167,7 @@ def update_typed_relations(
     """Bring the typed relations in line with the living rows, within the update's transaction.
 
     The working tables of the update say what has come and gone. If the relations were made by
-    another choice, or by none, they are made anew from all rows. Types that are not those of
+    another choice, or by none, they are made again from all rows. Types that are not those of
     `earlier_types` are noted in `log.type_changes`. While a day is followed (not `is_day_over`),
     later changes are told by the same types, so that a night's check sees those of all the day.
     """
@@ -390,9 +390,9 @@ class _Making:
         self.stored_places: dict[str, list[int]] = defaultdict(list)
         self.forgotten: list[int] = []
         self.made: list[TypedRelation] = []
-        for table, place in self._rows(_STORED_PLACES):
-            self.stored_places[table].append(place)
         if not is_whole:
+            for table, place in self._rows(_STORED_PLACES):
+                self.stored_places[table].append(place)
             self.new = set(self._rows("from new_properties"))
             self.reseen = set(self._rows("from reseen_properties"))
             self.changed = {event for (event,) in self._rows("select event from changed_relations")}

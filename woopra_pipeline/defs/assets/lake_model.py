@@ -34,7 +34,7 @@ def lake_model(
 ) -> MaterializeResult[None]:
     """Every public table of the model as a Delta table in the lake, all of one revision.
 
-    They are computed anew from all days in the lake, unless they are of these days already.
+    They are computed again from all days in the lake, unless they are of these days already.
     """
     lake = _lake(data_directory)
     update = update_tables(
