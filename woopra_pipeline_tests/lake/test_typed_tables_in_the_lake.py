@@ -102,7 +102,7 @@ def test_settings_and_pinned_types_decide_as_in_the_model(lake, here):
     assert not {"events.pv", "events.order 1"} & update.row_counts.keys()
     assert not update_tables(lake, here, typed=typed).is_new
     here.types.write_text("events: [")
-    with pytest.raises(ConfigurationError, match="is no YAML"):
+    with pytest.raises(ConfigurationError, match="is not YAML"):
         update_tables(lake, here, typed=typed)
 
 
