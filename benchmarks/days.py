@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 
 from benchmarks.lake import compute_tables_anew
-from benchmarks.measuring import Cost, Costs, fresh, in_rounds
+from benchmarks.measuring import Costs, fresh, in_rounds
 from benchmarks.questions import QUESTIONS
 from benchmarks.records import (
     MEGABYTES,
@@ -197,13 +197,10 @@ def run_days(results: Results, project: Project, repeat: int, factor: int) -> di
                 COPY: fresh(copy, directory),
             },
         )
-    publishing = [
-        Cost(cost.value, cost.processor_seconds, cost.peak_megabytes, None, cost.busy)
-        for cost in costs["closed day, model"].all
-    ]
-    costs["publish"] = Costs(publishing)
     for name, costs_of_stage in costs.items():
         results.costs(SIZE, grown(name, factor), costs_of_stage)
+    of_model = costs["closed day, model"]
+    results.add(SIZE, grown("publish", factor), SECONDS, of_model.values, of_model.busy)
     for name, megabytes_of_it in sizes(project).items():
         results.add(SIZE, grown(name, factor), MEGABYTES, [megabytes_of_it])
     return costs
@@ -215,10 +212,18 @@ def tell_stages(results: Results, costs: Mapping[str, Costs]) -> None:
         ("download", "into the archive, beside the same requests with nothing kept", None, None),
         ("new day", "beside building the model from all days", "build", 1 / 8),
         ("late day", "beside building the model from all days", "build", 1 / 8),
-        ("publish", "beside a plain copy of the file", COPY, None),
     ):
         other = costs[below or "download, nothing kept"]
         results.beside(stage, what, costs[stage], other, bar=Bar(at_most=bar))
+    publishing, copying = costs["closed day, model"].values, costs[COPY].seconds
+    results.add(
+        "publish",
+        "beside a plain copy of the file",
+        RATIO,
+        ratios(publishing, copying),
+        [*costs["closed day, model"].busy, *costs[COPY].busy],
+        figures=both(publishing, copying, SECONDS),
+    )
     build, portable = costs["build"], costs[PORTABLE_SQL]
     for what, unit, bar in (
         ("processor time, beside the lake's portable SQL on DuckDB", PROCESSOR, 1.3),
@@ -268,7 +273,7 @@ def download_only(_: DataDirectory, settings: WoopraSettings, days: Sequence[dat
                 settings.file_parameter: day.isoformat(),
             }
             with client.stream("GET", settings.url(settings.export_path), params=parameters) as got:
-                for _ in got.iter_raw():
+                for _piece in got.iter_raw():
                     pass
 
 

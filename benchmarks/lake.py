@@ -11,6 +11,7 @@ tables are compared with the model's.
 import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +74,7 @@ def compare_engines(
         costs = in_rounds(
             repeat,
             {
-                MODEL: fresh(
-                    update_model, directory, before=lambda folder=directory: remove_model(folder)
-                ),
+                MODEL: fresh(update_model, directory, before=partial(remove_model, directory)),
                 DUCKDB: equal_tables(directory, None),
                 SAIL: equal_tables(directory, "sail"),
             },
