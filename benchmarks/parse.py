@@ -24,7 +24,7 @@ import duckdb
 
 from benchmarks.measuring import Costs, fresh, in_rounds
 from benchmarks.peers import NAMES, Peer, reading
-from benchmarks.records import MEGABYTES, RATIO, Bar, Results, both, crossed, ratios
+from benchmarks.records import MEGABYTES, NO_BAR, RATIO, Bar, Results, both, crossed, ratios
 from benchmarks.single import arguments_of, single
 from benchmarks.worlds import DAY, World, archive_file, clean_lines, make_world
 from woopra_pipeline.archive.days import Archive
@@ -140,6 +140,7 @@ def compare(
     for variant in [*VARIANTS][1:]:
         what = f"{variant}, beside clean lines"
         rate_beside(results, what, variant, "clean", costs=costs, bar=DIRT)
+        work_beside(results, what, variant, "clean", costs=costs, bar=DIRT)
 
 
 def compare_ten_times(
@@ -187,6 +188,7 @@ def note(results: Results, name: str, costs: Costs, megabytes: float) -> None:
 def beside_bare(results: Results, name: str, costs: Mapping[str, Costs]) -> None:
     what = f"{name} lines, beside DuckDB's bare typed read_json"
     rate_beside(results, what, name, BARE.format(name), costs=costs, bar=BESIDE_BARE)
+    work_beside(results, what, name, BARE.format(name), costs=costs)
 
 
 def rate_beside(
@@ -200,15 +202,27 @@ def rate_beside(
     pairs: Callable[[Sequence[float], Sequence[float]], list[float]] = ratios,
 ) -> None:
     """Note the ratio of two rates, which were noted before."""
-    rates, processor = (
-        [results.find(STAGE, name, unit).rounds for name in (ours, others)]
-        for unit in (RATE, PROCESSOR_COST)
-    )
-    figures = "; ".join(
-        (both(rates[0], rates[1], RATE), both(processor[0], processor[1], PROCESSOR_COST))
-    )
+    rate, other = (results.find(STAGE, name, RATE).rounds for name in (ours, others))
     busy = [*costs[ours].busy, *costs[others].busy]
-    results.add(STAGE, what, RATIO, pairs(rates[0], rates[1]), busy, bar=bar, figures=figures)
+    figures = both(rate, other, RATE)
+    results.add(STAGE, what, RATIO, pairs(rate, other), busy, bar=bar, figures=figures)
+
+
+def work_beside(
+    results: Results,
+    what: str,
+    ours: str,
+    others: str,
+    *,
+    costs: Mapping[str, Costs],
+    bar: Bar = NO_BAR,
+) -> None:
+    """Note the ratio of what a second of the processors does, in the same direction as rates."""
+    work, other = (results.find(STAGE, name, PROCESSOR_COST).rounds for name in (ours, others))
+    busy = [*costs[ours].busy, *costs[others].busy]
+    figures = both(work, other, PROCESSOR_COST)
+    what = f"{what}, by the processors"
+    results.add(STAGE, what, RATIO, ratios(other, work), busy, bar=bar, figures=figures)
 
 
 def write_file(
