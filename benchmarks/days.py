@@ -9,14 +9,11 @@ what is measured.
 """
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import httpx
-
-from benchmarks.lake import compute_tables_anew
 from benchmarks.measuring import Costs, fresh, in_rounds
 from benchmarks.questions import QUESTIONS
 from benchmarks.records import (
@@ -31,16 +28,10 @@ from benchmarks.records import (
     ratios,
 )
 from benchmarks.single import arguments_of, single
+from benchmarks.stages import closed_day, copy, download_only, fetch, parse, update
 from benchmarks.worlds import World, make_world
-from woopra_pipeline.archive.days import Archive
-from woopra_pipeline.archive.fetch import fetch_log_day
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.files import sync
-from woopra_pipeline.model.update import update_model
-from woopra_pipeline.parse.parse_day import parse_log_day
 from woopra_pipeline.sandbox import Service, serve
-from woopra_pipeline.woopra.client import WoopraClient
-from woopra_pipeline.woopra.settings import WoopraSettings
 
 HISTORY_DAYS = 60
 DAYS = HISTORY_DAYS + 1
@@ -148,6 +139,9 @@ def run_days(results: Results, project: Project, repeat: int, factor: int) -> di
 
     What is compared is measured in the same rounds. `factor` tells this world from others.
     """
+    # Loaded here, or the memory of all other work would be measured with it.
+    from benchmarks.lake_tables import compute_tables_anew  # noqa: PLC0415
+
     project.aside.mkdir(parents=True)
     directory, days, last = project.directory, project.world.days, [project.last]
     with serve(project.world.sandbox, service=UNCOMPRESSED) as running:
@@ -262,51 +256,6 @@ def tell_memory(
 
 def clear(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def download_only(_: DataDirectory, settings: WoopraSettings, days: Sequence[date]) -> None:
-    """The same requests, with nothing done to what comes."""
-    with httpx.Client(auth=(settings.app_id, settings.secret_key)) as client:
-        for day in days:
-            parameters = {
-                settings.project_parameter: settings.project,
-                settings.file_parameter: day.isoformat(),
-            }
-            with client.stream("GET", settings.url(settings.export_path), params=parameters) as got:
-                for _piece in got.iter_raw():
-                    pass
-
-
-def fetch(directory: DataDirectory, settings: WoopraSettings, days: Sequence[date]) -> None:
-    archive = Archive(directory.raw)
-    with WoopraClient(settings) as client:
-        for day in days:
-            fetch_log_day(client, archive, day)
-
-
-def parse(directory: DataDirectory, days: Sequence[date]) -> None:
-    archive = Archive(directory.raw)
-    for day in days:
-        parse_log_day(archive, day, directory.parsed)
-
-
-def update(directory: DataDirectory) -> float:
-    """Bring the model up to date; returns the seconds it took to publish it."""
-    return update_model(directory).publishing_seconds
-
-
-def closed_day(directory: DataDirectory, settings: WoopraSettings, day: date) -> None:
-    fetch(directory, settings, [day])
-    parse(directory, [day])
-    update(directory)
-
-
-def copy(directory: DataDirectory) -> None:
-    """A plain copy of the published file, on disk."""
-    path = directory.root / "copy"
-    shutil.copyfile(directory.published_model, path)
-    sync(path)
-    path.unlink()
 
 
 def sizes(project: Project) -> dict[str, float]:
