@@ -1,6 +1,6 @@
 """What is typed in a terminal: reading arguments, showing progress and results, saying errors.
 
-One module a command; what a command does lives in the packages below.
+There is one module for each command. The work itself is in the packages below.
 """
 
 import importlib

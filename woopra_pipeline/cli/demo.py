@@ -26,10 +26,10 @@ DAYS = 28
 
 @click.command("demo")
 def command() -> None:
-    """Take four weeks of the embedded sandbox from fetch to model, and look at what came out.
+    """Build the model of four weeks of the embedded sandbox, and compare it with the truth.
 
-    The sandbox is a small Woopra of its own: nothing is sent anywhere. What the model says is
-    compared with what really happened in the sandbox, and what was imported on the way is found.
+    The sandbox is a small Woopra of its own, so nothing is sent anywhere. The demo also imports
+    some lines, and finds them in the log.
     """
     if os.environ.get("WOOPRA_PROJECT"):
         raise ConfigurationError(
@@ -52,7 +52,7 @@ def command() -> None:
             verdict = _verdict(connection, sandbox)
         show(verdict)
         print_proof(directory)
-        show(f"All of it on one page, to look at in a browser: {write_report(directory).path}")
+        show(f"The report, to open in a browser: {write_report(directory).path}")
         _print_what_next(connection)
 
 

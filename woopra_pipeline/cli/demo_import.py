@@ -52,6 +52,6 @@ def print_proof(directory: DataDirectory) -> None:
     for verdict in prove_imports(directory, batches, settings=ImportSettings()):
         lines = count(verdict.batch.line_count, "line")
         show(
-            f"Before the last day ended, {lines} of {NAME} were imported; what the log then\n"
-            f"shows of it: {verdict.reason}."
+            f"Before the last day ended, {lines} of {NAME} were imported. The log then shows:\n"
+            f"{verdict.reason}."
         )

@@ -97,8 +97,8 @@ class Backfill:
             )
         except DagsterAssetCheckFailedError as error:
             raise ModelError(
-                f"{' '.join(str(error).split())}: what was made is wrong, and the fault is in "
-                "this program; see with `woopra-pipeline ui` what was found"
+                f"{' '.join(str(error).split())}: the result is wrong, because of a fault in "
+                "this program; `woopra-pipeline ui` shows what was found"
             ) from error
         if failed is None:
             return None, {}

@@ -16,7 +16,7 @@ START_DATE_VARIABLE = "WOOPRA_START_DATE"
 def start_date() -> date:
     """The first log day: `WOOPRA_START_DATE`, or else the built-in one.
 
-    Raises `ConfigurationError` if the variable is set to something that is no log day.
+    Raises `ConfigurationError` if the variable is set to something that is not a log day.
     """
     text = os.environ.get(START_DATE_VARIABLE) or START_DATE
     try:

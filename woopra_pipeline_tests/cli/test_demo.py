@@ -19,7 +19,7 @@ def test_finds_in_the_log_what_it_has_imported(demo):
 
 def test_writes_the_report(demo):
     command_line, done = demo
-    (path,) = re.findall(r"look at in a browser: (.+)$", done.stdout, re.MULTILINE)
+    (path,) = re.findall(r"open in a browser: (.+)$", done.stdout, re.MULTILINE)
     assert Path(path) == command_line.directory.reports / "project.html"
     assert "<svg" in Path(path).read_text(encoding="utf-8")
 

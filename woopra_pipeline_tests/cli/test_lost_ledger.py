@@ -3,7 +3,7 @@
 import pytest
 
 DAY = "2026-01-28"
-SENTENCE = "put it back from a backup, or make it anew from the batch files with"
+SENTENCE = "put it back from a backup, or make it again from the batch files with"
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ def test_without_tables_it_is_said_what_to_do(machine, tmp_path, command):
 @pytest.mark.parametrize(
     ("spark", "said"),
     [
-        ("spark.example:15002", "is no address of a server: set it to sail, or to"),
+        ("spark.example:15002", "is not the address of a server: set it to sail, or to"),
         ("sc://127.0.0.1:9/;token=s3cr3t", "server 127.0.0.1:9 cannot be reached: "),
     ],
 )

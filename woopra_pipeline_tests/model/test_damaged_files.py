@@ -105,7 +105,7 @@ def test_a_build_file_is_built_anew_and_said(directory, damage):
     update = update_model(directory, notify=notices.append)
     assert update.method == "rebuild"
     if damage is not replace_by_another:
-        assert "the build of the model is damaged and is made anew" in notices[0]
+        assert "the build of the model is damaged and is made again" in notices[0]
     assert days_in(directory) == [FIRST, SECOND, THIRD]
     content = in_order(published_tables(directory))
     remove(directory.model)

@@ -197,7 +197,7 @@ def test_a_list_of_persons(erase, profiles, tmp_path):
     ("content", "sentence"),
     [
         pytest.param(b"mail\nada@example.com\n", "names nobody", id="no such column"),
-        pytest.param(b"email\n\xff\n", "is no CSV file in UTF-8", id="not UTF-8"),
+        pytest.param(b"email\n\xff\n", "is not a CSV file in UTF-8", id="not UTF-8"),
         pytest.param(b"", "names nobody", id="empty"),
     ],
 )
