@@ -40,7 +40,7 @@ UNCOMPRESSED = Service(compresses=False)
 GROWTH = (1, 4, 16)
 """How much more data the worlds have than the smallest one."""
 SIZE = "growth"
-STAGES = ("download", "parse", "build", "new day", "late day", "publish")
+STAGES = ("download", "parse", "build", "new day", "late day")
 GROWN = (*STAGES, "closed day", *(f"{question}, model" for question in QUESTIONS))
 CLOSED_DAY = ("closed day, download", "closed day, parse", "closed day, model")
 PORTABLE_SQL = "portable SQL on DuckDB"
@@ -242,16 +242,15 @@ def tell_memory(
 ) -> None:
     """Note how the peaks of two worlds compare, the first and the last of `GROWTH`."""
     for stage in (*STAGES, "closed day"):
-        if stage != "publish":
-            results.beside(
-                "memory",
-                f"{stage}: its peak with {GROWTH[-1] // GROWTH[0]} times the data",
-                largest[stage],
-                smallest[stage],
-                MEGABYTES,
-                bar=Bar(at_most=1.5),
-                pairs=crossed,
-            )
+        results.beside(
+            "memory",
+            f"{stage}: its peak with {GROWTH[-1] // GROWTH[0]} times the data",
+            largest[stage],
+            smallest[stage],
+            MEGABYTES,
+            bar=Bar(at_most=1.5),
+            pairs=crossed,
+        )
 
 
 def clear(folder: Path) -> None:
