@@ -24,7 +24,7 @@ def project_report(
     """
     from woopra_pipeline.report.page import write_report
 
-    report = write_report(data_directory.directory)
+    report = write_report(data_directory.directory, show_persons=data_directory.show_persons)
     context.log.info(f"Open {report.path} in a browser")
     return MaterializeResult(
         metadata={
