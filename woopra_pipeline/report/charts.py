@@ -241,7 +241,11 @@ def _pointed_at(panel: Panel) -> alt.Chart:
     rows = [
         {"day": row["day"].isoformat(), **{name: row[name] for name in named}} for row in panel.rows
     ]
-    form = {"day": "%A, %-d %B %Y", "week": "Week of %-d %B %Y", "month": "%B %Y"}[panel.period.bin]
+    when, form = {
+        "day": ("day", "%a %-d %b %Y"),
+        "week": ("week of", "%-d %b %Y"),
+        "month": ("month", "%b %Y"),
+    }[panel.period.bin]
     hover = alt.selection_point(on="pointerover", clear="pointerout", empty=False)
     chart: alt.Chart = (
         alt.Chart(alt.InlineData(values=rows))
@@ -250,7 +254,7 @@ def _pointed_at(panel: Panel) -> alt.Chart:
             x=_days(panel.period),
             opacity=alt.condition(hover, alt.value(0.15), alt.value(0)),
             tooltip=[
-                alt.Tooltip("day:T", title="when", format=form, formatType="utc"),
+                alt.Tooltip("day:T", title=when, format=form, timeUnit="utcyearmonthdate"),
                 *(
                     alt.Tooltip(f"{name}:Q", format=".1%" if name == "share" else ",.1~f")
                     for name in named

@@ -120,7 +120,8 @@ def people(
 ) -> list[tuple[object, ...]]:
     """Period, people, new and returning ones, visits, actions, and whether it is whole."""
     asked = Asked(grain=grain)
-    firsts = [asked.period(asked.day(own[0].at)) for own in by_person(actions)]
+    days = [asked.day(own[0].at) for own in by_person(actions)]
+    firsts = [asked.period(day) for day in days if log_days[0] <= day <= log_days[-1]]
     return [
         (
             period,
