@@ -157,7 +157,7 @@ def test_says_what_is_in_the_model(log):
         "AT 2 1",
         "/prices 1 1",
         "buy 1 1",
-        "week 1 5 Jan 2026 1 100%",
+        "week 1 5 Jan 2026 1 100 %",
         "Days missing in between 11: 2026-01-06 to 2026-01-12, 2026-01-14 to 2026-01-17",
         "1 (17%): not strict JSON (1)",
         "1, of which 1 were not logged again",
