@@ -78,6 +78,5 @@ $(EXPLORE): $(INSTALLED)
 explore: $(EXPLORE)  ## look at the model in a browser
 	$(BIN)/woopra-pipeline explore
 
-bench: $(INSTALLED)  ## every stage and the peers, in some ten minutes; SIZE=small or large
+bench: $(INSTALLED)  ## every stage and the peers, in half an hour; SIZE=small or large
 	$(BIN)/python -m benchmarks --size $(SIZE)
-	$(BIN)/python -m benchmarks.lake

@@ -1,44 +1,48 @@
 """`make bench`: every stage and the peers on the same files, in one run.
 
-    python -m benchmarks                       # some ten minutes on two cores
-    python -m benchmarks --size small          # a few minutes
-    python -m benchmarks --size large          # an hour and more
-    python -m benchmarks --docs                # puts table and chart into the docs as well
+    python -m benchmarks                        # half an hour on two cores
+    python -m benchmarks --size tiny            # a minute, to see that all of it works
+    python -m benchmarks --size small           # some minutes
+    python -m benchmarks --size large           # hours
+    python -m benchmarks --docs                 # puts table and chart into the docs as well
+    python -m benchmarks --only parse days      # some parts of it
+    python -m benchmarks --again HEAD           # shows what a commit has, measures nothing
+    python -m benchmarks compare v0.2.0 HEAD    # two commits, by what was measured of each
 
-Prints the table and writes it with chart and figures to `data/bench`, where the environments of
-the peers are kept too. Everything else that is written goes to a temporary folder.
+Prints the table and writes it with a chart to `data/bench`, where the environments of the peers are
+kept too. Each figure is appended to `results.jsonl` there as soon as it is known. Everything else
+that is written goes to a temporary folder.
 """
 
 import argparse
-import json
-import os
-import platform
 import shutil
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from benchmarks import imports, parse
-from benchmarks.days import DAYS, run_days
-from benchmarks.measuring import measured
-from benchmarks.orchestration import run_backfills
+from benchmarks.comparing import compare, of_commit
+from benchmarks.days import DAYS, GROWTH, Project, grown, run_days, tell_memory, tell_stages
+from benchmarks.days import SIZE as GROWTH_STAGE
+from benchmarks.lake import compare_engines
+from benchmarks.lake_upload import compare_days
+from benchmarks.orchestration import DAYS_OF_A_YEAR, SMALL_WORLD, run_backfills, run_year
 from benchmarks.peers import install_peers
 from benchmarks.questions import ask, ask_only_model
-from benchmarks.report import show, write_docs, write_report
+from benchmarks.records import FILE, FOLDER, Results, ResultsError, read, start
+from benchmarks.report import is_whole, write_docs, write_report
+from benchmarks.startup import compare_starts
+from benchmarks.tables import COMPARED, compared_rows, markdown, show
 from benchmarks.typed_tables import compare_typed
-from benchmarks.worlds import make_world
-from woopra_pipeline.data_directory import checkout
-
-GROWTH = (1, 4, 16)
-"""How much more data the worlds have than the smallest one."""
+from benchmarks.worlds import World, make_world
+from woopra_pipeline.data_directory import DataDirectory
 
 
 @dataclass(frozen=True)
@@ -49,127 +53,188 @@ class Size:
     """How many are around in the largest world."""
     file_megabytes: int
     import_lines: int
+    lake_visits: int
+    """A day, at the largest size."""
+    upload_megabytes: tuple[int, int]
     repeat: int
+    repeat_long: int
+    """How often that is measured which takes long."""
+    with_year: bool
 
 
 SIZES = {
-    "small": Size(people=1_600, file_megabytes=48, import_lines=20_000, repeat=1),
-    "default": Size(people=4_800, file_megabytes=128, import_lines=100_000, repeat=3),
-    "large": Size(people=40_000, file_megabytes=1024, import_lines=1_000_000, repeat=3),
+    "tiny": Size(800, 4, 2_000, 800, (4, 16), repeat=1, repeat_long=1, with_year=False),
+    "small": Size(1_600, 48, 20_000, 6_000, (16, 64), repeat=2, repeat_long=1, with_year=False),
+    "default": Size(
+        4_800, 128, 100_000, 24_000, (64, 256), repeat=3, repeat_long=2, with_year=True
+    ),
+    "large": Size(
+        40_000, 1024, 10**6, 100_000, (64, 1024), repeat=3, repeat_long=2, with_year=True
+    ),
 }
-PACKAGES = ("duckdb", "dagster", "msgspec", "numpy", "pyarrow")
+
+
+PARTS = ("parse", "days", "imports", "startup", "orchestration", "lake", "lake_upload")
+"""What is run one after another, by the names of their methods."""
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=(__doc__ or "").partition("\n")[0]
+    )
+    only = f"run only some parts: {', '.join(PARTS)}"
     parser.add_argument("--size", choices=SIZES, default="default")
     parser.add_argument("--directory", type=Path, help="where to work; cleared at the end")
-    parser.add_argument("--output", type=Path, default=checkout() / "data" / "bench")
+    parser.add_argument("--output", type=Path, default=FOLDER, help="where the figures are kept")
     parser.add_argument("--docs", action="store_true", help="renew table and chart of the docs")
-    parser.add_argument("--again", type=Path, help="show the figures in this file, measure nothing")
+    parser.add_argument("--only", metavar="PART", nargs="+", choices=PARTS, default=(), help=only)
+    parser.add_argument("--again", metavar="COMMIT", help="show what it has, measure nothing")
+    commands = parser.add_subparsers(dest="command", metavar="compare")
+    comparing = commands.add_parser("compare", help="two commits, by what was measured of each")
+    comparing.add_argument("earlier", metavar="COMMIT")
+    comparing.add_argument("later", metavar="COMMIT")
+    comparing.add_argument("--output", type=Path, default=argparse.SUPPRESS)
+    comparing.add_argument("--stage", help="only figures of this stage")
     arguments = parser.parse_args()
-    console = Console()
-    if arguments.again:
-        results = json.loads(arguments.again.read_text())
-    else:
-        root = Path(tempfile.mkdtemp(dir=arguments.directory))
-        try:
-            results = Bench(root, arguments.output, SIZES[arguments.size], console).run()
-        finally:
-            shutil.rmtree(root)
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    write_report(results, arguments.output)
-    if arguments.docs:
-        write_docs(results)
-    show(results, console)
+    path = arguments.output / FILE
+    try:
+        if arguments.command == "compare":
+            compared = compare(path, arguments.earlier, arguments.later, arguments.stage)
+            print(markdown(COMPARED, compared_rows(compared)), end="")
+            return
+        results = (
+            last_run(path, arguments.again, arguments.size) if arguments.again else run(arguments)
+        )
+        show(results, Console())
+        if is_whole(results):
+            write_report(results, arguments.output)
+            if arguments.docs:
+                write_docs(results)
+        elif arguments.docs:
+            raise ResultsError(
+                "The docs stay as they are, for only a part was measured: run the other parts too, "
+                "then `python -m benchmarks --again HEAD --docs`"
+            )
+    except ResultsError as error:
+        sys.exit(str(error))
+
+
+def run(arguments: argparse.Namespace) -> Results:
+    results = start(arguments.size, arguments.output / FILE)
+    root = Path(tempfile.mkdtemp(dir=arguments.directory))
+    try:
+        Bench(root, arguments.output, results, SIZES[arguments.size]).run(arguments.only)
+    finally:
+        shutil.rmtree(root)
+    return results
+
+
+def last_run(path: Path, commit: str, size: str) -> Results:
+    """What `make bench` of that size found at a commit; of each figure, what came last.
+
+    Raises `ResultsError` if there is none.
+    """
+    found = {
+        record.key: record
+        for record in of_commit(read(path), path, commit)
+        if record.setting.size == size
+    }
+    if not found:
+        raise ResultsError(f"{path} has no run of size {size} of {commit}")
+    records = list(found.values())
+    return Results(records[-1].setting, None, records)
 
 
 class Bench:
     """One run: works below `root`, which it fills, and keeps the peers below `output`."""
 
-    def __init__(self, root: Path, output: Path, size: Size, console: Console) -> None:
+    def __init__(self, root: Path, output: Path, results: Results, size: Size) -> None:
         self.root = root
         self.output = output
+        self.results = results
         self.size = size
-        self.console = console
 
-    def run(self) -> dict[str, Any]:
-        size, repeat = self.size, self.size.repeat
-        started = time.monotonic()
-        with self.telling("environments of the peers"):
-            peers = install_peers(self.output / "peers")
+    def run(self, only: Sequence[str] = ()) -> None:
+        for part in PARTS:
+            if not only or part in only:
+                getattr(self, part)()
+
+    @cached_property
+    def worlds(self) -> dict[int, World]:
         worlds = {}
         for factor in GROWTH:
-            people = size.people * factor // GROWTH[-1]
-            with self.telling(f"a world of {people:,} people"):
-                worlds[factor] = make_world(self.root / "sandbox", people, DAYS)
-        with self.telling("parse"):
-            parsing = parse.compare(
-                self.root, worlds[GROWTH[-1]], size.file_megabytes, repeat, peers
+            people = self.size.people * factor // GROWTH[-1]
+            with telling(f"a world of {people:,} people"):
+                worlds[factor] = make_world(self.root / f"sandbox-{factor}", people, DAYS)
+        return worlds
+
+    def parse(self) -> None:
+        with telling("environments of the peers"):
+            peers = install_peers(self.output / "peers")
+        size, world = self.size, self.worlds[GROWTH[-1]]
+        with telling("parse"):
+            parse.compare(
+                self.results, self.root, world, size.file_megabytes, size.repeat, peers=peers
             )
-        growth = {}
-        for factor, world in worlds.items():
-            folder = self.root / f"{factor}"
-            with self.telling(f"log days, {world.megabytes:,.0f} MB"):
-                project, growth[factor] = run_days(folder, world, repeat if factor > 1 else 1)
-                growth[factor] |= ask_only_model(project)
+        with telling("parse, ten times as much"):
+            parse.compare_ten_times(
+                self.results, self.root, world, size.file_megabytes, size.repeat_long
+            )
+
+    def days(self) -> None:
+        results, size = self.results, self.size
+        costs = {}
+        for factor, world in self.worlds.items():
+            repeat = size.repeat if factor == GROWTH[-1] else size.repeat_long
+            project = Project(DataDirectory(self.root / f"{factor}"), world)
+            with telling(f"log days, {world.megabytes:,.0f} MB"):
+                costs[factor] = run_days(results, project, repeat, factor)
+                for question, costs_of_it in ask_only_model(project.directory).items():
+                    name = grown(f"{question}, model", factor)
+                    results.costs(GROWTH_STAGE, name, costs_of_it)
             if factor == GROWTH[-1]:
-                with self.telling("questions"):
-                    questions = ask(project, repeat)
-                with self.telling("typed columns"):
-                    typed = compare_typed(project)
-            shutil.rmtree(folder)
-        importing = {}
-        for shape in imports.SOURCES:
-            with self.telling(f"import lines, {shape}"):
-                importing[shape] = self.measure_imports(shape)
-        with self.telling("backfills with Dagster and without"):
-            backfills = run_backfills(self.root / "backfill", worlds[GROWTH[1]], repeat)
-        return {
-            "when": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-            "minutes": (time.monotonic() - started) / 60,
-            "machine": machine(),
-            "versions": {package: version(package) for package in PACKAGES},
-            "size": asdict(size),
-            "parse": parsing,
-            "growth": {str(factor): figures for factor, figures in growth.items()},
-            "questions": questions,
-            "typed": typed,
-            "imports": importing,
-            "backfills": backfills,
-        }
+                tell_stages(results, costs[factor])
+                with telling("questions"):
+                    ask(results, project.directory, world.files, repeat)
+                with telling("typed columns"):
+                    compare_typed(results, project)
+            shutil.rmtree(project.directory.root)
+        tell_memory(results, costs[GROWTH[0]], costs[GROWTH[-1]])
 
-    def measure_imports(self, shape: str) -> dict[str, float]:
-        folder = self.root / "imports"
-        folder.mkdir()
-        lines, rounds = self.size.import_lines, self.size.repeat
-        costs = measured(1, imports.measure, folder, shape, lines, rounds)
-        shutil.rmtree(folder)
-        figures: dict[str, float] = costs.value
-        return figures
+    def imports(self) -> None:
+        with telling("import lines"):
+            imports.compare_shapes(
+                self.results, self.root, self.size.import_lines, self.size.repeat
+            )
 
-    @contextmanager
-    def telling(self, what: str) -> Iterator[None]:
-        started = time.monotonic()
-        yield
-        self.console.print(f"{what}: {time.monotonic() - started:,.0f} s", highlight=False)
+    def startup(self) -> None:
+        with telling("start-up"):
+            world = self.worlds[GROWTH[0]]
+            compare_starts(self.results, self.root / "start", world, self.size.repeat)
+
+    def orchestration(self) -> None:
+        folder = self.root / "backfill"
+        with telling("backfills with Dagster and without"):
+            run_backfills(self.results, folder, self.worlds[GROWTH[0]], self.size.repeat_long)
+        if self.size.with_year:
+            with telling("a backfill of a year"):
+                year = make_world(self.root / "year", SMALL_WORLD, DAYS_OF_A_YEAR)
+                run_year(self.results, folder, year)
+
+    def lake(self) -> None:
+        with telling("the lake's tables"):
+            compare_engines(self.results, self.root, self.size.lake_visits, self.size.repeat_long)
+
+    def lake_upload(self) -> None:
+        with telling("days put into a lake"):
+            compare_days(self.results, self.root, self.size.upload_megabytes, self.size.repeat_long)
 
 
-def machine() -> dict[str, Any]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    model = platform.processor() or platform.machine()
-    description = Path("/proc/cpuinfo")
-    if description.exists():
-        names = [row for row in description.read_text().splitlines() if "model name" in row]
-        model = names[0].partition(":")[2].strip() if names else model
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    return {
-        "processor": model,
-        "cores": cores,
-        "memory_gigabytes": round(memory),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-    }
+@contextmanager
+def telling(what: str) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    print(f"{what}: {time.monotonic() - started:,.0f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -7,18 +7,15 @@ A step every minute makes 1,440 of a day. The figures are those of steps with th
 lines, early and late on the day; the request itself is left out.
 """
 
-import argparse
 import random
-import shutil
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import cycle, islice
-from pathlib import Path
 
+from benchmarks.measuring import Costs, measured_here
 from benchmarks.parse import log_lines
+from benchmarks.records import Results
+from benchmarks.single import arguments_of, single
 from benchmarks.synthetic_days import make_parsed_days
 from woopra_pipeline.current_day.day_files import grow, log_file, start_current_day
 from woopra_pipeline.data_directory import DataDirectory
@@ -26,27 +23,29 @@ from woopra_pipeline.files import remove
 from woopra_pipeline.model.update import update_model
 from woopra_pipeline.parse.parsed_days import ParsedDay, find_parsed_days, write_manifest
 
+STAGE = "current day"
 READ_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = arguments_of(__doc__)
     parser.add_argument("--days", type=int, default=30, help="in the model before")
     parser.add_argument("--visits", type=int, default=50_000, help="per day")
     parser.add_argument("--steps", type=int, default=1_440, help="in which the day grows")
-    parser.add_argument("--directory", type=Path, default=None, help="where to work")
     arguments = parser.parse_args()
-    root = Path(tempfile.mkdtemp(dir=arguments.directory))
-    try:
-        run(DataDirectory(root), arguments.days, arguments.visits, arguments.steps)
-    finally:
-        shutil.rmtree(root)
+    size = f"{arguments.days} days of {arguments.visits:,} visits, {arguments.steps:,} steps"
+    with single(size, arguments) as (root, results):
+        follow(results, DataDirectory(root), arguments.days, arguments.visits, arguments.steps)
 
 
-def run(directory: DataDirectory, days: int, visits: int, steps: int) -> None:
+def follow(results: Results, directory: DataDirectory, days: int, visits: int, steps: int) -> None:
+    """Note what steps early and late on the day take, and the day as a whole."""
+
+    def measure(name: str, work: Callable[[], object]) -> None:
+        results.costs(STAGE, name, Costs([measured_here(work)]))
+
     last_day = make_parsed_days(directory, days, visits)[-1]
-    with timed("the days before, built"):
-        update_model(directory)
+    measure("the days before, built", lambda: update_model(directory))
     lines = cycle(log_lines(random.Random(1)))
     log_day = last_day + timedelta(days=1)
     (directory.parsed / log_day.isoformat()).mkdir()
@@ -57,24 +56,18 @@ def run(directory: DataDirectory, days: int, visits: int, steps: int) -> None:
             day = longer(day, new_lines)
             continue
         update_model(directory)
-        with timed(f"step {step} parsed"):
-            day = longer(day, new_lines)
-        with timed(f"step {step} applied"):
-            update = update_model(directory)
-        print(f"    {len(update.grown)} day grown, publishing {update.publishing_seconds:.2f} s")
+        cost = measured_here(longer, day, new_lines)
+        results.costs(STAGE, f"step {step} parsed", Costs([cost]))
+        day = cost.value
+        measure(f"step {step} applied", lambda: update_model(directory))
     print(f"{day.line_count:,} lines, {day.raw_bytes / 1e6:,.0f} MB, {len(day.files):,} files")
-    with timed("manifests read"):
-        find_parsed_days(directory.parsed)
+    measure("manifests read", lambda: find_parsed_days(directory.parsed))
     again = start_current_day(directory.parsed, log_day, READ_AT)
-    with timed("the whole day parsed"):
-        longer(again, log_file(day).read_bytes())
-    with timed("the whole day applied in its place"):
-        update = update_model(directory)
-    print(f"    {len(update.replaced)} day replaced, publishing {update.publishing_seconds:.2f} s")
+    measure("the whole day parsed", lambda: longer(again, log_file(day).read_bytes()))
+    measure("the whole day applied in its place", lambda: update_model(directory))
     write_manifest(day)
     remove(directory.model)
-    with timed("all days built anew, the last in its parts"):
-        update_model(directory)
+    measure("all days built anew, the last in its parts", lambda: update_model(directory))
 
 
 def longer(day: ParsedDay, new_lines: bytes) -> ParsedDay:
@@ -82,13 +75,6 @@ def longer(day: ParsedDay, new_lines: bytes) -> ParsedDay:
         log.write(new_lines)
         size = log.tell()
     return grow(day, size, READ_AT)
-
-
-@contextmanager
-def timed(name: str) -> Iterator[None]:
-    started = time.monotonic()
-    yield
-    print(f"{name:<44}{time.monotonic() - started:8.2f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,30 +1,43 @@
 """Log days from HTTP to the published model: each stage, and a whole day as a night would take it.
 
+    python -m benchmarks.days                       # a project of 300 people
+    python -m benchmarks.days --people 4800
+
 A project of 60 days of history is fetched, parsed and modelled; then comes a new last day, and a
 day of its middle that was missing. The server is the sandbox, on loopback, in another process than
 what is measured.
 """
 
 import shutil
-import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import httpx
 
-from benchmarks.measuring import Costs, measured
-from benchmarks.worlds import World
+from benchmarks.lake import compute_tables_anew
+from benchmarks.measuring import Cost, Costs, fresh, in_rounds
+from benchmarks.questions import QUESTIONS
+from benchmarks.records import (
+    MEGABYTES,
+    PROCESSOR,
+    RATIO,
+    SECONDS,
+    Bar,
+    Results,
+    both,
+    crossed,
+    ratios,
+)
+from benchmarks.single import arguments_of, single
+from benchmarks.worlds import World, make_world
 from woopra_pipeline.archive.days import Archive
 from woopra_pipeline.archive.fetch import fetch_log_day
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.files import sync
-from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.model.update import update_model
 from woopra_pipeline.parse.parse_day import parse_log_day
-from woopra_pipeline.parse.parsed_days import find_parsed_days
 from woopra_pipeline.sandbox import Service, serve
 from woopra_pipeline.woopra.client import WoopraClient
 from woopra_pipeline.woopra.settings import WoopraSettings
@@ -33,7 +46,30 @@ HISTORY_DAYS = 60
 DAYS = HISTORY_DAYS + 1
 UNCOMPRESSED = Service(compresses=False)
 
-Figures = dict[str, dict[str, float]]
+GROWTH = (1, 4, 16)
+"""How much more data the worlds have than the smallest one."""
+SIZE = "growth"
+STAGES = ("download", "parse", "build", "new day", "late day", "publish")
+GROWN = (*STAGES, "closed day", *(f"{question}, model" for question in QUESTIONS))
+CLOSED_DAY = ("closed day, download", "closed day, parse", "closed day, model")
+PORTABLE_SQL = "portable SQL on DuckDB"
+COPY = "copy of the model's file"
+
+
+def main() -> None:
+    parser = arguments_of(__doc__)
+    parser.add_argument("--people", type=int, default=300)
+    parser.add_argument("--repeat", type=int, default=3)
+    arguments = parser.parse_args()
+    with single(f"{arguments.people} people", arguments) as (root, results):
+        world = make_world(root / "sandbox", arguments.people, DAYS)
+        project = Project(DataDirectory(root / "project"), world)
+        tell_stages(results, run_days(results, project, arguments.repeat, 1))
+
+
+def grown(name: str, factor: int) -> str:
+    """The name of a figure at so many times the data of the smallest world."""
+    return f"{name}, at {factor} times the data"
 
 
 @dataclass(frozen=True)
@@ -57,6 +93,14 @@ class Project:
     @property
     def aside(self) -> Path:
         return self.directory.root / "aside"
+
+    def everything(self) -> None:
+        """All days, and no model."""
+        self.remove_model()
+        for day in (self.late, self.last):
+            parsed, aside = self._places(day)
+            if aside.exists():
+                aside.rename(parsed)
 
     def only_history(self) -> None:
         for day in (self.late, self.last):
@@ -99,39 +143,116 @@ class Project:
         return self.directory.parsed / day.isoformat(), self.aside / day.isoformat()
 
 
-def run_days(root: Path, world: World, repeat: int) -> tuple[Project, Figures]:
-    """All stages for a world of `DAYS` days; leaves the project with every day in the model."""
-    project = Project(DataDirectory(root), world)
+def run_days(results: Results, project: Project, repeat: int, factor: int) -> dict[str, Costs]:
+    """All stages for a world of `DAYS` days; leaves the project with every day in the model.
+
+    What is compared is measured in the same rounds. `factor` tells this world from others.
+    """
     project.aside.mkdir(parents=True)
-    directory, days, last = project.directory, world.days, [project.last]
-    costs: dict[str, Costs] = {}
-    with serve(world.sandbox, service=UNCOMPRESSED) as running:
+    directory, days, last = project.directory, project.world.days, [project.last]
+    with serve(project.world.sandbox, service=UNCOMPRESSED) as running:
         service = running.settings
-
-        def measure(name: str, before: Callable[[], object], work: Any, *arguments: Any) -> None:
-            costs[name] = measured(repeat, work, directory, *arguments, before=before)
-
-        measure("download, nothing kept", lambda: None, download_only, service, days)
-        measure("download", lambda: clear(directory.raw), fetch, service, days)
-        measure("parse", lambda: clear(directory.parsed), parse, days)
+        costs = in_rounds(
+            repeat,
+            {
+                "download, nothing kept": fresh(download_only, directory, service, days),
+                "download": fresh(
+                    fetch, directory, service, days, before=lambda: clear(directory.raw)
+                ),
+                "parse": fresh(parse, directory, days, before=lambda: clear(directory.parsed)),
+            },
+        )
         project.only_history()
-        measure("build", project.remove_model, update)
-        project.keep_model()
-        measure("new day", lambda: project.history_and(project.last), update)
-        measure("late day", lambda: project.history_and(project.late), update)
-
         update(directory)
         project.keep_model()
-        measure("closed day, download", project.evening, fetch, service, last)
-        measure("closed day, parse", lambda: clear(project.parsed_last), parse, last)
-        measure("closed day, model", project.restore_model, update)
-        measure("closed day", project.evening, closed_day, service, project.last)
-        measure("copy of the model's file", lambda: None, copy)
-    figures = {name: cost.figures() for name, cost in costs.items()}
-    publishing = [cost.value for cost in costs["closed day, model"].all]
-    figures["publish"] = {"seconds": statistics.median(publishing), "best_seconds": min(publishing)}
-    figures["sizes"] = sizes(project)
-    return project, figures
+        costs |= in_rounds(
+            repeat,
+            {
+                "build": fresh(update, directory, before=project.everything),
+                PORTABLE_SQL: fresh(compute_tables_anew, directory, None),
+                "new day": fresh(
+                    update, directory, before=lambda: project.history_and(project.last)
+                ),
+                "late day": fresh(
+                    update, directory, before=lambda: project.history_and(project.late)
+                ),
+            },
+        )
+        clear(directory.root / "tables")
+        update(directory)
+        project.keep_model()
+        costs |= in_rounds(
+            repeat,
+            {
+                "closed day, download": fresh(
+                    fetch, directory, service, last, before=project.evening
+                ),
+                "closed day, parse": fresh(
+                    parse, directory, last, before=lambda: clear(project.parsed_last)
+                ),
+                "closed day, model": fresh(update, directory, before=project.restore_model),
+                "closed day": fresh(
+                    closed_day, directory, service, project.last, before=project.evening
+                ),
+                COPY: fresh(copy, directory),
+            },
+        )
+    publishing = [
+        Cost(cost.value, cost.processor_seconds, cost.peak_megabytes, None, cost.busy)
+        for cost in costs["closed day, model"].all
+    ]
+    costs["publish"] = Costs(publishing)
+    for name, costs_of_stage in costs.items():
+        results.costs(SIZE, grown(name, factor), costs_of_stage)
+    for name, megabytes_of_it in sizes(project).items():
+        results.add(SIZE, grown(name, factor), MEGABYTES, [megabytes_of_it])
+    return costs
+
+
+def tell_stages(results: Results, costs: Mapping[str, Costs]) -> None:
+    """Note the ratios of one world, and their bars."""
+    for stage, what, below, bar in (
+        ("download", "into the archive, beside the same requests with nothing kept", None, None),
+        ("new day", "beside building the model from all days", "build", 1 / 8),
+        ("late day", "beside building the model from all days", "build", 1 / 8),
+        ("publish", "beside a plain copy of the file", COPY, None),
+    ):
+        other = costs[below or "download, nothing kept"]
+        results.beside(stage, what, costs[stage], other, bar=Bar(at_most=bar))
+    build, portable = costs["build"], costs[PORTABLE_SQL]
+    for what, unit, bar in (
+        ("processor time, beside the lake's portable SQL on DuckDB", PROCESSOR, 1.3),
+        ("by the clock, beside the lake's portable SQL on DuckDB", SECONDS, None),
+    ):
+        results.beside("build", what, build, portable, unit, bar=Bar(at_most=bar))
+    parts = [costs[name].seconds for name in CLOSED_DAY]
+    of_stages = [sum(stages) for stages in zip(*parts, strict=True)]
+    results.add(
+        "closed day",
+        "HTTP to published model, beside the sum of its stages",
+        RATIO,
+        ratios(costs["closed day"].seconds, of_stages),
+        costs["closed day"].busy,
+        bar=Bar(at_most=2),
+        figures=both(costs["closed day"].seconds, of_stages, SECONDS),
+    )
+
+
+def tell_memory(
+    results: Results, smallest: Mapping[str, Costs], largest: Mapping[str, Costs]
+) -> None:
+    """Note how the peaks of two worlds compare, the first and the last of `GROWTH`."""
+    for stage in (*STAGES, "closed day"):
+        if stage != "publish":
+            results.beside(
+                "memory",
+                f"{stage}: its peak with {GROWTH[-1] // GROWTH[0]} times the data",
+                largest[stage],
+                smallest[stage],
+                MEGABYTES,
+                bar=Bar(at_most=1.5),
+                pairs=crossed,
+            )
 
 
 def clear(folder: Path) -> None:
@@ -184,25 +305,19 @@ def copy(directory: DataDirectory) -> None:
 
 
 def sizes(project: Project) -> dict[str, float]:
+    """In MB, of all that there is."""
     directory = project.directory
-    with connect_published(directory) as model:
-        ((actions,), (visits,), (profiles,)) = (
-            model.execute(f"select count(*) from {table}").fetchone() or (0,)
-            for table in ("actions", "visits", "profiles")
-        )
-    parsed = find_parsed_days(directory.parsed).values()
     return {
-        "raw_megabytes": project.world.megabytes,
-        "archive_megabytes": megabytes(directory.raw),
-        "parsed_megabytes": megabytes(directory.parsed),
-        "model_megabytes": directory.published_model.stat().st_size / 1e6,
-        "lines": sum(day.line_count for day in parsed),
-        "logged_actions": sum(day.action_count for day in parsed),
-        "actions": actions,
-        "visits": visits,
-        "profiles": profiles,
+        "log": project.world.megabytes,
+        "archive": megabytes(directory.raw),
+        "parsed": megabytes(directory.parsed),
+        "model": directory.published_model.stat().st_size / 1e6,
     }
 
 
 def megabytes(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+
+
+if __name__ == "__main__":
+    main()

@@ -4,20 +4,19 @@
     python -m benchmarks.erasure --days 365 --visits 11000  # a year with ten million actions
 
 Every day has as many visits of three actions each, one in twenty of a pid that is merged into a
-person the next day. Prints what each step took, and how many files it changed. Everything is
-written to a temporary folder.
+person the next day. Says, too, how many files each step changed. With `--folder` the log that is
+made there once serves again, in a copy.
 """
 
-import argparse
 import json
-import tempfile
-import time
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import pyarrow as pa
-
+from benchmarks.measuring import Cost, Costs, measured_here
+from benchmarks.records import Results
+from benchmarks.single import arguments_of, single
 from woopra_pipeline.archive import Archive, ArchivedDay
 from woopra_pipeline.archive.staging import StagedFile
 from woopra_pipeline.clock import system_clock
@@ -31,6 +30,7 @@ from woopra_pipeline.privacy.plan import Finder, Identifier
 from woopra_pipeline.privacy.settling import settle_erasures
 from woopra_pipeline.privacy.verification import search
 
+STAGE = "erasure"
 FIRST_DAY = date(2026, 1, 1)
 PEOPLE_PER_DAILY_VISIT = 5
 ACTIONS = 3
@@ -100,75 +100,103 @@ def put_day(archive: Archive, log_day: date, lines: Iterator[bytes]) -> int:
         return archived.byte_count
 
 
-def timed(name: str, work: Callable[[], object]) -> None:
-    """Do the work and say how long it took."""
-    started = time.monotonic()
-    result = work()
-    print(f"{name:<44}{time.monotonic() - started:8.1f} s  {result or ''}", flush=True)
-
-
 def files_of(folder: Path) -> dict[Path, int]:
     """The files below a folder with the times of their last changes."""
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
 
+def build(directory: DataDirectory, days: int, visits: int) -> str:
+    """Make a log of so many days, parsed and modelled; says how much that is."""
+    archive = Archive(directory.raw)
+    byte_count = 0
+    with Workers() as workers:
+        for number in range(days):
+            log_day = FIRST_DAY + timedelta(days=number)
+            byte_count += put_day(archive, log_day, lines_of_day(number, visits))
+            parse_log_day(archive, log_day, directory.parsed, workers=workers)
+    update = update_model(directory)
+    return (
+        f"{byte_count / 1e6:,.0f} MB of log, {update.row_counts['visits']:,} visits, "
+        f"{update.row_counts['actions']:,} actions"
+    )
+
+
+def plan_and_enter(directory: DataDirectory) -> str:
+    """Plan the erasure of one person and enter it in the register; says what it takes."""
+    with connect_published(directory) as connection:
+        finder = Finder(connection)
+        life = finder.find(ADA)
+        assert life is not None
+        plan = finder.plan(
+            [ADA], [life], system_clock(), and_future=False, identifier_keys=["id", "email"]
+        )
+    enter(directory, plan)
+    return f"{plan.line_count:,} lines under {len(plan.pids)} pids on {len(plan.lines)} days"
+
+
+def settle(directory: DataDirectory) -> str:
+    """Bring raw files and parsed days in line with the register; says which that changed."""
+    before = files_of(directory.raw)
+    _, overwritten = settle_erasures(directory)
+    after = files_of(directory.raw)
+    changed = {path.parent for path in after if after[path] != before.get(path)}
+    return (
+        f"{sum(overwritten.lines.values()):,} lines overwritten; files of {len(changed)} "
+        f"of {len({path.parent for path in after})} days changed"
+    )
+
+
+def searched(directory: DataDirectory) -> str:
+    """Search everything for the person; says what was found, and in how much."""
+    result = search(directory, [ADA])
+    return (
+        f"{len(result.finds)} finds in {result.file_count:,} files with "
+        f"{result.byte_count / 1e6:,.0f} MB"
+    )
+
+
 def main() -> None:
     """Make a log, erase one person of it, and say what that took."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = arguments_of(__doc__)
     parser.add_argument("--days", type=int, default=60)
     parser.add_argument("--visits", type=int, default=20_000)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        directory = DataDirectory(Path(folder))
-        archive = Archive(directory.raw)
-        log_days = [FIRST_DAY + timedelta(days=number) for number in range(options.days)]
+    parser.add_argument("--folder", type=Path, help="where the log is made once, and kept")
+    arguments = parser.parse_args()
+    days, visits = arguments.days, arguments.visits
+    with single(f"{days} days of {visits:,} visits", arguments) as (root, results):
+        directory = DataDirectory(root / "project")
+        kept = arguments.folder and arguments.folder / f"{days}x{visits}"
+        if kept and kept.exists():
+            shutil.copytree(kept, directory.root)
+        else:
+            cost = measured_here(build, directory, days, visits)
+            note(results, "the log made, parsed and modelled", cost)
+            if kept:
+                shutil.copytree(directory.root, kept)
+        erase_one(results, directory)
 
-        def build() -> str:
-            with Workers() as workers:
-                byte_count = 0
-                for number, log_day in enumerate(log_days):
-                    byte_count += put_day(archive, log_day, lines_of_day(number, options.visits))
-                    parse_log_day(archive, log_day, directory.parsed, workers=workers)
-            update = update_model(directory)
-            return (
-                f"{byte_count / 1e6:,.0f} MB of log, {update.row_counts['visits']:,} visits, "
-                f"{update.row_counts['actions']:,} actions"
-            )
 
-        def plan_and_enter() -> str:
-            with connect_published(directory) as connection:
-                finder = Finder(connection)
-                life = finder.find(ADA)
-                assert life is not None
-                plan = finder.plan(
-                    [ADA],
-                    [life],
-                    system_clock(),
-                    and_future=False,
-                    identifier_keys=["id", "email"],
-                )
-            enter(directory, plan)
-            return (
-                f"{plan.line_count:,} lines under {len(plan.pids)} pids on {len(plan.lines)} days"
-            )
+def erase_one(results: Results, directory: DataDirectory) -> None:
+    """Note what each step of erasing one person takes, once."""
+    for name, work in {
+        "plan": plan_and_enter,
+        "raw files and parsed days": settle,
+        "model, built anew and published": update,
+        "an update with nothing to do": update,
+        "searching all files": searched,
+    }.items():
+        note(results, name, measured_here(work, directory))
 
-        def settle() -> str:
-            before = files_of(directory.raw)
-            _, overwritten = settle_erasures(directory)
-            after = files_of(directory.raw)
-            changed = {path.parent for path in after if after[path] != before.get(path)}
-            return (
-                f"{sum(overwritten.lines.values()):,} lines overwritten; files of {len(changed)} "
-                f"of {len(log_days)} days changed"
-            )
 
-        print(f"pyarrow {pa.__version__}, {options.days} days of {options.visits:,} visits")
-        timed("making the log, parsed and modelled", build)
-        timed("plan", plan_and_enter)
-        timed("raw files and parsed days", settle)
-        timed("model, built anew and published", lambda: update_model(directory).method)
-        timed("an update with nothing to do", lambda: update_model(directory).method)
-        timed("searching all files", lambda: f"{len(search(directory, [ADA]).finds)} finds")
+def note(results: Results, name: str, cost: Cost) -> None:
+    """Note what a step took, and print what it did."""
+    results.costs(STAGE, name, Costs([cost]))
+    print(f"{name}: {cost.value}", flush=True)
+
+
+def update(directory: DataDirectory) -> str:
+    """Bring the model up to date; says how."""
+    return update_model(directory).method
 
 
 if __name__ == "__main__":

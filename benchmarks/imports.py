@@ -7,27 +7,23 @@ Making lines is everything up to the moment when they could be sent: the source'
 Parquet file, checks, canonical JSON, what is new by the ledger, batch files on disk, and the plan
 in the ledger. The same objects are then read back, and only `orjson.dumps` (with sorted keys, which
 canonical lines need) is timed, in the same process, some thousands at a time and warm in the cache.
-`query` is what of it DuckDB takes to return the rows, as lines where they are plain; `again` is the
-same import with everything known. All this is done in turn, and again in empty data directories;
-the figures are medians of the rounds. Peak memory is that of the process when it has made lines for
-the first time.
+The query alone is what of it DuckDB takes to return the rows, as lines where they are plain. All
+this is done in turn, and again in empty data directories. Peak memory is that of the process when
+it has made lines for the first time.
 """
 
-import argparse
-import json
-import multiprocessing
 import resource
 import shutil
-import statistics
-import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
 from datetime import date
 from pathlib import Path
 
 import duckdb
 import orjson
 
+from benchmarks.measuring import fresh, timed
+from benchmarks.records import MEGABYTES, RATIO, Results, both
+from benchmarks.single import arguments_of, single
 from woopra_pipeline.clock import system_clock
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.imports.batch_files import read_lines
@@ -37,6 +33,8 @@ from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.imports.sources import get_source, read_source, sources_folder
 from woopra_pipeline.sql_text import literal, read_parquet
 
+STAGE = "imports"
+RATE, PROCESSOR_RATE = "lines/s", "lines/s of processor"
 DAY = date(2026, 3, 5)
 
 ROWS = """
@@ -93,36 +91,49 @@ SOURCES = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = arguments_of(__doc__)
     parser.add_argument("--lines", type=int, default=1_000_000, help="rows of the source")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--directory", type=Path, help="where the files are made, and removed")
-    parser.add_argument("--json", type=Path, help="write the figures to this file too")
+    parser.add_argument("--repeat", type=int, default=3)
     arguments = parser.parse_args()
-    figures = {}
-    for name in SOURCES:
-        root = Path(tempfile.mkdtemp(dir=arguments.directory))
-        try:
-            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-                figures[name] = pool.submit(
-                    measure, root, name, arguments.lines, arguments.rounds
-                ).result()
-        finally:
-            shutil.rmtree(root)
-        print(name)
-        for key, value in figures[name].items():
-            print(f"    {key:28}{value:12,.2f}", flush=True)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2))
+    with single(f"{arguments.lines:,} lines", arguments) as (root, results):
+        compare_shapes(results, root, arguments.lines, arguments.repeat)
 
 
-def measure(root: Path, name: str, lines: int, rounds: int) -> dict[str, float]:
+def compare_shapes(results: Results, root: Path, lines: int, repeat: int) -> None:
+    """Note how fast lines of each shape are made, beside `orjson.dumps`."""
+    for shape in SOURCES:
+        folder = root / f"imports-{shape}"
+        folder.mkdir()
+        cost = fresh(measure, folder, shape, lines, repeat)()
+        shutil.rmtree(folder)
+        rounds = cost.value
+        for name, unit, key in (
+            (shape, RATE, "made"),
+            (shape, PROCESSOR_RATE, "made, of the processors"),
+            (f"{shape}, the query alone", RATE, "query"),
+            (f"{shape}, all known already", RATE, "again"),
+            (f"{shape}, orjson.dumps alone", RATE, "bare"),
+        ):
+            results.add(STAGE, name, unit, [each[key] for each in rounds], [cost.busy])
+        results.add(STAGE, shape, MEGABYTES, [rounds[0]["peak"]], [cost.busy])
+        results.add(
+            STAGE,
+            f"{shape}, beside orjson.dumps of the same objects",
+            RATIO,
+            [each["made"] / each["bare"] for each in rounds],
+            [cost.busy],
+            figures=both(
+                [each["made"] for each in rounds], [each["bare"] for each in rounds], RATE
+            ),
+        )
+
+
+def measure(root: Path, name: str, lines: int, repeat: int) -> list[dict[str, float]]:
+    """Lines a second, by round: made, written by `orjson.dumps`, queried, and known already."""
     with duckdb.connect() as connection:
         rows = f"with rows as ({ROWS.format(lines=lines)}) {SOURCES[name]}"
         connection.execute(f"copy ({rows}) to {literal(f'{root}/rows.parquet')}")
-    measured = [measure_once(root, name, lines, number) for number in range(rounds)]
-    figures = {key: statistics.median(each[key] for each in measured) for key in measured[0]}
-    return figures | {"peak MB": measured[0]["peak MB"]}
+    return [measure_once(root, name, lines, number) for number in range(repeat)]
 
 
 def measure_once(root: Path, name: str, lines: int, number: int) -> dict[str, float]:
@@ -131,26 +142,20 @@ def measure_once(root: Path, name: str, lines: int, number: int) -> dict[str, fl
     folder.mkdir(parents=True)
     rows = read_parquet([directory.root.parent / "rows.parquet"])
     (folder / f"{name}.sql").write_text(f"from {rows}")
-    start = time.perf_counter()
-    plan = make_lines(directory, name)
-    seconds = time.perf_counter() - start
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    seconds, processor, plan = timed(make_lines, directory, name)
+    peak_megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     bare = bare_seconds(directory, plan)
-    query = query_seconds(directory, name)
+    query, _, _ = timed(read_rows, directory, name)
     accept_all(directory)
-    start = time.perf_counter()
-    assert make_lines(directory, name).line_count == 0
-    again = time.perf_counter() - start
+    again, _, nothing = timed(make_lines, directory, name)
+    assert nothing.line_count == 0
     return {
-        "lines": plan.line_count,
-        "MB": plan.byte_count / 1e6,
-        "lines/s": plan.line_count / seconds,
-        "MB/s": plan.byte_count / 1e6 / seconds,
-        "orjson.dumps lines/s": plan.line_count / bare,
-        "share of orjson.dumps": bare / seconds,
-        "query lines/s": lines / query,
-        "again lines/s": lines / again,
-        "peak MB": peak_mb,
+        "made": plan.line_count / seconds,
+        "made, of the processors": plan.line_count / processor,
+        "bare": plan.line_count / bare,
+        "query": lines / query,
+        "again": lines / again,
+        "peak": peak_megabytes,
     }
 
 
@@ -170,12 +175,10 @@ def make_lines(directory: DataDirectory, name: str) -> Plan:
         )
 
 
-def query_seconds(directory: DataDirectory, name: str) -> float:
-    start = time.perf_counter()
+def read_rows(directory: DataDirectory, name: str) -> None:
     with read_source(directory, get_source(directory, name), DAY, settings(directory)) as rows:
         for _ in rows.chunks:
             pass
-    return time.perf_counter() - start
 
 
 def accept_all(directory: DataDirectory) -> None:

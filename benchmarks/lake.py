@@ -4,25 +4,26 @@
     python -m benchmarks.lake --visits 100000       # so many visits a day at the largest size
     python -m benchmarks.lake --clusters            # Sail with two workers and Spark as well
 
-Each engine works in processes of its own, on three sizes, each four times the one before.
-On a machine where others work too, the seconds of the processors say more than those of the clock.
-All tables are compared with the model's. Prints the table that the docs show.
+Each engine works in processes of its own, on three sizes, each four times the one before. All
+tables are compared with the model's.
 """
 
-import argparse
-import math
-import os
 import shutil
-import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measuring import Cost, in_new_process, resident_megabytes
+from benchmarks.measuring import Cost, Costs, fresh, in_rounds, measured_here
+from benchmarks.records import (
+    EXPONENT,
+    PROCESSOR,
+    Bar,
+    Results,
+    both,
+    exponents,
+)
+from benchmarks.single import arguments_of, single
 from benchmarks.synthetic_days import make_parsed_days
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.lake.checking import compare_with_model
@@ -33,10 +34,11 @@ from woopra_pipeline.model.update import update_model
 from woopra_pipeline_tests.lake.sail_cluster import sail_cluster
 from woopra_pipeline_tests.lake.spark_cluster import spark_cluster, spark_home
 
+STAGE = "lake"
 DAYS = 8
 STEPS = (16, 4, 1)
-MOST_OF_DUCKDB = 3
-MOST_EXPONENT = 1.1
+OF_DUCKDB = Bar(at_most=3)
+GROWTH_OF_ENGINE = Bar(at_most=1.1)
 MODEL, DUCKDB, SAIL = "woopra.duckdb, built in one go", "DuckDB", "Sail, one process"
 Cluster = Callable[[Path], AbstractContextManager[Any]]
 CLUSTERS: dict[str, Cluster] = {
@@ -45,159 +47,111 @@ CLUSTERS: dict[str, Cluster] = {
 }
 
 
-@dataclass(frozen=True)
-class Figures:
-    """What computing all tables took: seconds, seconds of all processors, and MB at the peak."""
-
-    seconds: float
-    processor_seconds: float
-    peak_megabytes: float
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = arguments_of(__doc__)
     parser.add_argument("--visits", type=int, default=24_000, help="a day, at the largest size")
-    parser.add_argument("--directory", type=Path, default=None, help="where to work")
+    parser.add_argument("--repeat", type=int, default=2)
     parser.add_argument("--clusters", action="store_true", help="at the largest size only")
     arguments = parser.parse_args()
-    print("| actions | engine | seconds | processor seconds | peak memory, MB | equal |")
-    print("|--:|---|--:|--:|--:|---|", flush=True)
-    processor: dict[str, list[float]] = {DUCKDB: [], SAIL: []}
+    size = f"{DAYS} days of {arguments.visits:,} visits"
+    with single(size, arguments) as (root, results):
+        compare_engines(results, root, arguments.visits, arguments.repeat, arguments.clusters)
+
+
+def compare_engines(
+    results: Results, root: Path, visits: int, repeat: int, clusters: bool = False
+) -> None:
+    """Note what the tables of three sizes take, and how that of Sail compares and grows.
+
+    Raises `AssertionError` if a table of the lake is not the model's.
+    """
+    found = []
     for step in STEPS:
-        root = Path(tempfile.mkdtemp(dir=arguments.directory))
-        try:
-            directory = DataDirectory(root)
-            make_parsed_days(directory, DAYS, arguments.visits // step)
-            cost = in_new_process(rows_of_the_model, directory)
-            tell(cost.value, MODEL, figures(cost))
-            for engine, spark in ((DUCKDB, None), (SAIL, "sail")):
-                cost = in_new_process(update, directory, spark)
-                processor[engine].append(cost.processor_seconds)
-                tell(actions_of(directory), engine, figures(cost), equal(directory))
-            if arguments.clusters and step == STEPS[-1]:
-                for engine, cluster in CLUSTERS.items():
-                    if engine.startswith("Spark") and spark_home() is None:
-                        continue
-                    found = on_cluster(cluster, directory)
-                    tell(actions_of(directory), engine, found, equal(directory))
-        finally:
-            shutil.rmtree(root)
-    print()
-    for what, figure, bar in (
-        (
-            "processor seconds of Sail / of DuckDB",
-            processor[SAIL][-1] / processor[DUCKDB][-1],
-            MOST_OF_DUCKDB,
-        ),
-        *(
-            (f"exponent of the growth of {engine}", exponent(seconds), MOST_EXPONENT)
-            for engine, seconds in processor.items()
-        ),
-    ):
-        verdict = "holds" if figure <= bar else "missed"
-        print(f"{what}: {figure:.3g} (at most {bar}: {verdict})")
-
-
-def exponent(seconds: list[float]) -> float:
-    """Of the growth from the middle size to the largest, where starting costs little."""
-    _, middle, largest = seconds
-    return math.log(largest / middle) / math.log(STEPS[1] / STEPS[2])
-
-
-def figures(cost: Cost) -> Figures:
-    return Figures(cost.seconds, cost.processor_seconds, cost.peak_megabytes)
-
-
-def tell(actions: int, engine: str, found: Figures, verdict: str = "") -> None:
-    print(
-        f"| {actions:,} | {engine} | {found.seconds:.1f} | {found.processor_seconds:.1f} "
-        f"| {found.peak_megabytes:,.0f} | {verdict} |",
-        flush=True,
+        directory = DataDirectory(root / f"lake-{step}")
+        directory.root.mkdir()
+        make_parsed_days(directory, DAYS, visits // step)
+        costs = in_rounds(
+            repeat,
+            {
+                MODEL: fresh(
+                    update_model, directory, before=lambda folder=directory: remove_model(folder)
+                ),
+                DUCKDB: equal_tables(directory, None),
+                SAIL: equal_tables(directory, "sail"),
+            },
+        )
+        if clusters and step == STEPS[-1]:
+            for engine, cluster in CLUSTERS.items():
+                if not engine.startswith("Spark") or spark_home() is not None:
+                    costs[engine] = Costs([on_cluster(cluster, directory)])
+        actions = costs[MODEL].values[-1].row_counts["actions"]
+        for engine, costs_of_engine in costs.items():
+            results.costs(STAGE, f"{engine}, {actions:,} actions", costs_of_engine)
+        found.append(costs)
+        shutil.rmtree(directory.root)
+    _, middle, largest = found
+    results.beside(
+        STAGE,
+        "Sail in one process, beside DuckDB",
+        largest[SAIL],
+        largest[DUCKDB],
+        PROCESSOR,
+        bar=OF_DUCKDB,
     )
+    for engine in (DUCKDB, SAIL):
+        more, less = (costs[engine].processor_seconds for costs in (largest, middle))
+        results.add(
+            STAGE,
+            f"growth of the processor time of {engine}, from a quarter of the data",
+            EXPONENT,
+            exponents(more, less, STEPS[1] / STEPS[2]),
+            [*largest[engine].busy, *middle[engine].busy],
+            bar=GROWTH_OF_ENGINE,
+            figures=both(more, less, PROCESSOR),
+        )
 
 
-def rows_of_the_model(directory: DataDirectory) -> int:
-    return update_model(directory).row_counts["actions"]
+def remove_model(directory: DataDirectory) -> None:
+    shutil.rmtree(directory.model, ignore_errors=True)
+    directory.published_model.unlink(missing_ok=True)
 
 
-def actions_of(directory: DataDirectory) -> int:
-    (count,) = (
-        comparison.model_row_count
-        for comparison in compare_with_model(open_lake(str(directory.root)), directory)
-        if comparison.table == "actions"
-    )
-    return count
+def equal_tables(directory: DataDirectory, spark: str | None) -> Callable[[], Cost]:
+    """Measures how the tables are computed, and then compares them with the model's."""
+
+    def measure() -> Cost:
+        cost = fresh(compute_tables_anew, directory, spark)()
+        assert_equal(directory)
+        return cost
+
+    return measure
 
 
-def update(directory: DataDirectory, spark: str | None) -> None:
-    """Compute the tables anew; the data directory is the lake as well."""
+def compute_tables_anew(directory: DataDirectory, spark: str | None) -> None:
+    """Compute the tables of the lake; the data directory is the lake as well."""
     lake = open_lake(str(directory.root))
     lake.remove([PUBLISHED])
     update_tables(lake, directory, spark=spark)
 
 
-def equal(directory: DataDirectory) -> str:
+def assert_equal(directory: DataDirectory) -> None:
     lake = open_lake(str(directory.root))
-    compared = compare_with_model(lake, directory)
-    return "yes" if all(comparison.is_equal for comparison in compared) else "NO"
+    different = [each for each in compare_with_model(lake, directory) if not each.is_equal]
+    assert not different, different
 
 
-def on_cluster(cluster: Cluster, directory: DataDirectory) -> Figures:
+def on_cluster(cluster: Cluster, directory: DataDirectory) -> Cost:
     """What a cluster took, its processes and this one together, without its start."""
     folder = directory.root / "cluster"
     folder.mkdir()
     try:
         with cluster(folder) as made:
             remote = made if isinstance(made, str) else made[0]
-            with watched(os.getpid()) as found:
-                update(directory, remote)
-        return Figures(found["seconds"], found["processor"], found["peak"])
+            cost = measured_here(compute_tables_anew, directory, remote)
+        assert_equal(directory)
+        return cost
     finally:
         shutil.rmtree(folder)
-
-
-@contextmanager
-def watched(pid: int) -> Iterator[dict[str, float]]:
-    """What a process and its descendants take while the block runs, also those that end in it."""
-    found = {"peak": 0.0, "seconds": 0.0, "processor": 0.0}
-    before = ticks(pid)
-    latest = dict(before)
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.wait(0.05):
-            latest.update(ticks(pid))
-            found["peak"] = max(found["peak"], resident_megabytes(pid))
-
-    watcher = threading.Thread(target=watch)
-    started = time.monotonic()
-    watcher.start()
-    try:
-        yield found
-    finally:
-        found["seconds"] = time.monotonic() - started
-        latest.update(ticks(pid))
-        done.set()
-        watcher.join()
-        spent = sum(latest.values()) - sum(before.values())
-        found["processor"] = spent / os.sysconf("SC_CLK_TCK")
-
-
-def ticks(pid: int) -> dict[int, int]:
-    """The processor time of a process and its descendants, each by its pid."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        children = [
-            int(child)
-            for task in Path(f"/proc/{pid}/task").iterdir()
-            for child in (task / "children").read_text().split()
-        ]
-    except (FileNotFoundError, ProcessLookupError):
-        return {}
-    found = {pid: int(fields[11]) + int(fields[12])}
-    for child in children:
-        found |= ticks(child)
-    return found
 
 
 if __name__ == "__main__":

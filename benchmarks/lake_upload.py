@@ -7,20 +7,20 @@ The store is a real S3 server on loopback, or a folder. The peak is that of the 
 or downloads: it must not grow with the day.
 """
 
-import argparse
 import hashlib
 import os
 import random
 import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
 
-from benchmarks.measuring import in_new_process
+from benchmarks.measuring import Cost, Costs, in_new_process, in_rounds
+from benchmarks.records import MEGABYTES, Bar, Results, crossed
+from benchmarks.single import arguments_of, single
 from woopra_pipeline.archive import Archive, ArchivedDay
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.lake.location import open_lake
@@ -29,28 +29,30 @@ from woopra_pipeline.lake.taking import take_day
 from woopra_pipeline.parse.parse_day import parse_log_day
 from woopra_pipeline_tests.lake.s3_server import serve_s3
 
+STAGE = "lake upload"
 DAY = date(2026, 1, 5)
-MEGABYTES = (64, 256, 1024)
+DAY_MEGABYTES = (64, 256, 1024)
+MEMORY = Bar(at_most=1.5)
+PUT, RESTORE = "put a day of {} MB into a lake", "restore a day of {} MB"
 LINE = b'{"type":"visit","pid":"%d","visitor":{"note":"%s"},"actions":[{"name":"view"}]}\n'
 NOTE_BYTES = 200
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--megabytes", type=int, nargs="+", default=MEGABYTES, help="of each day")
+    parser = arguments_of(__doc__)
+    parser.add_argument("--megabytes", type=int, nargs="+", default=DAY_MEGABYTES)
     parser.add_argument("--place", choices=["s3", "folder"], default="s3")
-    parser.add_argument("--directory", type=Path, default=None, help="where to work")
+    parser.add_argument("--repeat", type=int, default=1)
     arguments = parser.parse_args()
-    root = Path(tempfile.mkdtemp(dir=arguments.directory))
-    try:
-        run(root, arguments.megabytes, arguments.place)
-    finally:
-        shutil.rmtree(root)
+    with single(f"days in {arguments.place}", arguments) as (root, results):
+        compare_days(results, root, arguments.megabytes, arguments.repeat, arguments.place)
 
 
-def run(root: Path, megabytes: list[int], place: str) -> list[dict[str, float]]:
-    """Measure days of these sizes; returns a row of figures for each, which are printed too."""
-    rows = []
+def compare_days(
+    results: Results, root: Path, megabytes: Sequence[int], repeat: int, place: str = "s3"
+) -> None:
+    """Note what days of these sizes take, the smallest first, and how the peaks compare."""
+    found = []
     with ExitStack() as stack:
         if place == "s3":
             (root / "s3").mkdir()
@@ -58,31 +60,42 @@ def run(root: Path, megabytes: list[int], place: str) -> list[dict[str, float]]:
             os.environ.update(server.environment)
             server.make_bucket("woopra")
         for size in megabytes:
-            row = measure(root / f"{size}", size, f"s3://woopra/{size}" if place == "s3" else None)
-            rows.append(row)
-            print(", ".join(f"{name} {value:,.1f}" for name, value in row.items()), flush=True)
-    return rows
+            location = f"s3://woopra/{size}" if place == "s3" else str(root / "lake" / f"{size}")
+            costs = measure(root / f"{size}", size, location, repeat)
+            for what, costs_of_it in costs.items():
+                results.costs(STAGE, what.format(size), costs_of_it)
+            found.append(costs)
+    for what, of in ((PUT, "putting"), (RESTORE, "restoring")):
+        results.beside(
+            "memory",
+            f"lake: {of} a day, its peak with {megabytes[-1] // megabytes[0]} times the data",
+            found[-1][what],
+            found[0][what],
+            MEGABYTES,
+            bar=MEMORY,
+            pairs=crossed,
+        )
 
 
-def measure(folder: Path, megabytes: int, location: str | None) -> dict[str, float]:
+def measure(folder: Path, megabytes: int, location: str, repeat: int) -> dict[str, Costs]:
     """Put a day of so many MB into a lake and bring it back, each in a process of its own."""
     here, back = folder / "here", folder / "back"
-    location = location or str(folder / "lake")
     make_day(DataDirectory(here), megabytes << 20)
-    put = in_new_process(put_there, location, here)
-    taken = in_new_process(take_back, location, back)
+    # What is there already would not be uploaded again.
+    places = [f"{location}/{number}" for number in range(repeat)]
+    put, restored = iter(places), iter(places)
+
+    def measure_put() -> Cost:
+        return in_new_process(put_there, next(put), here)
+
+    def measure_restore() -> Cost:
+        shutil.rmtree(back, ignore_errors=True)
+        return in_new_process(take_back, next(restored), back)
+
+    costs = in_rounds(repeat, {PUT: measure_put, RESTORE: measure_restore})
     shutil.rmtree(folder)
-    assert put.value == taken.value
-    return {
-        "day_megabytes": megabytes * 1.048576,
-        "uploaded_megabytes": put.value / 1e6,
-        "put_seconds": put.seconds,
-        "put_processor_seconds": put.processor_seconds,
-        "put_peak_megabytes": put.peak_megabytes,
-        "restore_seconds": taken.seconds,
-        "restore_processor_seconds": taken.processor_seconds,
-        "restore_peak_megabytes": taken.peak_megabytes,
-    }
+    assert costs[PUT].values == costs[RESTORE].values
+    return costs
 
 
 def put_there(location: str, folder: Path) -> int:

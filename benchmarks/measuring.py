@@ -1,21 +1,48 @@
 """What some work costs: by the clock, of the processors, and at its peak in memory.
 
 All of it is measured in a process that has done nothing before. What is imported there on the way
-does not count, unless the work itself imports it.
+does not count, unless the work itself imports it. What is to be compared is measured in rounds, one
+after the other in each, so that a busy machine slows all of it down. How busy other processes kept
+the machine is measured beside.
 """
 
 import multiprocessing
 import os
+import re
+import resource
 import statistics
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+PATIENCE_SECONDS = 0.1
+"""How long the machine is watched before each measurement."""
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+IDLE_FIELDS = (3, 4)
+"""Of the first line of `/proc/stat`: doing nothing, and doing nothing until a disk answers."""
+GUEST_FIELDS = 8
+"""So many fields count; what follows is in them already."""
+
+IMPORT_TIME = re.compile(r"^import time: +(\d+) \| +\d+ \| *([\w.]+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Busy:
+    """How busy others were; None where the system does not tell."""
+
+    load: float | None
+    """The machine's load in the minute before."""
+    before: float | None
+    """The share of all processors, from 0 to 1, that other processes took just before."""
+    during: float | None
+    """The same, while it was measured."""
 
 
 @dataclass(frozen=True)
@@ -26,76 +53,128 @@ class Cost:
     processor_seconds: float
     peak_megabytes: float
     """The largest sum of the resident memory of the process and its descendants."""
-    value: Any
+    value: Any = None
+    busy: Busy = Busy(None, None, None)
+
+
+Measure = Callable[[], Cost]
+Name = TypeVar("Name")
 
 
 @dataclass(frozen=True)
 class Costs:
-    """What the same work took each time."""
+    """What the same work took in each round."""
 
     all: Sequence[Cost]
 
     @property
-    def seconds(self) -> float:
-        """The median."""
-        return statistics.median(cost.seconds for cost in self.all)
+    def seconds(self) -> list[float]:
+        return [cost.seconds for cost in self.all]
 
     @property
-    def best(self) -> float:
-        return min(cost.seconds for cost in self.all)
+    def processor_seconds(self) -> list[float]:
+        return [cost.processor_seconds for cost in self.all]
 
     @property
-    def processor_seconds(self) -> float:
-        return statistics.median(cost.processor_seconds for cost in self.all)
+    def peak_megabytes(self) -> list[float]:
+        return [cost.peak_megabytes for cost in self.all]
 
     @property
-    def peak_megabytes(self) -> float:
-        return max(cost.peak_megabytes for cost in self.all)
+    def values(self) -> list[Any]:
+        return [cost.value for cost in self.all]
 
     @property
-    def value(self) -> Any:
-        return self.all[-1].value
+    def busy(self) -> list[Busy]:
+        return [cost.busy for cost in self.all]
 
-    def figures(self) -> dict[str, float]:
-        return {
-            "seconds": self.seconds,
-            "best_seconds": self.best,
-            "processor_seconds": self.processor_seconds,
-            "peak_megabytes": self.peak_megabytes,
-        }
+    @property
+    def median(self) -> float:
+        """Of the seconds."""
+        return statistics.median(self.seconds)
+
+    @property
+    def peak(self) -> float:
+        return max(self.peak_megabytes)
 
 
-def measured(
-    repeat: int,
-    work: Callable[..., Any],
-    *arguments: Any,
-    before: Callable[[], object] = lambda: None,
-) -> Costs:
-    """Do the work so many times, each in a process of its own, with `before` done here first."""
-    costs = []
-    for _ in range(repeat):
+def in_rounds(rounds: int, measures: Mapping[Name, Measure]) -> dict[Name, Costs]:
+    """Measure all of these so many times, in turns."""
+    costs: dict[Name, list[Cost]] = {name: [] for name in measures}
+    for _ in range(rounds):
+        for name, measure in measures.items():
+            costs[name].append(measure())
+    return {name: Costs(all_costs) for name, all_costs in costs.items()}
+
+
+def fresh(
+    work: Callable[..., Any], *arguments: Any, before: Callable[[], object] = lambda: None
+) -> Measure:
+    """Measures the work in a process of its own, with `before` done here first."""
+
+    def measure() -> Cost:
         before()
-        costs.append(in_new_process(work, *arguments))
-    return Costs(costs)
+        return in_new_process(work, *arguments)
+
+    return measure
+
+
+def running(
+    arguments: Sequence[str | Path],
+    *,
+    environment: Mapping[str, str] | None = None,
+    before: Callable[[], object] = lambda: None,
+) -> Measure:
+    """Measures a command from its start to its end, with `before` done here first.
+
+    The value is what it wrote to standard output. Raises `RuntimeError` if it does not end well.
+    """
+
+    def measure() -> Cost:
+        before()
+        watch = Watch()
+        before_processor = reaped_processor_seconds()
+        started = time.perf_counter()
+        output, peak = command(arguments, environment=environment)
+        seconds = time.perf_counter() - started
+        processor = reaped_processor_seconds() - before_processor
+        return Cost(seconds, processor, peak, output, watch.busy())
+
+    return measure
 
 
 def in_new_process(work: Callable[..., Any], *arguments: Any) -> Cost:
+    watch = Watch()
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         pid = pool.submit(os.getpid).result()
         with peak_memory(pid) as peak:
-            seconds, processor, value = pool.submit(_timed, work, *arguments).result()
-    return Cost(seconds, processor, peak[0], value)
+            seconds, processor, value = pool.submit(timed, work, *arguments).result()
+    return Cost(seconds, processor, peak[0], value, watch.busy())
 
 
-def _timed(work: Callable[..., Any], *arguments: Any) -> tuple[float, float, Any]:
+def timed(work: Callable[..., Any], *arguments: Any) -> tuple[float, float, Any]:
+    """Seconds by the clock and of the processors that work takes here, and what it returns."""
     wall, processor = time.perf_counter(), processor_seconds()
     value = work(*arguments)
     return time.perf_counter() - wall, processor_seconds() - processor, value
 
 
-def command(arguments: Sequence[str | Path]) -> tuple[str, float]:
+def measured_here(work: Callable[..., Any], *arguments: Any) -> Cost:
+    """What work takes in this process and those it started, also those that go on after it."""
+    watch = Watch()
+    with peak_memory(os.getpid()) as peak:
+        ticks = sum(tree_ticks(os.getpid()).values())
+        seconds, _, value = timed(work, *arguments)
+        ticks = sum(tree_ticks(os.getpid()).values()) - ticks
+    return Cost(seconds, ticks / TICKS_PER_SECOND, peak[0], value, watch.busy())
+
+
+def command(
+    arguments: Sequence[str | Path], *, environment: Mapping[str, str] | None = None
+) -> tuple[str, float]:
     """The output of a command that must end well, and its peak memory in MB."""
-    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
     with peak_memory(process.pid) as peak:
         output, errors = process.communicate()
     if process.returncode:
@@ -104,14 +183,69 @@ def command(arguments: Sequence[str | Path]) -> tuple[str, float]:
 
 
 def processor_seconds() -> float:
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    """Of this process so far, and of those that were started here and have ended."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime + reaped_processor_seconds()
+
+
+def reaped_processor_seconds() -> float:
+    """Of the processes that were started here and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+class Watch:
+    """Looks at what others do: for a moment at first, then until it is asked."""
+
+    def __init__(self) -> None:
+        first = _Glance()
+        time.sleep(PATIENCE_SECONDS)
+        self._started = _Glance()
+        self._before = self._started.others_since(first)
+        self._load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+
+    def busy(self) -> Busy:
+        return Busy(self._load, self._before, _Glance().others_since(self._started))
+
+
+class _Glance:
+    """The processor time of the whole machine and of this process with its descendants, so far."""
+
+    def __init__(self) -> None:
+        self.machine = machine_ticks()
+        self.own = sum(tree_ticks(os.getpid()).values())
+
+    def others_since(self, earlier: "_Glance") -> float | None:
+        if self.machine is None or earlier.machine is None:
+            return None
+        worked, all_ticks = (
+            now - then for now, then in zip(self.machine, earlier.machine, strict=True)
+        )
+        return share_of_others(worked, all_ticks, self.own - earlier.own)
+
+
+def share_of_others(worked: int, all_ticks: int, own: int) -> float:
+    """The share that others had, of all ticks, of which processors worked in some.
+
+    Ticks are counted at the end of each, so that those of one's own can seem to be more.
+    """
+    return min(1.0, max(0.0, (worked - own) / all_ticks)) if all_ticks > 0 else 0.0
+
+
+def machine_ticks() -> tuple[int, int] | None:
+    """The ticks in which processors worked, and all of them, since the machine started."""
+    try:
+        line = Path("/proc/stat").read_text().partition("\n")[0]
+    except OSError:
+        return None
+    ticks = [int(field) for field in line.split()[1:]][:GUEST_FIELDS]
+    return sum(ticks) - sum(ticks[field] for field in IDLE_FIELDS), sum(ticks)
 
 
 @contextmanager
 def peak_memory(pid: int) -> Iterator[list[float]]:
     """Holds the largest sum, in MB, of the resident memory of a process and its descendants."""
-    peak = [0.0]
+    peak = [resident_megabytes(pid)]
     done = threading.Event()
 
     def watch() -> None:
@@ -131,12 +265,40 @@ def resident_megabytes(pid: int) -> float:
     """What Linux says of a process and its descendants; 0 elsewhere, or where it has ended."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
-        children = [
-            int(child)
-            for task in Path(f"/proc/{pid}/task").iterdir()
-            for child in (task / "children").read_text().split()
-        ]
-    except (FileNotFoundError, ProcessLookupError):
+        children = children_of(pid)
+    except OSError:
         return 0.0
     own = next((row.split()[1] for row in status.splitlines() if row.startswith("VmRSS")), "0")
     return int(own) * 1024 / 1e6 + sum(map(resident_megabytes, children))
+
+
+def tree_ticks(pid: int) -> dict[int, int]:
+    """The processor time of a process and its living descendants, each by its pid.
+
+    The time of those that have ended is their parents', once these know of it.
+    """
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        children = children_of(pid)
+    except OSError:
+        return {}
+    found = {pid: sum(map(int, fields[11:15]))}
+    for child in children:
+        found |= tree_ticks(child)
+    return found
+
+
+def children_of(pid: int) -> list[int]:
+    return [
+        int(child)
+        for task in Path(f"/proc/{pid}/task").iterdir()
+        for child in (task / "children").read_text().split()
+    ]
+
+
+def seconds_of_packages(output: str) -> dict[str, float]:
+    """For each package the seconds that its own modules took, from what `-X importtime` says."""
+    seconds: dict[str, float] = defaultdict(float)
+    for microseconds, module in IMPORT_TIME.findall(output):
+        seconds[module.partition(".")[0]] += int(microseconds) / 1e6
+    return seconds

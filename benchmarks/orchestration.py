@@ -1,42 +1,91 @@
-"""What Dagster costs: a backfill with its runs and events, and the same work without."""
+"""What Dagster costs: a backfill with its runs and events, and the same work without.
+
+python -m benchmarks.orchestration              # 61 days, and one
+python -m benchmarks.orchestration --year       # a year of 365 days as well
+"""
 
 import os
 import shutil
 from datetime import date
 from pathlib import Path
 
-from benchmarks.days import UNCOMPRESSED, fetch, parse, update
-from benchmarks.measuring import measured
-from benchmarks.worlds import World
+from benchmarks.days import DAYS, UNCOMPRESSED, fetch, parse, update
+from benchmarks.measuring import fresh, in_rounds
+from benchmarks.records import PROCESSOR, SECONDS, Bar, Results
+from benchmarks.single import arguments_of, single
+from benchmarks.worlds import World, make_world
 from woopra_pipeline.cli.backfill import backfill
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.sandbox import serve
 from woopra_pipeline.woopra.log_days import log_days_between
 from woopra_pipeline.woopra.settings import WoopraSettings
 
+STAGE = "Dagster"
+SMALL_WORLD = 300
+"""So many people make days of some 200 kB."""
+DAYS_OF_A_YEAR = 365
+BESIDE_WORK = Bar(at_most=3)
+YEAR = Bar(at_most=180)
 
-def run_backfills(root: Path, world: World, repeat: int) -> dict[str, dict[str, float]]:
-    """A backfill of all days of a world with Dagster and without, and of its last day alone."""
+
+def main() -> None:
+    parser = arguments_of(__doc__)
+    parser.add_argument("--people", type=int, default=SMALL_WORLD)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--year", action="store_true", help="a year of days as well, once")
+    arguments = parser.parse_args()
+    with single(f"{arguments.people} people", arguments) as (root, results):
+        world = make_world(root / "sandbox", arguments.people, DAYS)
+        run_backfills(results, root / "backfill", world, arguments.repeat)
+        if arguments.year:
+            year = make_world(root / "year", arguments.people, DAYS_OF_A_YEAR)
+            run_year(results, root / "backfill", year)
+
+
+def run_backfills(results: Results, root: Path, world: World, repeat: int) -> None:
+    """Note backfills of all days of a world and of its last one, with Dagster and without."""
     directory = DataDirectory(root)
-    figures = {}
     with serve(world.sandbox, service=UNCOMPRESSED) as running:
-        for name, days, times in (
-            ("all days", world.days, 1),
-            ("one day", world.days[-1:], repeat),
-        ):
-            for way, work in (("with Dagster", with_dagster), ("without", without_dagster)):
-                costs = measured(
-                    times,
-                    work,
-                    directory,
-                    running.settings,
-                    days[0],
-                    days[-1],
-                    before=lambda: shutil.rmtree(root, ignore_errors=True),
-                )
-                figures[f"{name}, {way}"] = costs.figures()
+        for days, bar in ((world.days, BESIDE_WORK), (world.days[-1:], Bar())):
+            name = "one day" if len(days) == 1 else f"{len(days)} days"
+            costs = in_rounds(
+                repeat,
+                {
+                    way: fresh(
+                        work,
+                        directory,
+                        running.settings,
+                        days[0],
+                        days[-1],
+                        before=lambda: shutil.rmtree(root, ignore_errors=True),
+                    )
+                    for way, work in (("with Dagster", with_dagster), ("without", without_dagster))
+                },
+            )
+            for way, costs_of_way in costs.items():
+                results.costs(STAGE, f"backfill of {name}, {way}", costs_of_way)
+            what = f"backfill of {name}, beside the same work without Dagster"
+            results.beside(STAGE, what, costs["with Dagster"], costs["without"], bar=bar)
     shutil.rmtree(root)
-    return figures
+
+
+def run_year(results: Results, root: Path, world: World) -> None:
+    """Note a backfill of all days of a year, once."""
+    first, last = world.days[0], world.days[-1]
+    with serve(world.sandbox, service=UNCOMPRESSED) as running:
+        measure = fresh(with_dagster, DataDirectory(root), running.settings, first, last)
+        costs = in_rounds(1, {"": measure})[""]
+    shutil.rmtree(root)
+    results.costs(STAGE, "backfill of a year, with Dagster", costs)
+    results.add(
+        STAGE,
+        f"backfill of {len(world.days)} days, in seconds",
+        SECONDS,
+        costs.seconds,
+        costs.busy,
+        bar=YEAR,
+        figures=f"{costs.processor_seconds[0]:,.0f} {PROCESSOR}",
+    )
 
 
 def with_dagster(
@@ -62,3 +111,7 @@ def without_dagster(
     fetch(directory, settings, days)
     parse(directory, days)
     update(directory)
+
+
+if __name__ == "__main__":
+    main()

@@ -2,6 +2,7 @@
 
     python -m benchmarks.parse                              # 128 MB, without peers
     python -m benchmarks.parse --megabytes 2048 --repeat 1  # a large day, for its peak memory
+    python -m benchmarks.parse --long                       # with ten times as many lines, too
 
 DuckDB reads the plain file into a typed table in memory, and nothing else: no rules, no
 properties, no Parquet. So do pandas, polars and pyarrow, with types of their own choice, and dlt
@@ -10,20 +11,21 @@ by line, one row per action and per property, and all Parquet files on disk. The
 sandbox's; `uniform` ones are all alike, with few values and long texts, and easier for everyone.
 """
 
-import argparse
 import json
 import random
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from benchmarks.measuring import measured
-from benchmarks.peers import Peer, run_peer
+from benchmarks.measuring import Costs, fresh, in_rounds
+from benchmarks.peers import NAMES, Peer, reading
+from benchmarks.records import MEGABYTES, RATIO, Bar, Results, both, crossed, ratios
+from benchmarks.single import arguments_of, single
 from benchmarks.worlds import DAY, World, archive_file, clean_lines, make_world
 from woopra_pipeline.archive.days import Archive
 from woopra_pipeline.parse.parse_day import parse_log_day
@@ -48,56 +50,165 @@ SHARES = {"dlt": 0.125, "pandas": 0.5}
 UNIFORM_ONLY = {"pyarrow"}
 """Peers that refuse the sandbox's lines, whose properties are now strings, now numbers."""
 
-Figures = dict[str, dict[str, float]]
+STAGE = "parse"
+RATE = "MB/s"
+PROCESSOR_COST = "ms of processor a MB"
+BARE = "DuckDB, {}"
+BESIDE_BARE = Bar(at_least=0.6)
+DIRT = Bar(at_least=0.7)
+BESIDE_PEERS = {"dlt": Bar(at_least=100)}
+MEMORY = Bar(at_most=1.5)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = arguments_of(__doc__)
     parser.add_argument("--megabytes", type=int, default=128)
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--directory", type=Path, help="where the files are made, and removed")
+    parser.add_argument("--long", action="store_true", help="ten times as many lines as well")
     arguments = parser.parse_args()
-    root = Path(tempfile.mkdtemp(dir=arguments.directory))
-    try:
+    with single(f"{arguments.megabytes} MB", arguments) as (root, results):
         world = make_world(root / "sandbox", 4_000, 14)
-        figures = compare(root, world, arguments.megabytes, arguments.repeat, {})
-    finally:
-        shutil.rmtree(root)
-    print(json.dumps(figures, indent=2))
+        compare(results, root, world, arguments.megabytes, arguments.repeat, peers={})
+        if arguments.long:
+            compare_ten_times(results, root, world, arguments.megabytes, arguments.repeat)
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of lines, plain and as it is archived."""
+
+    plain: Path
+    archived: Path
+    parsed: Path
+
+    @property
+    def megabytes(self) -> float:
+        return self.plain.stat().st_size / 1e6
+
+
+def make_file(
+    root: Path, name: str, lines: Sequence[bytes], megabytes: float, variant: str = "clean"
+) -> File:
+    """Write a file of so many MB, and archive it; both below a folder of its own."""
+    folder = root / name
+    folder.mkdir()
+    file = File(folder / "day.json", folder / "raw", root / "parsed")
+    write_file(file.plain, lines, megabytes, VARIANTS[variant])
+    archive_file(Archive(file.archived), file.plain)
+    return file
 
 
 def compare(
-    root: Path, world: World, megabytes: float, repeat: int, peers: dict[str, Peer]
-) -> Figures:
-    """Rates in MB/s and peak memory in MB of the parse, by variant, and of the others."""
-    lines = list(clean_lines(world))
-    plain = root / "day.json"
-    figures: Figures = {}
+    results: Results,
+    root: Path,
+    world: World,
+    megabytes: float,
+    repeat: int,
+    *,
+    peers: Mapping[str, Peer],
+) -> None:
+    """The rate of the parse, by what the lines are like, beside DuckDB's and that of the peers."""
+    lines, uniform = list(clean_lines(world)), list(log_lines(random.Random(1)))
+    files = {
+        variant: make_file(root, variant, lines, megabytes, variant) for variant in VARIANTS
+    } | {"uniform": make_file(root, "uniform", uniform, megabytes)}
+    measures = {}
+    for name, file in files.items():
+        measures[name] = fresh(parse_archived, file)
+        if name in ("clean", "uniform"):
+            measures[BARE.format(name)] = fresh(read_json, file.plain)
+    for peer in peers.keys() - SHARES.keys():
+        measures[peer] = reading(peers[peer], files[lines_for(peer)].plain)
+    costs = in_rounds(repeat, measures)
+    sizes = {name: files[without_tool(name)].megabytes for name in files.keys() | costs.keys()}
+    for name in [name for name in NAMES if name in peers and name in SHARES]:
+        part = make_file(root, name, lines, megabytes * SHARES[name])
+        # Once is enough for what is so much slower. Our rate is that of all rounds.
+        costs[name] = in_rounds(1, {name: reading(peers[name], part.plain)})[name]
+        sizes[name] = part.megabytes
+    for name, costs_of_name in costs.items():
+        note(results, name, costs_of_name, sizes[name])
+    for name in ("clean", "uniform"):
+        beside_bare(results, name, costs)
+    for name in NAMES:
+        if name in peers:
+            pairs = crossed if name in SHARES else ratios
+            bar = BESIDE_PEERS.get(name, Bar(at_least=1))
+            ours = lines_for(name)
+            what = f"{ours} lines, beside {name}"
+            rate_beside(results, what, ours, name, costs=costs, bar=bar, pairs=pairs)
+    for variant in [*VARIANTS][1:]:
+        what = f"{variant}, beside clean lines"
+        rate_beside(results, what, variant, "clean", costs=costs, bar=DIRT)
 
-    def compare_with_duckdb(name: str, lines: Sequence[bytes], times: int = 1) -> None:
-        write_file(plain, lines, times * megabytes, VARIANTS["clean"])
-        figures[f"DuckDB, {name}"] = rates(plain, measured(repeat, read_json, plain).figures())
-        parse(name)
 
-    def parse(name: str) -> None:
-        archive_file(Archive(root / "raw"), plain)
-        figures[name] = rates(plain, measured(repeat, parse_archived, root).figures())
+def compare_ten_times(
+    results: Results, root: Path, world: World, megabytes: float, repeat: int
+) -> None:
+    """The rate and the memory of ten times as many clean lines, beside what `compare` found."""
+    file = make_file(root, TEN_TIMES, list(clean_lines(world)), 10 * megabytes)
+    bare = BARE.format(TEN_TIMES)
+    costs = in_rounds(
+        repeat, {TEN_TIMES: fresh(parse_archived, file), bare: fresh(read_json, file.plain)}
+    )
+    for name, costs_of_name in costs.items():
+        note(results, name, costs_of_name, file.megabytes)
+    shutil.rmtree(file.plain.parent)
+    beside_bare(results, TEN_TIMES, costs)
+    small = results.find(STAGE, "clean", MEGABYTES)
+    large = results.find(STAGE, TEN_TIMES, MEGABYTES)
+    results.add(
+        "memory",
+        "parse, one file: its peak with 10 times the data",
+        RATIO,
+        crossed(large.rounds, small.rounds),
+        costs[TEN_TIMES].busy,
+        bar=MEMORY,
+        figures=both(large.rounds, small.rounds, MEGABYTES),
+    )
 
-    compare_with_duckdb("clean", lines)
-    for variant in VARIANTS.keys() - {"clean"}:
-        write_file(plain, lines, megabytes, VARIANTS[variant])
-        parse(variant)
-    uniform = list(log_lines(random.Random(1)))
-    compare_with_duckdb("uniform", uniform)
-    for name, peer in peers.items():
-        readable = uniform if name in UNIFORM_ONLY else lines
-        write_file(plain, readable, megabytes * SHARES.get(name, 1), VARIANTS["clean"])
-        times = 1 if name in SHARES else repeat
-        figures[name] = rates(plain, run_peer(peer, times, plain).figures())
-    repeat = 1
-    compare_with_duckdb(TEN_TIMES, lines, times=10)
-    plain.unlink()
-    return figures
+
+def lines_for(peer: str) -> str:
+    return "uniform" if peer in UNIFORM_ONLY else "clean"
+
+
+def without_tool(name: str) -> str:
+    """The lines that a measurement is of."""
+    return lines_for(name) if name in NAMES else name.removeprefix(BARE.format(""))
+
+
+def note(results: Results, name: str, costs: Costs, megabytes: float) -> None:
+    results.costs(STAGE, name, costs)
+    results.add(STAGE, name, RATE, [megabytes / each for each in costs.seconds], costs.busy)
+    of_a_megabyte = [1000 * each / megabytes for each in costs.processor_seconds]
+    results.add(STAGE, name, PROCESSOR_COST, of_a_megabyte, costs.busy)
+
+
+def beside_bare(results: Results, name: str, costs: Mapping[str, Costs]) -> None:
+    what = f"{name} lines, beside DuckDB's bare typed read_json"
+    rate_beside(results, what, name, BARE.format(name), costs=costs, bar=BESIDE_BARE)
+
+
+def rate_beside(
+    results: Results,
+    what: str,
+    ours: str,
+    others: str,
+    *,
+    costs: Mapping[str, Costs],
+    bar: Bar,
+    pairs: Callable[[Sequence[float], Sequence[float]], list[float]] = ratios,
+) -> None:
+    """Note the ratio of two rates, which were noted before."""
+    rates, processor = (
+        [results.find(STAGE, name, unit).rounds for name in (ours, others)]
+        for unit in (RATE, PROCESSOR_COST)
+    )
+    figures = "; ".join(
+        (both(rates[0], rates[1], RATE), both(processor[0], processor[1], PROCESSOR_COST))
+    )
+    busy = [*costs[ours].busy, *costs[others].busy]
+    results.add(STAGE, what, RATIO, pairs(rates[0], rates[1]), busy, bar=bar, figures=figures)
 
 
 def write_file(
@@ -148,19 +259,9 @@ def action(chance: random.Random, time_ms: int) -> dict[str, object]:
     }
 
 
-def rates(plain: Path, figures: dict[str, float]) -> dict[str, float]:
-    megabytes = plain.stat().st_size / 1e6
-    return {
-        **figures,
-        "megabytes": megabytes,
-        "megabytes_per_second": megabytes / figures["seconds"],
-        "megabytes_per_processor_second": megabytes / figures["processor_seconds"],
-    }
-
-
-def parse_archived(root: Path) -> None:
-    shutil.rmtree(root / "parsed", ignore_errors=True)
-    parse_log_day(Archive(root / "raw"), DAY, root / "parsed")
+def parse_archived(file: File) -> None:
+    shutil.rmtree(file.parsed, ignore_errors=True)
+    parse_log_day(Archive(file.archived), DAY, file.parsed)
 
 
 def read_json(plain: Path) -> None:

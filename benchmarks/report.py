@@ -1,32 +1,20 @@
-"""What a run has shown: a table of ratios with their bars, a chart, and all figures as JSON."""
+"""What `make bench` has shown: its tables and its chart, in a folder and in the docs."""
 
-import json
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import altair as alt
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.parse import TEN_TIMES, UNIFORM_ONLY
+from benchmarks.days import GROWN, GROWTH, SIZE, STAGES, grown
+from benchmarks.parse import RATE, UNIFORM_ONLY
 from benchmarks.peers import NAMES
 from benchmarks.questions import QUESTIONS
+from benchmarks.records import MEGABYTES, SECONDS, Results
+from benchmarks.tables import BARS, Rows, about, bar_rows, markdown
 from woopra_pipeline.data_directory import checkout
 
-Results = Mapping[str, Any]
-
-LARGEST = "16"
-SMALLEST = "1"
-STAGES = ("download", "parse", "build", "new day", "late day", "publish")
-VARIANTS = ("an unknown field on every line", "1 % rejected lines", "1 % odd values")
-IMPORT_SHARE = "share of orjson.dumps"
 TABLE_MARKS = ("<!-- table: made by `make bench` -->", "<!-- end of table -->")
-
 BLUE = "#2b6cb0"
 PALE_BLUE = "#90b8de"
 ORANGE = "#dd7a2b"
@@ -36,271 +24,26 @@ WIDTH = 480
 OURS = "woopra-pipeline"
 
 
-@dataclass(frozen=True)
-class Finding:
-    """A ratio, the bar it is held to (None: it is only told), and what it is made of."""
-
-    stage: str
-    what: str
-    ratio: float
-    at_least: float | None = None
-    at_most: float | None = None
-    figures: str = ""
-
-    @property
-    def bar(self) -> str:
-        if self.at_least is not None:
-            return f"≥ {self.at_least:g}"
-        return "" if self.at_most is None else f"≤ {self.at_most:g}"
-
-    @property
-    def verdict(self) -> str:
-        if self.at_least is not None:
-            return "holds" if self.ratio >= self.at_least else "missed"
-        if self.at_most is not None:
-            return "holds" if self.ratio <= self.at_most else "missed"
-        return ""
-
-
-def findings(results: Results) -> list[Finding]:
-    return [
-        *of_parse(results["parse"]),
-        *of_days(results["growth"]),
-        *of_questions(results["questions"]),
-        *of_typed(results.get("typed")),
-        *of_imports(results["imports"]),
-        *of_backfills(results["backfills"]),
-        *of_memory(results["parse"], results["growth"]),
-    ]
-
-
-def of_parse(parsed: Mapping[str, Mapping[str, float]]) -> list[Finding]:
-    def rate(name: str) -> float:
-        return parsed[name]["megabytes_per_second"]
-
-    def rates(name: str, other: str) -> str:
-        return f"{rate(name):.1f} and {rate(other):.1f} MB/s"
-
-    bars = {"dlt": 100.0}
-    return [
-        *(
-            Finding(
-                "parse",
-                f"{lines} lines, beside DuckDB's bare typed read_json",
-                rate(lines) / rate(f"DuckDB, {lines}"),
-                at_least=0.4,
-                figures=rates(lines, f"DuckDB, {lines}"),
-            )
-            for lines in ("clean", TEN_TIMES, "uniform")
-        ),
-        *(
-            Finding(
-                "parse",
-                f"{lines} lines, beside {name}",
-                rate(lines) / rate(name),
-                at_least=bars.get(name, 1.0),
-                figures=rates(lines, name),
-            )
-            for name in NAMES
-            for lines in ["uniform" if name in UNIFORM_ONLY else "clean"]
-        ),
-        *(
-            Finding(
-                "parse",
-                f"{variant}, beside clean lines",
-                rate(variant) / rate("clean"),
-                at_least=0.5,
-                figures=rates(variant, "clean"),
-            )
-            for variant in VARIANTS
-        ),
-    ]
-
-
-def of_days(growth: Results) -> list[Finding]:
-    costs = growth[LARGEST]
-
-    def seconds(name: str) -> float:
-        return float(costs[name]["seconds"])
-
-    def both(name: str, other: str) -> str:
-        return f"{seconds(name):.2f} and {seconds(other):.2f} s"
-
-    parts = ("closed day, download", "closed day, parse", "closed day, model")
-    best = sum(float(costs[part]["best_seconds"]) for part in parts)
-    return [
-        Finding(
-            "download",
-            "into the archive, beside the same requests with nothing kept",
-            seconds("download, nothing kept") / seconds("download"),
-            figures=both("download", "download, nothing kept"),
-        ),
-        Finding(
-            "new day",
-            "beside building the model from all days",
-            seconds("new day") / seconds("build"),
-            figures=both("new day", "build"),
-        ),
-        Finding(
-            "late day",
-            "beside building the model from all days",
-            seconds("late day") / seconds("build"),
-            figures=both("late day", "build"),
-        ),
-        Finding(
-            "publish",
-            "beside a plain copy of the file",
-            seconds("publish") / seconds("copy of the model's file"),
-            figures=both("publish", "copy of the model's file"),
-        ),
-        Finding(
-            "closed day",
-            "HTTP to published model, beside the sum of its stages' best",
-            seconds("closed day") / best,
-            at_most=2,
-            figures=f"{seconds('closed day'):.2f} and {best:.2f} s",
-        ),
-    ]
-
-
-def of_questions(questions: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[Finding]:
-    found = []
-    for system, bar, name in (("raw", 20.0, "raw JSON"), ("naive", 1.0, "the naive view")):
-        for question in QUESTIONS:
-            ours = questions[question]["model"]["seconds"]
-            theirs = questions[question][system]["seconds"]
-            found.append(
-                Finding(
-                    "question",
-                    f"{question}: {name}, beside the model",
-                    theirs / ours,
-                    at_least=bar,
-                    figures=f"{theirs:.3f} and {ours:.3f} s",
-                )
-            )
-    return found
-
-
-def of_typed(typed: Mapping[str, float] | None) -> list[Finding]:
-    if typed is None:
-        return []
-    over_json, over_columns = typed["json_seconds"], typed["typed_seconds"]
-    with_columns, without = typed["typed_megabytes"], typed["untyped_megabytes"]
-    return [
-        Finding(
-            "typed columns",
-            "a question over JSON, beside the same over two typed columns",
-            over_json / over_columns,
-            at_least=20,
-            figures=f"{over_json:.3f} and {over_columns:.4f} s",
-        ),
-        Finding(
-            "typed columns",
-            "the file, beside one without any",
-            with_columns / without,
-            at_most=1.6,
-            figures=f"{with_columns:.0f} and {without:.0f} MB",
-        ),
-    ]
-
-
-def of_imports(imports: Mapping[str, Mapping[str, float]]) -> list[Finding]:
-    return [
-        Finding(
-            "imports",
-            f"{shape}, beside orjson.dumps of the same objects",
-            figures[IMPORT_SHARE],
-            figures=f"{figures['lines/s']:,.0f} lines/s",
-        )
-        for shape, figures in imports.items()
-    ]
-
-
-def of_backfills(backfills: Mapping[str, Mapping[str, float]]) -> list[Finding]:
-    found = []
-    for name in ("all days", "one day"):
-        with_dagster = backfills[f"{name}, with Dagster"]["seconds"]
-        without = backfills[f"{name}, without"]["seconds"]
-        found.append(
-            Finding(
-                "Dagster",
-                f"backfill of {name}: its share of the time",
-                1 - without / with_dagster,
-                figures=f"{with_dagster:.1f} s, {without:.1f} s without",
-            )
-        )
-    return found
-
-
-def of_memory(parsed: Results, growth: Results) -> list[Finding]:
-    pairs = [("parse, one file", 10, parsed["clean"], parsed[TEN_TIMES])]
-    for stage in (*STAGES, "closed day"):
-        if stage != "publish":
-            pairs.append((stage, 16, growth[SMALLEST][stage], growth[LARGEST][stage]))
-    return [
-        Finding(
-            "memory",
-            f"{stage}: its peak with {times} times the data",
-            large["peak_megabytes"] / small["peak_megabytes"],
-            figures=f"{large['peak_megabytes']:,.0f} and {small['peak_megabytes']:,.0f} MB",
-        )
-        for stage, times, small, large in pairs
-    ]
-
-
-def slopes(growth: Results) -> list[tuple[str, list[float], float]]:
+def growth_rows(results: Results) -> Rows:
     """For each stage the seconds by size, and the exponent from the middle size to the largest."""
     rows = []
-    sizes = sorted(growth, key=int)
-    names = [*STAGES, "closed day", *(f"{question}, model" for question in QUESTIONS)]
-    for name in names:
-        seconds = [float(growth[size][name]["seconds"]) for size in sizes]
-        growth_of_data = int(sizes[-1]) / int(sizes[-2])
-        exponent = math.log(seconds[-1] / seconds[-2]) / math.log(growth_of_data)
-        rows.append((name, seconds, exponent))
+    for name in GROWN:
+        seconds = [results.find(SIZE, grown(name, factor), SECONDS) for factor in GROWTH]
+        middle, largest = (record.spread.median for record in seconds[-2:])
+        exponent = math.log(largest / middle) / math.log(GROWTH[-1] / GROWTH[-2])
+        medians = (f"{record.spread.median:.3f} s" for record in seconds)
+        rows.append((name, *medians, f"{exponent:.2f}"))
     return rows
 
 
-def about(results: Results) -> str:
-    machine, versions = results["machine"], results["versions"]
-    packages = ", ".join(f"{name} {version}" for name, version in versions.items())
-    return (
-        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gigabytes']} GB, "
-        f"Python {machine['python']}, {packages}; {results['when']}, "
-        f"{results['minutes']:.0f} minutes, medians of {results['size']['repeat']}"
-    )
-
-
-def show(results: Results, console: Console) -> None:
-    table = Table(box=SIMPLE)
-    for heading in ("stage", "what", "figures"):
-        table.add_column(heading)
-    for heading in ("ratio", "bar"):
-        table.add_column(heading, justify="right")
-    table.add_column("")
-    for finding in findings(results):
-        table.add_row(
-            finding.stage,
-            finding.what,
-            finding.figures,
-            significant(finding.ratio),
-            finding.bar,
-            finding.verdict,
-        )
-    console.print(table)
-    table = Table(box=SIMPLE)
-    table.add_column("growth")
-    for size in sorted(results["growth"], key=int):
-        table.add_column(f"{megabytes(results, size):,.0f} MB", justify="right")
-    table.add_column("exponent", justify="right")
-    for name, seconds, exponent in slopes(results["growth"]):
-        table.add_row(name, *(f"{each:.3f} s" for each in seconds), f"{exponent:.2f}")
-    console.print(table)
-    console.print(about(results), highlight=False)
+def is_whole(results: Results) -> bool:
+    """Whether all was measured that table and chart show."""
+    stages = {record.stage for record in results.records}
+    return {"parse", "question", SIZE} <= stages
 
 
 def write_report(results: Results, folder: Path) -> None:
-    (folder / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "table.md").write_text(tables(results))
     chart(results).save(folder / "bench.png", scale_factor=2)
 
@@ -316,44 +59,19 @@ def write_docs(results: Results) -> None:
 
 
 def tables(results: Results) -> str:
-    """Markdown: the findings, the growth, and where it was measured."""
-    rows = [
-        (
-            finding.stage,
-            finding.what,
-            finding.figures,
-            significant(finding.ratio),
-            finding.bar,
-            finding.verdict,
-        )
-        for finding in findings(results)
-    ]
-    sizes = sorted(results["growth"], key=int)
-    grown = [
-        (name, *(f"{each:.3f} s" for each in seconds), f"{exponent:.2f}")
-        for name, seconds, exponent in slopes(results["growth"])
-    ]
-    headings = ("growth", *(f"{megabytes(results, size):,.0f} MB" for size in sizes), "exponent")
+    """Markdown: the ratios and bars, the growth, and where it was measured."""
+    sizes = (f"{raw_megabytes(results, factor):,.0f} MB" for factor in GROWTH)
     return "\n".join(
         [
-            markdown(("stage", "what", "figures", "ratio", "bar", ""), rows),
-            markdown(headings, grown),
+            markdown(BARS, bar_rows(results.records)),
+            markdown(("growth", *sizes, "exponent"), growth_rows(results)),
             f"{about(results)}.\n",
         ]
     )
 
 
-def markdown(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [headings, ["---"] * len(headings), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
-def significant(ratio: float) -> str:
-    return f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}"
-
-
-def megabytes(results: Results, size: str) -> float:
-    return float(results["growth"][size]["sizes"]["raw_megabytes"])
+def raw_megabytes(results: Results, factor: int) -> float:
+    return results.median(SIZE, grown("log", factor), MEGABYTES)
 
 
 def chart(results: Results) -> alt.VConcatChart:
@@ -381,7 +99,7 @@ def chart_of_rates(results: Results) -> alt.FacetChart:
         tools = [name for name in NAMES if (name in UNIFORM_ONLY) == (lines == "uniform")]
         names = {OURS: lines, "DuckDB, typed read_json": f"DuckDB, {lines}"}
         for tool, name in (names | dict(zip(tools, tools, strict=True))).items():
-            rate = results["parse"][name]["megabytes_per_second"]
+            rate = results.median("parse", name, RATE)
             rows.append({"lines": f"{lines} lines", "tool": tool, "rate": rate})
     base = alt.Chart(alt.Data(values=rows)).encode(
         y=alt.Y("tool:N", sort="-x"), x=alt.X("rate:Q", axis=None)
@@ -407,12 +125,12 @@ def chart_of_questions(results: Results) -> alt.Chart:
         {
             "question": question,
             "system": name,
-            "seconds": results["questions"][question][system]["seconds"],
+            "seconds": results.median("question", f"{question}, {system}", SECONDS),
         }
         for question in QUESTIONS
         for system, name in names.items()
     ]
-    size = f"{megabytes(results, LARGEST):,.0f} MB of log"
+    size = f"{raw_megabytes(results, GROWTH[-1]):,.0f} MB of log"
     return (
         alt.Chart(alt.Data(values=rows), title=f"Seconds to an answer from {size}, logarithmic")
         .mark_point(filled=True, size=90, opacity=1)
@@ -429,15 +147,17 @@ def chart_of_questions(results: Results) -> alt.Chart:
 
 
 def chart_of_growth(results: Results) -> alt.Chart:
-    sizes = sorted(results["growth"], key=int)
     shown = (*STAGES, "closed day")
     rows = [
-        {"stage": name, "megabytes": megabytes(results, size), "seconds": each}
-        for name, seconds, _ in slopes(results["growth"])
-        if name in shown
-        for size, each in zip(sizes, seconds, strict=True)
+        {
+            "stage": name,
+            "megabytes": raw_megabytes(results, factor),
+            "seconds": results.median(SIZE, grown(name, factor), SECONDS),
+        }
+        for name in shown
+        for factor in GROWTH
     ]
-    ticks = [round(megabytes(results, size)) for size in sizes]
+    ticks = [round(raw_megabytes(results, factor)) for factor in GROWTH]
     return (
         alt.Chart(alt.Data(values=rows), title="Seconds by MB of log, both logarithmic")
         .mark_line(point=True)

@@ -5,47 +5,78 @@ same. The file is compared with that of a model of the same days that has no typ
 """
 
 import shutil
-import statistics
-import time
 from typing import Any
 
 import duckdb
 
 from benchmarks.days import Project
+from benchmarks.measuring import Watch, timed
+from benchmarks.records import (
+    MEGABYTES,
+    PROCESSOR,
+    RATIO,
+    SECONDS,
+    Bar,
+    Results,
+    both,
+    ratios,
+)
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.model.typed_settings import TypedSettings
 from woopra_pipeline.model.update import update_model
 from woopra_pipeline.sql_text import literal, quoted
 
+STAGE = "typed columns"
+TYPED, JSON = "a question over two typed columns", "the same question over JSON"
 ASKED_AT_ONCE = 5
 NOTHING_TYPED = TypedSettings(most_keys=0, names_left_out=("*",))
 
 
-def compare_typed(project: Project) -> dict[str, Any]:
-    """Seconds of the question over typed columns and over JSON, and megabytes of both files."""
+def compare_typed(results: Results, project: Project) -> None:
+    """Note what the question takes over typed columns and over JSON, and how large the file is."""
+    watch = Watch()
+    seconds: dict[str, list[float]] = {TYPED: [], JSON: []}
+    processor: dict[str, list[float]] = {TYPED: [], JSON: []}
+    answers: dict[str, Any] = {}
     with connect_published(project.directory) as model:
         event, *columns = _busiest_event(model)
-        typed = f"from events.{quoted(event)}"
-        over_json = f"from actions where name = {literal(event)}"
         keys = [f"properties ->> {literal(column)}" for column in columns]
         questions = {
-            "typed": f"select {_asked(map(quoted, columns))} {typed}",
-            "json": f"select {_asked(keys)} {over_json}",
+            TYPED: f"select {_asked(map(quoted, columns))} from events.{quoted(event)}",
+            JSON: f"select {_asked(keys)} from actions where name = {literal(event)}",
         }
-        seconds: dict[str, list[float]] = {name: [] for name in questions}
-        answers = {}
         for _ in range(ASKED_AT_ONCE):
             for name, question in questions.items():
-                started = time.perf_counter()
-                answers[name] = model.execute(question).fetchall()
-                seconds[name].append(time.perf_counter() - started)
-    assert answers["typed"] == answers["json"], questions
-    return {
-        **{f"{name}_seconds": statistics.median(times) for name, times in seconds.items()},
-        "typed_megabytes": project.directory.published_model.stat().st_size / 1e6,
-        "untyped_megabytes": _untyped_megabytes(project.directory),
-    }
+                clock, processors, answers[name] = timed(
+                    lambda question=question: model.execute(question).fetchall()
+                )
+                seconds[name].append(clock)
+                processor[name].append(processors)
+    assert answers[TYPED] == answers[JSON], questions
+    busy = [watch.busy()]
+    for name in questions:
+        results.add(STAGE, name, SECONDS, seconds[name], busy)
+        results.add(STAGE, name, PROCESSOR, processor[name], busy)
+    results.add(
+        STAGE,
+        "a question over JSON, beside the same over two typed columns",
+        RATIO,
+        ratios(seconds[JSON], seconds[TYPED]),
+        busy,
+        bar=Bar(at_least=20),
+        figures=both(seconds[JSON], seconds[TYPED], SECONDS),
+    )
+    size = project.directory.published_model.stat().st_size / 1e6
+    without = _untyped_megabytes(project.directory)
+    results.add(
+        STAGE,
+        "the file, beside one without any",
+        RATIO,
+        [size / without],
+        bar=Bar(at_most=1.6),
+        figures=both([size], [without], MEGABYTES),
+    )
 
 
 def _busiest_event(model: duckdb.DuckDBPyConnection) -> tuple[str, str, str]:

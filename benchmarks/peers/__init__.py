@@ -7,10 +7,10 @@ environments are made when they are first needed, below a folder that is kept fr
 import hashlib
 import json
 import venv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.measuring import Cost, Costs, command
+from benchmarks.measuring import Cost, Measure, command, running
 
 FOLDER = Path(__file__).parent
 NAMES = ("dlt", "pandas", "polars", "pyarrow")
@@ -43,11 +43,17 @@ def install_peer(name: str, folder: Path) -> Peer:
     return Peer(python, FOLDER / f"{name}_reads.py")
 
 
-def run_peer(peer: Peer, repeat: int, plain: Path) -> Costs:
-    """What the peer takes for the file, what it imports beforehand not counted."""
-    costs = []
-    for _ in range(repeat):
-        output, peak = command([peer.python, peer.script, plain])
-        said = json.loads(output.splitlines()[-1])
-        costs.append(Cost(said["seconds"], said["processor_seconds"], peak, said["version"]))
-    return Costs(costs)
+def reading(peer: Peer, plain: Path) -> Measure:
+    """Measures what the peer takes for the file, what it imports beforehand not counted."""
+
+    def measure() -> Cost:
+        cost = running([peer.python, peer.script, plain])()
+        said = json.loads(cost.value.splitlines()[-1])
+        return replace(
+            cost,
+            seconds=said["seconds"],
+            processor_seconds=said["processor_seconds"],
+            value=said["version"],
+        )
+
+    return measure

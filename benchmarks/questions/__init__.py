@@ -6,18 +6,20 @@ once. On both, `naive.sql` says which lines count, with window functions over al
 """
 
 import statistics
-import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from benchmarks.days import Project
-from benchmarks.measuring import Costs, measured
+from benchmarks.measuring import Cost, Costs, Measure, fresh, in_rounds, timed
+from benchmarks.records import Bar, Results
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.sql_text import exact_files
 
+STAGE = "question"
 FOLDER = Path(__file__).parent
 QUESTIONS = {
     "people by property": "people_by_plan",
@@ -35,47 +37,58 @@ COLUMNS = {
 ASKED_AT_ONCE = 3
 
 Rows = list[tuple[Any, ...]]
+Answer = tuple[Rows, float, float]
 
 
-def ask(project: Project, repeat: int) -> dict[str, dict[str, Any]]:
-    """Seconds and peak memory of each question by system, and of loading the naive table."""
-    directory = project.directory
-    files = [str(path) for path in project.world.files]
+def ask(results: Results, directory: DataDirectory, files: Sequence[Path], repeat: int) -> None:
+    """Note seconds and peak memory of each question by system, and of loading the naive table."""
     naive = directory.root / "naive.duckdb"
-    loading = measured(
-        repeat, load_naive, naive, files, before=lambda: naive.unlink(missing_ok=True)
-    )
+    loading = fresh(load_naive, naive, files, before=lambda: naive.unlink(missing_ok=True))
+    results.costs(STAGE, "load the naive table", in_rounds(repeat, {"": loading})[""])
     email = address_of_somebody(directory)
-    figures: dict[str, dict[str, Any]] = {"load the naive table": loading.figures()}
+    all_costs = {}
     for question, name in QUESTIONS.items():
-        systems = {
-            "model": measured(repeat, ask_model, name, email, directory),
-            "raw": measured(repeat, ask_raw, name, email, files),
-            "naive": measured(repeat, ask_naive, name, email, naive),
-        }
-        answers = [costs.value[0] for costs in systems.values()]
+        costs = in_rounds(
+            repeat,
+            {
+                "model": asking(ask_model, name, email, directory),
+                "raw": asking(ask_raw, name, email, files),
+                "naive": asking(ask_naive, name, email, naive),
+            },
+        )
+        answers = [costs_of_system.values[0] for costs_of_system in costs.values()]
         assert answers[0], question
         assert answers[1:] == answers[:1] * 2, question
-        figures[question] = {system: of_questions(costs) for system, costs in systems.items()}
-    return figures
+        for system, costs_of_system in costs.items():
+            results.costs(STAGE, f"{question}, {system}", costs_of_system)
+        all_costs[question] = costs
+    for system, name, bar in (("raw", "raw JSON", 20), ("naive", "the naive view", 1)):
+        for question, costs in all_costs.items():
+            what = f"{question}: {name}, beside the model"
+            results.beside(STAGE, what, costs[system], costs["model"], bar=Bar(at_least=bar))
 
 
-def ask_only_model(project: Project) -> dict[str, dict[str, float]]:
-    """Seconds and peak memory of each question."""
-    email = address_of_somebody(project.directory)
-    return {
-        f"{question}, model": of_questions(measured(1, ask_model, name, email, project.directory))
-        for question, name in QUESTIONS.items()
-    }
+def ask_only_model(directory: DataDirectory) -> dict[str, Costs]:
+    """What each question takes, once."""
+    email = address_of_somebody(directory)
+    return in_rounds(
+        1,
+        {
+            question: asking(ask_model, name, email, directory)
+            for question, name in QUESTIONS.items()
+        },
+    )
 
 
-def of_questions(costs: Costs) -> dict[str, float]:
-    seconds = [cost.value[1] for cost in costs.all]
-    return {
-        "seconds": statistics.median(seconds),
-        "best_seconds": min(seconds),
-        "peak_megabytes": costs.peak_megabytes,
-    }
+def asking(work: Callable[..., Any], *arguments: Any) -> Measure:
+    """Measures a question alone, without what the process does to get ready."""
+
+    def measure() -> Cost:
+        cost = fresh(work, *arguments)()
+        answer, seconds, processor = cost.value
+        return replace(cost, value=answer, seconds=seconds, processor_seconds=processor)
+
+    return measure
 
 
 def address_of_somebody(directory: DataDirectory) -> str:
@@ -88,47 +101,50 @@ def address_of_somebody(directory: DataDirectory) -> str:
     return str(email)
 
 
-def ask_model(name: str, email: str, directory: DataDirectory) -> tuple[Rows, float]:
+def ask_model(name: str, email: str, directory: DataDirectory) -> Answer:
     with connect_published(directory) as model:
-        return timed(model, name, email)
+        return answered(model, name, email)
 
 
-def ask_raw(name: str, email: str, files: list[str]) -> tuple[Rows, float]:
+def ask_raw(name: str, email: str, files: Sequence[Path]) -> Answer:
     with duckdb.connect() as connection:
         connection.execute("set enable_progress_bar = false")
         connection.execute(f"create view lines as {numbered(files)}")
         connection.execute((FOLDER / "naive.sql").read_text())
-        return timed(connection, name, email)
+        return answered(connection, name, email)
 
 
-def ask_naive(name: str, email: str, path: Path) -> tuple[Rows, float]:
+def ask_naive(name: str, email: str, path: Path) -> Answer:
     with duckdb.connect(path, read_only=True) as connection:
-        return timed(connection, name, email)
+        return answered(connection, name, email)
 
 
-def load_naive(path: Path, files: list[str]) -> None:
+def load_naive(path: Path, files: Sequence[Path]) -> None:
     with duckdb.connect(path) as connection:
         connection.execute("set enable_progress_bar = false")
         connection.execute(f"create table lines as {numbered(files)}")
         connection.execute((FOLDER / "naive.sql").read_text())
 
 
-def numbered(files: list[str]) -> str:
+def numbered(files: Sequence[Path]) -> str:
     """The lines of the files in the order of the log; what cannot be read is left out."""
     return (
         "select row_number() over () as position, * "
-        f"from read_json({exact_files(map(Path, files))}, columns = {COLUMNS}, "
+        f"from read_json({exact_files(files)}, columns = {COLUMNS}, "
         "format = 'newline_delimited', ignore_errors = true)"
     )
 
 
-def timed(connection: duckdb.DuckDBPyConnection, name: str, email: str) -> tuple[Rows, float]:
-    """The answer, and the median of some times it took: the first shows what is warm now."""
+def answered(connection: duckdb.DuckDBPyConnection, name: str, email: str) -> Answer:
+    """The answer, and the medians of some times it took: the first shows what is warm now.
+
+    By the clock, and of the processors.
+    """
     question = (FOLDER / f"{name}.sql").read_text()
     parameters = {"email": email} if "$email" in question else None
-    seconds = []
-    for _ in range(ASKED_AT_ONCE):
-        started = time.perf_counter()
-        answer = connection.execute(question, parameters).fetchall()
-        seconds.append(time.perf_counter() - started)
-    return answer, statistics.median(seconds)
+    times = [
+        timed(lambda: connection.execute(question, parameters).fetchall())
+        for _ in range(ASKED_AT_ONCE)
+    ]
+    seconds, processor, answers = zip(*times, strict=True)
+    return answers[-1], statistics.median(seconds), statistics.median(processor)

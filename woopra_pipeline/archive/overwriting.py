@@ -4,10 +4,11 @@ A file with tombstones is another file: it is written beside the earlier one und
 own, then the manifest names it, then the earlier one goes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
+from typing import BinaryIO
 
 from woopra_pipeline.archive.days import FILE_SUFFIX, Archive, ArchivedDay
 from woopra_pipeline.archive.mending import find_or_mend
@@ -33,17 +34,24 @@ def overwrite_erased(
     if not persons:
         return version
     with archive.open(version) as stream:
-        count = persons.count(stream, log_day)
-    if count == 0:
-        return version
+        if persons.count(stream, log_day) == 0:
+            return version
+    persons.keep_new_values()
+    counts = []
+
+    def pieces(stream: BinaryIO) -> Iterator[bytes]:
+        for piece, count in persons.overwritten_file(stream, log_day):
+            counts.append(count)
+            yield piece
+
     with archive.open(version) as stream:
-        staged.write(piece for piece, _ in persons.overwritten_file(stream, log_day))
+        staged.write(pieces(stream))
     return replace(
         version,
         path=archive.file_path(log_day, staged.sha256),
         sha256=staged.sha256,
         compressed_byte_count=staged.compressed_byte_count,
-        erased_line_count=version.erased_line_count + count,
+        erased_line_count=version.erased_line_count + sum(counts),
         delivered_sha256=version.delivered,
     )
 

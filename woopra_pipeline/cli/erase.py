@@ -24,9 +24,16 @@ from woopra_pipeline.parse.pseudonyms import pseudonyms_below
 from woopra_pipeline.privacy.erasing import enter, finish, is_erased
 from woopra_pipeline.privacy.imported import count_imported
 from woopra_pipeline.privacy.merges import Life
-from woopra_pipeline.privacy.plan import Finder, Identifier, Plan
-from woopra_pipeline.privacy.register import read_register
-from woopra_pipeline.privacy.verification import SHORTEST_SEARCHED, search, search_runs
+from woopra_pipeline.privacy.plan import PID, Finder, Identifier, Plan
+from woopra_pipeline.privacy.register import digests_in, read_register
+from woopra_pipeline.privacy.rejected import SHORTEST_WORD
+from woopra_pipeline.privacy.verification import (
+    SHORTEST_SEARCHED,
+    Find,
+    Needles,
+    search,
+    search_runs,
+)
 from woopra_pipeline.wording import count, spans
 
 KEYS = ("email", "id", "pid")
@@ -100,7 +107,7 @@ def command(
         show("What this names was erased before, and nothing has come since.")
     if yes:
         _finish(directory, lake, again=not named)
-        _say_of_runs(directory, plan.known_by if plan else named)
+        _forget_runs(directory, plan.known_by if plan else named, plan.pids if plan else ())
 
 
 def _plan(
@@ -112,6 +119,7 @@ def _plan(
     """
     if not named:
         return None
+    register = read_register(directory.erasures)
     lives: list[Life] = []
     unknown: list[str] = []
     with connect_published(directory) as connection:
@@ -135,7 +143,9 @@ def _plan(
             list(dict.fromkeys(lives)),
             system_clock(),
             and_future=and_future,
-            identifier_keys=ImportSettings().identifiers,
+            identifier_keys={*KEYS[:2], *ImportSettings().identifiers},
+            register=register,
+            digests=digests_in(directory) if register.erasures else None,
         )
     was_erased = all(is_erased(directory, identifier) for identifier in named)
     return None if was_erased and not plan.line_count and not and_future else plan
@@ -158,12 +168,32 @@ def _finish(directory: DataDirectory, lake: Lake | None, *, again: bool) -> None
         )
 
 
-def _say_of_runs(directory: DataDirectory, identifiers: Sequence[Identifier]) -> None:
-    files = sorted({find.path for find in search_runs(directory, identifiers)})
-    if files:
+def _forget_runs(
+    directory: DataDirectory, identifiers: Sequence[Identifier], pids: Sequence[str]
+) -> None:
+    """Delete what Dagster recorded of them: versions before showed values with runs."""
+    searched = [
+        one
+        for one in (*identifiers, *(Identifier("profile id", pid) for pid in pids))
+        if one.key != PID
+        and len(one.value) >= (SHORTEST_WORD if one.key == "profile id" else SHORTEST_SEARCHED)
+    ]
+    is_elsewhere = bool(os.environ.get("DAGSTER_HOME"))
+    if not searched or not (is_elsewhere or search_runs(directory, searched)):
+        return
+    # Dagster takes seconds to load.
+    from woopra_pipeline.defs.history import forget_runs
+
+    forgotten = forget_runs(directory, searched)
+    if forgotten.run_count or forgotten.record_count:
         show(
-            f"Not erased: {count(len(files), 'file')} of Dagster, such as {files[0]}, of runs that "
-            "showed values: see docs/privacy.md for what to do"
+            f"Erased from Dagster's history: {count(forgotten.run_count, 'run')} and "
+            f"{count(forgotten.record_count, 'other record')} that named them"
+        )
+    if forgotten.left:
+        show(
+            f"Not erased from Dagster's history: {', '.join(forgotten.left)}; run the same command "
+            "again when no run is going on"
         )
 
 
@@ -177,7 +207,12 @@ def _show(plan: Plan, import_lines: int) -> None:
             "Lines",
             f"{plan.line_count:,}: {count(plan.visit_count, 'visit')} with "
             f"{count(plan.action_count, 'action')}, "
-            f"{plan.identify_count:,} that only set properties",
+            f"{plan.identify_count:,} that only set properties"
+            + (
+                f", {plan.rejected_count:,} that could not be read and name them"
+                if plan.rejected_count
+                else ""
+            ),
         ),
         ("Log days", f"{len(plan.lines):,} ({spans(plan.lines) or 'none'})"),
     ]
@@ -223,18 +258,37 @@ def _verify(directory: DataDirectory, named: Sequence[Identifier]) -> None:
         f"Searched {count(result.file_count, 'file')} with {count(result.byte_count, 'byte')} "
         f"{places}"
     )
+    finds = [*result.finds, *_found_elsewhere(directory, named)]
     for path in result.left_out:
         show(f"Not searched: {path}, which stands for Woopra itself")
     for problem in result.unreadable:
         show(f"Not readable: {problem}")
-    for find in result.finds:
+    for find in finds:
         show(f"Found in {find.path}: {find.what}")
-    if result.finds or result.unreadable:
+    if finds or result.unreadable:
         raise click.ClickException(
-            f"{len(result.finds):,} finds, and {count(len(result.unreadable), 'file')} that "
+            f"{len(finds):,} finds, and {count(len(result.unreadable), 'file')} that "
             "could not be read whole: see docs/privacy.md for what to do"
         )
     show("Found nothing.")
+
+
+def _found_elsewhere(directory: DataDirectory, named: Sequence[Identifier]) -> list[Find]:
+    """What is found in Dagster's records, if they are kept elsewhere, as in Postgres."""
+    needles = Needles(one for one in named if one.key != PID)
+    if not needles or not os.environ.get("DAGSTER_HOME"):
+        return []
+    from woopra_pipeline.defs.history import open_other_home, other_home, search_history
+
+    home = other_home(directory)
+    if home is None:
+        return []
+    with open_other_home(home) as instance:
+        say(f"searched Dagster's records of {home}")
+        return [
+            Find(f"Dagster's records of {home}", f"the table {name}")
+            for name in search_history(instance, needles)
+        ]
 
 
 def _read_list(path: Path) -> list[Identifier]:

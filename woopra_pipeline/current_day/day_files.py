@@ -20,6 +20,7 @@ import shutil
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 from woopra_pipeline.errors import ConfigurationError, ParsedDayError
 from woopra_pipeline.files import make_file, make_folder, remove, sync
@@ -35,8 +36,11 @@ from woopra_pipeline.parse.parsed_days import (
 )
 from woopra_pipeline.parse.parts import Part, WrittenPart, write_part
 from woopra_pipeline.parse.pseudonyms import Pseudonyms, pseudonyms_below
-from woopra_pipeline.privacy.persons import NOBODY, ErasedPersons
+from woopra_pipeline.privacy.persons import NOBODY, ErasedPersons, Sieve
 from woopra_pipeline.woopra.log_days import log_day_from_text
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 FOLDER_PREFIX = "open-"
 LOG_NAME = "log.jsonl"
@@ -159,9 +163,14 @@ def _overwrite_erased(day: ParsedDay, persons: ErasedPersons) -> None:
     if not persons:
         return
     with log_file(day).open("r+b") as log:
-        log.seek(day.raw_bytes)
         place = day.raw_bytes
-        for piece, count in persons.overwritten_file(log, day.log_day, is_start=place == 0):
+        sieve = Sieve(persons, day.log_day) if place else None
+        if sieve:
+            # What these lines say decides on lines behind them. They hold nothing to be erased.
+            for chunk in whole_lines(io.BufferedReader(_Start(log, place)), CHUNK_BYTES):
+                sieve.overwritten(chunk.removeprefix(BYTE_ORDER_MARK))
+            log.seek(place)
+        for piece, count in persons.overwritten_file(log, day.log_day, sieve=sieve):
             if count:
                 behind = log.tell()
                 log.seek(place)
@@ -169,6 +178,23 @@ def _overwrite_erased(day: ParsedDay, persons: ErasedPersons) -> None:
                 log.seek(behind)
             place += len(piece)
     sync(log_file(day))
+
+
+class _Start(io.RawIOBase):
+    """The first bytes of a file, so many of them."""
+
+    def __init__(self, file: BinaryIO, byte_count: int) -> None:
+        self._file = file
+        self._left = byte_count
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        content = self._file.read(min(len(memoryview(buffer)), self._left))
+        memoryview(buffer)[: len(content)] = content
+        self._left -= len(content)
+        return len(content)
 
 
 def _count_erased(day: ParsedDay, persons: ErasedPersons) -> int:

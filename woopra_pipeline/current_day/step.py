@@ -98,6 +98,8 @@ def follow_current_day(
             f"The lines of {log_day} cannot be written ({error}): make room or correct the "
             f"permissions below {parsed_folder}"
         ) from error
+    # Not while the day is locked: who holds the register's lock may be waiting for that one.
+    persons.keep_new_values()
     return CurrentDay(
         log_day,
         day,

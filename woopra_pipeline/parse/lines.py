@@ -38,6 +38,9 @@ TOMBSTONE = b'{"type":"erased"}'
 It is shorter than any line that names a pid.
 """
 
+SHORT_TOMBSTONE = b"\x7f"
+"""What stands in the place of each byte of an erased line that is shorter than that."""
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST_MILLISECOND = -62_135_596_800_000
 LATEST_MILLISECOND = 253_402_300_799_999
@@ -159,7 +162,7 @@ def parse_line(line: bytes) -> Line:
     r"""Read one physical line, given without its `\n`."""
     if not line.strip(WHITE_SPACE):
         return BlankLine()
-    if line.rstrip(WHITE_SPACE) == TOMBSTONE:
+    if line.rstrip(WHITE_SPACE) == TOMBSTONE or not line.strip(SHORT_TOMBSTONE):
         return ErasedLine()
     text = line.decode("utf-8", "replace")
     try:

@@ -11,14 +11,21 @@ import pyarrow.parquet as pq
 from woopra_pipeline.files import make_folder, remove, sync
 from woopra_pipeline.parse.parsed_days import ParsedDay, write_manifest
 from woopra_pipeline.parse.parts import write_table
-from woopra_pipeline.tables import ACTIONS_LOG, PARSED_TABLES, PROPERTIES_LOG, VISITS_LOG
+from woopra_pipeline.tables import (
+    ACTIONS_LOG,
+    PARSED_TABLES,
+    PROPERTIES_LOG,
+    REJECTED_LINES_LOG,
+    VISITS_LOG,
+)
 
 FOLDER_NAME_LENGTH = 16
 
 
 def leave_out(day: ParsedDay, log_lines: AbstractSet[int]) -> ParsedDay:
-    """Make the parsed day anew without these visit and identify lines, which count as erased (R10).
+    """Make the parsed day anew without these lines, which count as erased (R10).
 
+    None of them is a delete line.
     It becomes current whole or not at all (R9), and the folder of before is removed. Whoever calls
     it holds the lock of the day's folder.
     """
@@ -29,7 +36,7 @@ def leave_out(day: ParsedDay, log_lines: AbstractSet[int]) -> ParsedDay:
     remove(folder)
     make_folder(folder)
     files, checksums = {}, {}
-    counts = dict.fromkeys(("visit", "identify", "action", "property"), 0)
+    counts = dict.fromkeys(("visit", "identify", "action", "property", "rejected"), 0)
     for table in PARSED_TABLES:
         for path in day.parquet_files(table):
             rows = pq.read_table(path)
@@ -44,6 +51,8 @@ def leave_out(day: ParsedDay, log_lines: AbstractSet[int]) -> ParsedDay:
                 counts["action"] += rows.num_rows
             elif table is PROPERTIES_LOG:
                 counts["property"] += rows.num_rows
+            elif table is REJECTED_LINES_LOG:
+                counts["rejected"] += rows.num_rows
     sync(folder)
     sync(folder.parent)
     made = replace(
@@ -57,6 +66,7 @@ def leave_out(day: ParsedDay, log_lines: AbstractSet[int]) -> ParsedDay:
         identify_count=counts["identify"],
         action_count=counts["action"],
         property_count=counts["property"],
+        rejected_count=counts["rejected"],
     )
     write_manifest(made)
     remove(day.folder)

@@ -6,7 +6,7 @@ all of it is through.
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -27,7 +27,8 @@ from woopra_pipeline.privacy.plan import PID, Identifier, Plan
 from woopra_pipeline.privacy.register import (
     Counts,
     Erasure,
-    digests,
+    digests_in,
+    erased_persons,
     find_unfinished,
     read_register,
     receipt_path,
@@ -70,7 +71,8 @@ def enter(directory: DataDirectory, plan: Plan) -> Erasure:
             actions=plan.action_count,
             log_days=len(plan.lines),
         ),
-        identifiers=digests(folder, [(one.key, one.value) for one in plan.known_by]),
+        identifiers=_digests(directory, plan.known_by),
+        keys=tuple(sorted({*plan.identifier_keys, *(one.key for one in plan.known_by)})),
     )
     with needs_room(folder, "entering an erasure"), alone(folder / "lock"):
         register = read_register(folder)
@@ -85,8 +87,13 @@ def is_erased(directory: DataDirectory, identifier: Identifier) -> bool:
         return False
     if identifier.key == PID:
         return any(identifier.value in erasure.pids for erasure in register.erasures)
-    wanted = set(digests(directory.erasures, [(identifier.key, identifier.value)]))
+    wanted = set(_digests(directory, [identifier]))
     return any(wanted & set(erasure.identifiers) for erasure in register.erasures)
+
+
+def _digests(directory: DataDirectory, identifiers: Iterable[Identifier]) -> tuple[str, ...]:
+    digests = digests_in(directory)
+    return tuple(sorted({text for one in identifiers for text in digests.of(one.key, one.value)}))
 
 
 def finish(
@@ -113,7 +120,7 @@ def finish(
     imports = erase_imported(directory, register, clock=clock, notify=notify)
     lake_lines = 0
     if lake is not None:
-        lake_lines = erase_in_lake(lake, directory, register.persons(), notify=notify)
+        lake_lines = erase_in_lake(lake, directory, erased_persons(directory), notify=notify)
         erase_in_tables(lake, directory, spark=spark, notify=notify)
     if directory.reports.is_dir():
         notify("making the reports anew")

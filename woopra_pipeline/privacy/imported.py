@@ -29,7 +29,7 @@ from woopra_pipeline.locks import held
 from woopra_pipeline.model.database import connect
 from woopra_pipeline.parse.lines import TOMBSTONE
 from woopra_pipeline.privacy.plan import Plan
-from woopra_pipeline.privacy.register import Register, digest, digest_key
+from woopra_pipeline.privacy.register import Register, digests_in
 
 PATIENCE_SECONDS = 600.0
 LINES_AT_ONCE = 10_000
@@ -100,14 +100,16 @@ class _Owner:
     """Tells whether a visitor is an erased person, by the digests of the register."""
 
     def __init__(self, directory: DataDirectory, register: Register) -> None:
-        self._key = digest_key(directory.erasures)
+        self._digests = digests_in(directory)
         self._erasures = register.erasures
         self._known = {one for erasure in register.erasures for one in erasure.identifiers}
-        self._keys = {*ImportSettings().identifiers, "email", "id"}
+        named = {key for erasure in register.erasures for key in erasure.keys}
+        self._keys = {*ImportSettings().identifiers, "email", "id", *named}
 
     def is_erased(self, content: Any, planned_at: datetime) -> bool:
         """Whether an identifier anywhere in `content` is of a person erased after `planned_at`."""
-        found = (digest(self._key, *one) for one in _identifiers(content, self._keys))
+        identifiers = _identifiers(content, self._keys)
+        found = (text for one in identifiers for text in self._digests.of(*one))
         named = self._known.intersection(found)
         return bool(named) and any(
             named & set(erasure.identifiers) and (erasure.and_future or planned_at < erasure.moment)

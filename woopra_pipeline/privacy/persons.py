@@ -2,22 +2,35 @@
 
 A line that is taken is overwritten by a tombstone of the same length: every other line keeps its
 number, and every byte its place.
+
+Nothing tells when a line without a time happened. If it was logged after the erasure, it is taken
+if it repeats what erased lines said, unless a line with a time, before it in the same file, said
+the same again. So each line is judged by the register and by what is before it in its own file:
+whatever days come in whatever order, the same lines go.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import BinaryIO
+from typing import Annotated, BinaryIO, Literal
 
 import msgspec
+from msgspec import Raw
 
+from woopra_pipeline.parse.json_text import string_value
 from woopra_pipeline.parse.lines import (
     BYTE_ORDER_MARK,
     EPOCH,
+    SHORT_TOMBSTONE,
     TOMBSTONE,
+    RejectedLine,
     VisitLine,
     parse_line,
     whole_lines,
 )
+from woopra_pipeline.privacy.digests import VALUE_DIGITS, Digests
+from woopra_pipeline.privacy.rejected import named_in
 from woopra_pipeline.woopra.log_days import log_day_at
 
 CHUNK_BYTES = 8 << 20
@@ -25,74 +38,177 @@ CHUNK_BYTES = 8 << 20
 FOR_EVER = datetime.max.replace(tzinfo=UTC)
 """The moment of an erasure that takes what is still to come as well."""
 
+NO_TEXTS = ("null", '""')
+"""Values, as JSON, that tell nothing."""
 
-class _Owned(msgspec.Struct):
-    pid: str = ""
+
+class _Action(msgspec.Struct):
+    time: int | None = None
+    properties: dict[str, Raw] | None = None
 
 
-_decode_owned = msgspec.json.Decoder(_Owned).decode
+class _Line(msgspec.Struct):
+    """What every line has that can be read; one that has something else is for `parse_line`."""
+
+    type: Literal["visit", "identify", "delete"]
+    pid: Annotated[str, msgspec.Meta(min_length=1)]
+    time: int | None = None
+    visitor: dict[str, Raw] | None = None
+    actions: list[_Action] | None = None
+
+
+_decode_line = msgspec.json.Decoder(_Line).decode
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What a visit or identify line says, as far as R10 asks: `properties` are JSON texts."""
+
+    type: str
+    pid: str
+    times: tuple[object, ...]
+    properties: Mapping[str, str]
+
+    @property
+    def happened_at(self) -> datetime | None:
+        """The latest of its times above 0: when what it tells of happened; None if it has none."""
+        return max((t for t in self.times if isinstance(t, datetime) and t > EPOCH), default=None)
+
+    @staticmethod
+    def of(line: VisitLine) -> "Statement":
+        """What a line says."""
+        times = (line.columns["started_at"], *(action["occurred_at"] for action in line.actions))
+        return Statement(line.type, line.pid, times, line.properties)
+
+
+@dataclass
+class Remembered:
+    """What is remembered of one erasure: its pids, and the rest as keyed digests.
+
+    `identifiers` were the person's alone. `values` are the properties that erased lines had; those
+    in `new` were found since and are not in the register yet.
+    """
+
+    name: str
+    moment: datetime
+    pids: frozenset[str]
+    identifiers: frozenset[str]
+    values: set[str]
+    new: set[str] = field(default_factory=set)
+
+
+Said = defaultdict[str, set[str]]
+"""By pid, digests of what lines with a time have said since the erasure."""
 
 
 class ErasedPersons:
     """All persons who were erased, as the pids that are theirs; true if there are any.
 
-    `moments` says of each pid before which moment its lines are taken.
+    `moments` says of each pid before which moment its lines are taken. What is `remembered` besides
+    is of these erasures; `keys` are the properties that identify somebody.
     """
 
-    def __init__(self, moments: Mapping[str, datetime]) -> None:
+    def __init__(
+        self,
+        moments: Mapping[str, datetime],
+        remembered: Sequence[Remembered] = (),
+        digests: Digests | None = None,
+        keys: Iterable[str] = (),
+        keep: Callable[[Mapping[str, set[str]]], None] = lambda values: None,
+    ) -> None:
+        """`keep` puts newly found values, by the name of the erasure, into the register."""
         self.moments = moments
+        self.remembered = remembered
+        self._digests = digests
+        self._keep = keep
+        self._of_pid: dict[str, list[Remembered]] = defaultdict(list)
+        self._identified: dict[str, datetime] = {}
+        for one in remembered:
+            for pid in one.pids:
+                self._of_pid[pid].append(one)
+            for text in one.identifiers:
+                self._identified[text] = max(one.moment, self._identified.get(text, one.moment))
+        self._keys = frozenset(keys) if self._identified else frozenset()
         self._last_days = {
             moment: date.max if moment == FOR_EVER else log_day_at(moment)
-            for moment in set(moments.values())
+            for moment in {*moments.values(), *(one.moment for one in remembered)}
         }
+
+    def and_all_of(self, pids: Iterable[str]) -> "ErasedPersons":
+        """These persons, and every line of more pids, whenever it happened."""
+        return ErasedPersons(
+            dict.fromkeys(pids, FOR_EVER) | dict(self.moments),
+            self.remembered,
+            self._digests,
+            self._keys,
+        )
 
     def __bool__(self) -> bool:
         return bool(self.moments)
 
-    def take(self, line: VisitLine, log_day: date) -> bool:
-        """Whether a visit or identify line of `log_day`'s file is erased (R10)."""
-        times = [line.columns["started_at"], *(action["occurred_at"] for action in line.actions)]
-        return self.take_times(line.pid, times, log_day)
+    def take(self, line: Statement, log_day: date, said: Said) -> bool:
+        """Whether a visit or identify line of `log_day`'s file is erased (R10).
 
-    def take_times(self, pid: str, times: Iterable[object], log_day: date) -> bool:
-        """Whether a line of `log_day` under `pid` is erased that has these times, or None for one.
-
-        What it tells of happened at the latest of its times above 0. A line without one counts as
-        logged before the moment up to the end of the log day in which that lies.
+        `said` has what the lines before it in that file said; what this one does is added.
         """
-        moment = self.moments.get(pid)
-        if moment is None:
+        moment = self.moments.get(line.pid)
+        happened_at = line.happened_at
+        if moment is not None and self._is_before(happened_at, log_day, moment):
+            self._remember(line, happened_at, log_day)
+            return True
+        known = self._known(line)
+        if any(
+            self._is_before(happened_at, log_day, self._identified[text])
+            for text in known & self._identified.keys()
+        ):
+            return True
+        if happened_at is not None:
+            if known or line.pid in self._of_pid:
+                said[line.pid] |= known | self._values(line)
             return False
-        latest = max((t for t in times if isinstance(t, datetime) and t > EPOCH), default=None)
-        if latest is None:
-            return log_day <= self._last_days[moment]
-        return latest < moment or moment == FOR_EVER
+        is_visit_of_theirs = moment is not None and line.type == "visit"
+        return is_visit_of_theirs or not known <= said[line.pid]
+
+    def takes_rejected(self, text: str) -> bool:
+        """Whether a line that could not be read is erased: it names one of them (R10)."""
+        for key, value in named_in(text):
+            if key in {None, "pid"} and value in self.moments:
+                return True
+            keys = self._keys if key is None else self._keys & {key}
+            if any(self._identified.keys() & set(self._of(one, value)) for one in keys):
+                return True
+        return False
+
+    def is_identifier(self, key: str, value: str) -> bool:
+        """Whether a property, its value as text, identified one of them alone."""
+        return key in self._keys and not self._identified.keys().isdisjoint(self._of(key, value))
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The properties by which some of them are known; none if nobody is."""
+        return self._keys
 
     def overwritten(self, chunk: bytes, log_day: date) -> tuple[bytes, int]:
-        """Whole lines of `log_day`'s file with tombstones for those that are erased; their number.
+        """A whole file of `log_day` with tombstones for the lines that are erased; their number.
 
-        A byte order mark at the start of a file must not be in them.
+        A byte order mark at its start must not be in it.
         """
-        lines = chunk.split(b"\n")
-        count = 0
-        for place, line in enumerate(lines):
-            if self._may_take(line):
-                parsed = parse_line(line)
-                if isinstance(parsed, VisitLine) and self.take(parsed, log_day):
-                    lines[place] = TOMBSTONE.ljust(len(line))
-                    count += 1
-        return (b"\n".join(lines), count) if count else (chunk, 0)
+        return Sieve(self, log_day).overwritten(chunk)
 
     def overwritten_file(
-        self, stream: BinaryIO, log_day: date, *, is_start: bool = True
+        self, stream: BinaryIO, log_day: date, *, sieve: "Sieve | None" = None
     ) -> Iterator[tuple[bytes, int]]:
-        """The rest of a file of `log_day` in pieces, as `overwritten` gives them.
+        """A file of `log_day` in pieces, with tombstones for the lines that are erased.
 
-        `is_start` says that it is all of the file, which may begin with a byte order mark.
+        With each piece the number of lines that are. It is the rest of a file if a `sieve` is given
+        that has gone through what is before it.
         """
+        is_start = sieve is None
+        sieve = sieve or Sieve(self, log_day)
         for chunk in whole_lines(stream, CHUNK_BYTES):
             mark = BYTE_ORDER_MARK if is_start and chunk.startswith(BYTE_ORDER_MARK) else b""
-            lines, count = self.overwritten(chunk[len(mark) :], log_day)
+            lines, count = sieve.overwritten(chunk[len(mark) :])
             yield mark + lines, count
             is_start = False
 
@@ -100,12 +216,117 @@ class ErasedPersons:
         """How many lines of a whole file of `log_day` are erased and not yet overwritten."""
         return sum(count for _, count in self.overwritten_file(stream, log_day))
 
-    def _may_take(self, line: bytes) -> bool:
+    def new_values(self) -> dict[str, set[str]]:
+        """What was found of erased lines that the register does not know, by erasure."""
+        return {one.name: one.new for one in self.remembered if one.new}
+
+    def keep_new_values(self) -> None:
+        """Put into the register what was found of lines, before these are overwritten."""
+        new = self.new_values()
+        if new:
+            self._keep(new)
+            for one in self.remembered:
+                one.values |= one.new
+                one.new = set()
+
+    def may_take(self, line: bytes) -> bool:
         """Whether a line may be one of theirs; a line that is not read here may be anyone's."""
         try:
-            return _decode_owned(line).pid in self.moments
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            read = _decode_line(line)
+            if read.pid in self.moments:
+                return True
+            return bool(self._keys and read.visitor) and any(
+                b"\\u" in bytes(value) or self.is_identifier(key, as_text(bytes(value).decode()))
+                for key, value in (read.visitor or {}).items()
+                if key in self._keys
+            )
+        except _UNREADABLE:
             return True
+
+    def _is_before(self, happened_at: datetime | None, log_day: date, moment: datetime) -> bool:
+        """Whether what a line tells of happened before the moment of an erasure.
+
+        A line without a time counts as logged before it up to the end of the log day in which the
+        moment lies.
+        """
+        if moment == FOR_EVER:
+            return True
+        if happened_at is None:
+            return log_day <= self._last_days[moment]
+        return happened_at < moment
+
+    def _remember(self, line: Statement, happened_at: datetime | None, log_day: date) -> None:
+        """Note what an erased line said, for lines without a time that repeat it."""
+        for one in self._of_pid.get(line.pid, ()):
+            if one.moment != FOR_EVER and self._is_before(happened_at, log_day, one.moment):
+                one.new |= self._values(line) - one.values
+
+    def _known(self, line: Statement) -> set[str]:
+        """The digests of what a line says that erased lines said, or that identified somebody."""
+        known = {
+            text
+            for key, value in line.properties.items()
+            if key in self._keys
+            for text in self._of(key, as_text(value))
+            if text in self._identified
+        }
+        remembered = self._of_pid.get(line.pid, ())
+        if any(one.values or one.new for one in remembered):
+            values = self._values(line)
+            for one in remembered:
+                known |= values & (one.values | one.new)
+        return known
+
+    def _values(self, line: Statement) -> set[str]:
+        return {
+            text[:VALUE_DIGITS]
+            for key, value in line.properties.items()
+            if value not in NO_TEXTS
+            for text in self._of(key, as_text(value))
+        }
+
+    def _of(self, key: str, value: str) -> Iterator[str]:
+        return iter(()) if self._digests is None else self._digests.of(key, value)
+
+
+class Sieve:
+    """Goes through one file of a log day, from its start to its end, and takes what is erased."""
+
+    def __init__(self, persons: ErasedPersons, log_day: date) -> None:
+        self._persons = persons
+        self._log_day = log_day
+        self._said: Said = defaultdict(set)
+
+    def overwritten(self, chunk: bytes) -> tuple[bytes, int]:
+        """The next whole lines, with tombstones for those that are erased; their number."""
+        lines = chunk.split(b"\n")
+        count = 0
+        for place, line in enumerate(lines):
+            if self._persons.may_take(line) and self._takes(line):
+                lines[place] = tombstone(len(line))
+                count += 1
+        return (b"\n".join(lines), count) if count else (chunk, 0)
+
+    def _takes(self, line: bytes) -> bool:
+        match parse_line(line):
+            case VisitLine() as read:
+                return self._persons.take(Statement.of(read), self._log_day, self._said)
+            case RejectedLine(_, text):
+                return self._persons.takes_rejected(text)
+            case _:
+                return False
+
+
+def tombstone(length: int) -> bytes:
+    """What stands in the place of an erased line of so many bytes."""
+    if length < len(TOMBSTONE):
+        return SHORT_TOMBSTONE * length
+    return TOMBSTONE.ljust(length)
+
+
+def as_text(value: str) -> str:
+    """A property's value, given as JSON, as text."""
+    return string_value(value) if value.startswith('"') else value
 
 
 NOBODY = ErasedPersons({})

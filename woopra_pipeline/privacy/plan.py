@@ -4,8 +4,10 @@ An identifier that leads to nobody, or to several profiles, is an error that say
 is never guessed.
 """
 
+import secrets
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -14,28 +16,34 @@ import pyarrow as pa
 
 from woopra_pipeline.errors import ErasureError
 from woopra_pipeline.parse.pseudonyms import Pseudonyms
+from woopra_pipeline.privacy.digests import Digests
 from woopra_pipeline.privacy.merges import Delete, End, Life, Merges
-from woopra_pipeline.privacy.persons import FOR_EVER
-from woopra_pipeline.woopra.log_days import log_day_at
+from woopra_pipeline.privacy.persons import ErasedPersons, Said, Statement
+from woopra_pipeline.privacy.register import KEY_BYTES, Counts, Erasure, Register
 
 PID = "pid"
+NOBODY_YET = Register()
 
 _LINES = """
-    with theirs as (
-        select
-            log_day,
-            type,
-            action_count,
-            log_position,
-            greatest(
-                latest_at,
-                case when type = 'identify' and started_at > to_timestamp(0) then started_at end
-            ) as happened_at
-        from log.lines
-        where pid in (select pid from erased_pids)
-    )
-    select *, coalesce(happened_at < $moment, log_day <= $last_day) or $and_future as is_erased
-    from theirs
+    select
+        log_day,
+        log_position,
+        type,
+        pid,
+        greatest(
+            latest_at,
+            case when type = 'identify' and started_at > to_timestamp(0) then started_at end
+        ) as happened_at,
+        action_count
+    from log.lines
+    where pid in (select pid from erased_pids)
+    order by log_position
+"""
+
+_PROPERTIES = """
+    select log_position, key, value
+    from log.properties
+    where log_position in (select log_position from their_lines)
 """
 
 
@@ -73,15 +81,27 @@ class Plan:
     """Lines of these pids that tell of what happened since."""
     delete_count: int
     """Delete lines of these pids, which stay."""
+    rejected_count: int = 0
+    """Lines that could not be read and that name them; they are among `lines`."""
     known_by: tuple[Identifier, ...] = field(default=(), repr=False)
     """Identifiers on the erased lines that nobody else has, with those that were given."""
     shared: tuple[str, ...] = ()
     """Keys of identifiers on the erased lines that others have, too."""
+    identifier_keys: tuple[str, ...] = ()
+    """The keys that count as identifiers."""
 
     @property
     def line_count(self) -> int:
         """How many lines are erased."""
         return sum(self.lines.values())
+
+
+@dataclass(frozen=True)
+class _Line:
+    log_day: date
+    type: str
+    action_count: int
+    is_erased: bool
 
 
 class Finder:
@@ -122,40 +142,46 @@ class Finder:
         *,
         and_future: bool,
         identifier_keys: Iterable[str],
+        register: Register = NOBODY_YET,
+        digests: Digests | None = None,
     ) -> Plan:
         """What an erasure of these lives at `moment` takes; nothing is written.
 
         Of the values under `identifier_keys` those that nobody else has count as the person's.
+        `register` has the erasures before this one, if there are any, and `digests` what is kept
+        there.
         """
         pids = sorted(frozenset().union(*map(self.merges.pids_of, lives)))
         ends = {self.merges.end(life) for life in lives}
+        keys = tuple(sorted({*identifier_keys}))
         self._connection.register("erased_pids", pa.table({"pid": pa.array(pids, pa.string())}))
-        parameters = {
-            "moment": moment,
-            "last_day": date.max if moment == FOR_EVER else log_day_at(moment),
-            "and_future": and_future,
-        }
-        self._connection.execute(
-            f"create or replace temp table their_lines as {_LINES}", parameters
+        self._connection.execute(f"create or replace temp table their_lines as {_LINES}")
+        own, shared = self._identifiers(keys)
+        known_by = tuple(dict.fromkeys([*(one for one in identifiers if one.key != PID), *own]))
+        digests = digests or Digests(secrets.token_bytes(KEY_BYTES), self._pseudonyms)
+        planned = Erasure(
+            name="",
+            moment=moment,
+            and_future=and_future,
+            lives=tuple(lives),
+            pids=tuple(pids),
+            counts=Counts(0, 0, 0, 0, 0, 0, 0),
+            identifiers=tuple(text for one in known_by for text in digests.of(one.key, one.value)),
+            keys=(*keys, *(one.key for one in known_by)),
         )
-        lines = self._rows(
-            "select log_day, count(*) from their_lines where is_erased group by 1 order by 1"
+        persons = replace(register, erasures=(*register.erasures, planned)).persons(digests)
+        taken = self._taken(persons)
+        rejected = Counter(
+            log_day
+            for log_day, raw in self._rows("select log_day, raw from rejected_lines")
+            if persons.takes_rejected(raw)
         )
-        ((visits, identifies, actions, kept),) = self._rows(
-            """
-            select
-                count(*) filter (is_erased and type = 'visit'),
-                count(*) filter (is_erased and type = 'identify'),
-                coalesce(sum(action_count) filter (is_erased), 0)::bigint,
-                count(*) filter (not is_erased)
-            from their_lines
-            """
-        )
+        lines = Counter(line.log_day for line in taken if line.is_erased) + rejected
+        types = Counter(line.type for line in taken if line.is_erased)
         ((deletes,),) = self._rows(
             "select count(*) from log.deletes where pid in (select pid from erased_pids)"
         )
         elsewhere = {pid: self.merges.ends_of(pid) - ends for pid in pids}
-        own, shared = self._identifiers(identifier_keys)
         return Plan(
             identifiers=tuple(identifiers),
             moment=moment,
@@ -173,15 +199,41 @@ class Finder:
                 for pid, others in elsewhere.items()
                 if others
             },
-            lines=dict(lines),
-            visit_count=visits,
-            identify_count=identifies,
-            action_count=actions,
-            kept_line_count=kept,
+            lines=dict(sorted(lines.items())),
+            visit_count=types["visit"],
+            identify_count=types["identify"],
+            action_count=sum(line.action_count for line in taken if line.is_erased),
+            kept_line_count=sum(not line.is_erased for line in taken),
             delete_count=deletes,
-            known_by=tuple(dict.fromkeys([*(one for one in identifiers if one.key != PID), *own])),
+            rejected_count=rejected.total(),
+            known_by=known_by,
             shared=shared,
+            identifier_keys=keys,
         )
+
+    def _taken(self, persons: ErasedPersons) -> list["_Line"]:
+        """The lines of the pids that are to be erased, and whether each is."""
+        properties: dict[int, dict[str, str]] = defaultdict(dict)
+        for position, key, value in self._rows(_PROPERTIES):
+            properties[position][key] = value
+        rows = self._rows("select * from their_lines order by log_position")
+        # What lines say is remembered the first time, and looked for the second.
+        for _ in range(2):
+            said: dict[date, Said] = defaultdict(lambda: defaultdict(set))
+            taken = [
+                _Line(
+                    log_day,
+                    line_type,
+                    action_count or 0,
+                    persons.take(
+                        Statement(line_type, pid, (happened_at,), properties[position]),
+                        log_day,
+                        said[log_day],
+                    ),
+                )
+                for log_day, position, line_type, pid, happened_at, action_count in rows
+            ]
+        return taken
 
     def _lives(self, identifier: Identifier) -> list[Life]:
         if identifier.key != PID:
@@ -210,9 +262,9 @@ class Finder:
         return self._pseudonyms.digest(identifier.value) if self._pseudonyms else None
 
     def _identifiers(self, keys: Iterable[str]) -> tuple[tuple[Identifier, ...], tuple[str, ...]]:
-        """Identifiers on the erased lines: those nobody else has, and the keys of the others."""
+        """Identifiers of these pids: those nobody else has, and the keys of the others."""
         self._connection.register(
-            "identifier_keys", pa.table({"key": pa.array(sorted(set(keys)), pa.string())})
+            "identifier_keys", pa.table({"key": pa.array(list(keys), pa.string())})
         )
         rows = self._rows(
             """
@@ -221,16 +273,24 @@ class Finder:
                     select
                         key,
                         json_as_text(value) as value,
-                        log_position in (select log_position from their_lines where is_erased)
-                            as is_theirs
+                        lower(trim(json_as_text(value))) as known_as,
+                        log_position in (select log_position from their_lines) as is_theirs
                     from log.properties
                     where key in (select key from identifier_keys)
+                ),
+                theirs as (
+                    select key, known_as, min(value) as value
+                    from named
+                    where is_theirs and known_as <> ''
+                    group by key, known_as
+                ),
+                shared as (
+                    select distinct key, known_as
+                    from named
+                    where not is_theirs and (key, known_as) in (select (key, known_as) from theirs)
                 )
-            select key, value, bool_and(is_theirs)
-            from named
-            where value is not null
-            group by key, value
-            having bool_or(is_theirs)
+            select key, value, (key, known_as) not in (select (key, known_as) from shared)
+            from theirs
             order by key, value
             """
         )

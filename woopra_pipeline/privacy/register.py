@@ -1,6 +1,7 @@
 """The register of erasures: who was erased, kept without the identifiers themselves.
 
-    erasures/register.json   every erasure: its moment, its pids, keyed digests of identifiers
+    erasures/register.json   every erasure: its moment, its pids, keyed digests of identifiers and
+                             of other properties that erased lines had
     erasures/key             the key of these digests, the owner's alone
     erasures/NAME.json       the receipt of an erasure: when, how much, and nothing of the person
     erasures/settled.json    which files hold nothing of them, so that they need not be read again
@@ -9,25 +10,33 @@ An erasure is done from the moment the register names it: whatever updates the m
 all files in line first. A register that is lost must never pass for one that names nobody.
 """
 
-import hashlib
-import hmac
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
+from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import ErasureError
+from woopra_pipeline.locks import alone
+from woopra_pipeline.parse.pseudonyms import pseudonyms_below
+from woopra_pipeline.privacy.digests import Digests, digest
 from woopra_pipeline.privacy.merges import Life, Merges
-from woopra_pipeline.privacy.persons import FOR_EVER, ErasedPersons
+from woopra_pipeline.privacy.persons import FOR_EVER, NOBODY, ErasedPersons, Remembered
 from woopra_pipeline.replacing import TEMPORARY_PREFIX, replace_json, replacing
 
 REGISTER_NAME = "register.json"
 KEY_NAME = "key"
 SETTLED_NAME = "settled.json"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+READABLE_VERSIONS = (1, 2)
+"""A register of version 1 remembers of erased lines nothing but the identifiers."""
+
+FIRST_KEYS = ("email", "id")
+"""By which properties persons are known in erasures of version 1."""
+
 KEY_BYTES = 32
 
 
@@ -59,7 +68,11 @@ class Erasure:
     pids: tuple[str, ...]
     counts: Counts
     identifiers: tuple[str, ...] = ()
-    """Keyed digests of what the person was known by."""
+    """Keyed digests of what the person was known by, and nobody else."""
+    keys: tuple[str, ...] = FIRST_KEYS
+    """The properties that count as identifiers, by their names."""
+    values: tuple[str, ...] = ()
+    """Keyed digests of the properties that lines had which this erasure took."""
 
     def joined(self, merges: Merges) -> "Erasure":
         """The erasure with the pids that the merges, as they are now, make one with its own."""
@@ -74,14 +87,43 @@ class Register:
     erasures: tuple[Erasure, ...] = field(default=())
     version: int = FORMAT_VERSION
 
-    def persons(self) -> ErasedPersons:
-        """The pids that were erased, each up to the latest moment."""
+    def persons(
+        self,
+        digests: Digests | None = None,
+        keep: Callable[[Mapping[str, set[str]]], None] = lambda values: None,
+    ) -> ErasedPersons:
+        """The pids that were erased, each up to the latest moment, and what is remembered besides.
+
+        Without `digests` that means nothing. `keep` puts what is found of erased lines into the
+        register, by the name of the erasure.
+        """
         moments: dict[str, datetime] = {}
+        remembered = []
         for erasure in self.erasures:
             moment = FOR_EVER if erasure.and_future else erasure.moment
+            remembered.append(
+                Remembered(
+                    erasure.name,
+                    moment,
+                    frozenset(erasure.pids),
+                    frozenset(erasure.identifiers),
+                    set(erasure.values),
+                )
+            )
             for pid in erasure.pids:
                 moments[pid] = max(moment, moments.get(pid, moment))
-        return ErasedPersons(moments)
+        keys = {key for erasure in self.erasures for key in erasure.keys}
+        return ErasedPersons(moments, remembered, digests, keys, keep)
+
+    def with_values(self, new: Mapping[str, set[str]]) -> "Register":
+        """The register with digests of what else was found of erased lines."""
+        erasures = [
+            replace(one, values=tuple(sorted({*one.values, *new[one.name]})))
+            if one.name in new
+            else one
+            for one in self.erasures
+        ]
+        return replace(self, erasures=tuple(erasures))
 
     def joined(self, merges: Merges) -> "Register":
         """The register with the pids that have joined the erased ones by now."""
@@ -104,16 +146,33 @@ def read_register(folder: Path) -> Register:
         return Register()
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise _unusable(path, "is damaged") from None
-    if register.version != FORMAT_VERSION:
+    if register.version not in READABLE_VERSIONS:
         raise _unusable(
             path, f"is of version {register.version}, and this program knows {FORMAT_VERSION}"
         )
-    return register
+    return replace(register, version=FORMAT_VERSION)
 
 
 def write_register(folder: Path, register: Register) -> None:
     """Put the register in place, whole or not at all (R9)."""
     replace_json(folder / REGISTER_NAME, msgspec.to_builtins(register))
+
+
+def erased_persons(directory: DataDirectory) -> ErasedPersons:
+    """All persons in the register of `directory`; see `read_register` for what is raised.
+
+    What they find of erased lines goes into the register.
+    """
+    folder = directory.erasures
+    register = read_register(folder)
+    if not register.erasures:
+        return NOBODY
+    return register.persons(digests_in(directory), lambda new: _keep(folder, new))
+
+
+def _keep(folder: Path, new: Mapping[str, set[str]]) -> None:
+    with alone(folder / "lock"):
+        write_register(folder, read_register(folder).with_values(new))
 
 
 def find_unfinished(folder: Path) -> list[Erasure]:
@@ -137,18 +196,16 @@ def digest_key(folder: Path) -> bytes:
 
 
 def digests(folder: Path, identifiers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """Keyed digests of identifiers, in no order of theirs; see `digest`."""
+    """Keyed digests of identifiers, in no order of theirs."""
     key = digest_key(folder)
     return tuple(sorted({digest(key, name, value) for name, value in identifiers}))
 
 
-def digest(key: bytes, name: str, value: str) -> str:
-    """The keyed digest of an identifier: of its name, like `email`, and its value.
-
-    Nobody can tell from it, without the key, whether it is that of a guessed address.
-    """
-    message = f"{name}\0{value.strip().lower()}".encode("utf-8", "surrogatepass")
-    return hmac.digest(key, message, hashlib.sha256).hex()
+def digests_in(directory: DataDirectory) -> Digests:
+    """The digests under the key of the register in `directory`, which is made if there is none."""
+    return Digests(
+        digest_key(directory.erasures), pseudonyms_below(directory.root, makes_key=False)
+    )
 
 
 def _unusable(path: Path, why: str) -> ErasureError:

@@ -9,7 +9,8 @@ no update comes in between (R9).
 import hashlib
 import secrets
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
@@ -32,16 +33,24 @@ from woopra_pipeline.parse.parse_day import clean_parsed, parse_log_day
 from woopra_pipeline.parse.parsed_days import ParsedDay, find_parsed_day, parsed_log_days
 from woopra_pipeline.parse.without_lines import leave_out
 from woopra_pipeline.privacy.merges import Delete, Merges
-from woopra_pipeline.privacy.persons import ErasedPersons
+from woopra_pipeline.privacy.persons import ErasedPersons, Said, Statement, as_text
 from woopra_pipeline.privacy.register import (
     SETTLED_NAME,
     Register,
+    digests_in,
     read_register,
     write_register,
 )
 from woopra_pipeline.replacing import replace_json
 from woopra_pipeline.sql_text import read_parquet
-from woopra_pipeline.tables import ACTIONS_LOG, DELETES_LOG, VISITS_LOG, Table
+from woopra_pipeline.tables import (
+    ACTIONS_LOG,
+    DELETES_LOG,
+    PROPERTIES_LOG,
+    REJECTED_LINES_LOG,
+    VISITS_LOG,
+    Table,
+)
 from woopra_pipeline.woopra.log_days import log_day_from_text, log_position
 
 
@@ -111,17 +120,20 @@ class _Settling:
         before = self._before
         if not before.pending and before.rule == _rule(self._register) and self._is_known():
             return before, Overwritten()
-        register = self._register.joined(self._merges())
-        if register != self._register:
-            write_register(self._directory.erasures, register)
-            self._register = register
-        persons = register.persons()
-        is_same_rule = before.rule == _rule(register)
+        self._enter(self._register.joined(self._merges()))
+        persons = self._persons()
+        is_same_rule = before.rule == _rule(self._register)
         log_days = self._days_to_overwrite(
             persons,
             set(before.raw) if is_same_rule else set(),
             set(before.parsed) if is_same_rule else set(),
         )
+        if new := persons.new_values():
+            # What was found on the way may be repeated by lines that were looked at before.
+            self._enter(self._register.with_values(new))
+            persons = self._persons()
+            log_days |= self._days_to_overwrite(persons, set(), set(), found=log_days)
+        register = self._register
         purge = before.purge or secrets.token_hex(8)
         overwritten: dict[date, int] = {}
         if log_days or before.pending:
@@ -150,6 +162,17 @@ class _Settling:
         )
         self._write(settled)
         return settled, Overwritten(overwritten)
+
+    def _enter(self, register: Register) -> None:
+        if register != self._register:
+            write_register(self._directory.erasures, register)
+            self._register = register
+
+    def _persons(self) -> ErasedPersons:
+        return self._register.persons(
+            digests_in(self._directory),
+            lambda new: self._enter(self._register.with_values(new)),
+        )
 
     def _were_applied(self, log_days: set[date]) -> bool:
         """Whether the model may have the rows of a day: it takes none that was not read before."""
@@ -201,21 +224,29 @@ class _Settling:
         return Merges(Delete(log_position(day, line), *pids) for day, line, *pids in rows)
 
     def _days_to_overwrite(
-        self, persons: ErasedPersons, known_raw: set[str], known_parsed: set[str]
+        self,
+        persons: ErasedPersons,
+        known_raw: set[str],
+        known_parsed: set[str],
+        found: AbstractSet[date] = frozenset(),
     ) -> set[date]:
         """The days of which a file that is not known holds lines to be overwritten.
 
-        A raw file that was parsed as it is need not be read if none of the pids is in its rows.
+        A raw file that was parsed as it is need not be read if nothing in its rows names them. Days
+        that were `found` before are not looked at again.
         """
-        candidates = self._days_with(persons, known_parsed)
-        found = set()
+        candidates = self._days_with(persons, known_parsed) - found
+        found = set(found)
         for log_day, archived in self._archived.items():
+            if log_day in found:
+                continue
             parsed = self._parsed.get(log_day)
             for version in archived.versions:
                 if parsed is not None and parsed.raw_sha256 == version.sha256:
                     is_candidate = log_day in candidates
                 else:
                     is_candidate = version.sha256 not in known_raw
+                # Every version is read to its end: what the lines say is to be remembered.
                 if is_candidate and self._holds(version, persons):
                     found.add(log_day)
         for log_day in candidates:
@@ -230,27 +261,48 @@ class _Settling:
     def _holds(self, version: ArchivedDay, persons: ErasedPersons) -> bool:
         try:
             with self._archive.open(version) as stream:
-                return any(count for _, count in persons.overwritten_file(stream, version.log_day))
+                return persons.count(stream, version.log_day) > 0
         except ArchiveError:
             self._unreadable.add(version.sha256)
             return False
 
     def _days_with(self, persons: ErasedPersons, known: set[str]) -> set[date]:
-        """The parsed days, those that are known left out, with a line under one of the pids."""
+        """The parsed days, those that are known left out, with a row that names one of them."""
         days = [day for day in self._parsed.values() if day.fingerprint not in known]
         if not days:
             return set()
         pids = pa.table({"pid": pa.array(persons.moments, pa.string())})
-        return {
-            log_day
-            for (log_day,) in self._rows(
-                "distinct log_day",
-                VISITS_LOG,
-                days,
-                where="pid in (select pid from pids)",
-                pids=pids,
-            )
-        }
+        of_theirs = self._rows(
+            "distinct log_day", VISITS_LOG, days, where="pid in (select pid from pids)", pids=pids
+        )
+        rejected = self._rows("log_day, raw", REJECTED_LINES_LOG, days)
+        return (
+            {log_day for (log_day,) in of_theirs}
+            | self._days_identifying(persons, days)
+            | {log_day for log_day, raw in rejected if persons.takes_rejected(raw)}
+            # Their text is not there to be looked at.
+            | {day.log_day for day in days if day.pseudonyms and day.rejected_count}
+        )
+
+    def _days_identifying(self, persons: ErasedPersons, days: Sequence[ParsedDay]) -> set[date]:
+        """The parsed days with a property that identified one of the persons."""
+        if not persons.keys:
+            return set()
+        keys = pa.table({"key": pa.array(sorted(persons.keys), pa.string())})
+        properties = self._rows(
+            "distinct key, value",
+            PROPERTIES_LOG,
+            days,
+            where="key in (select key from keys)",
+            keys=keys,
+        )
+        theirs = [one for one in properties if persons.is_identifier(one[0], as_text(one[1]))]
+        if not theirs:
+            return set()
+        table = pa.table({"key": [key for key, _ in theirs], "value": [v for _, v in theirs]})
+        where = "(key, value) in (select (key, value) from theirs)"
+        rows = self._rows("distinct log_day", PROPERTIES_LOG, days, where=where, theirs=table)
+        return {log_day for (log_day,) in rows}
 
     def _rows(
         self,
@@ -328,23 +380,55 @@ def overwrite_day(directory: DataDirectory, log_day: date, persons: ErasedPerson
 
 def _erased_lines(day: ParsedDay, persons: ErasedPersons) -> set[int]:
     """The numbers of the lines of a parsed day that are erased, by its own rows."""
+    properties = _rows_of(day, PROPERTIES_LOG, ["log_line", "key", "value"])
+    identifying = {
+        row["log_line"]
+        for row in properties.filter(_is_in(properties["key"], persons.keys)).to_pylist()
+        if persons.is_identifier(row["key"], as_text(row["value"]))
+    }
+    visits = _rows_of(day, VISITS_LOG, ["log_line", "type", "pid", "started_at"])
+    is_looked_at = pc.or_(
+        _is_in(visits["pid"], persons.moments), _is_in(visits["log_line"], identifying)
+    )
+    looked_at = visits.filter(is_looked_at).to_pylist()
+    lines = {row["log_line"] for row in looked_at}
     times: dict[int, list[object]] = defaultdict(list)
-    pids: dict[int, str] = {}
-    wanted = pa.array(persons.moments, pa.string())
-    for table, column in ((VISITS_LOG, "started_at"), (ACTIONS_LOG, "occurred_at")):
-        for path in day.parquet_files(table):
-            rows = pq.read_table(path, columns=["log_line", "pid", column])
-            for row in rows.filter(pc.is_in(rows["pid"], value_set=wanted)).to_pylist():
-                pids[row["log_line"]] = row["pid"]
-                times[row["log_line"]].append(row[column])
-    return {line for line, pid in pids.items() if persons.take_times(pid, times[line], day.log_day)}
+    said: dict[int, dict[str, str]] = defaultdict(dict)
+    actions = _rows_of(day, ACTIONS_LOG, ["log_line", "occurred_at"])
+    for row in actions.filter(_is_in(actions["log_line"], lines)).to_pylist():
+        times[row["log_line"]].append(row["occurred_at"])
+    for row in properties.filter(_is_in(properties["log_line"], lines)).to_pylist():
+        said[row["log_line"]][row["key"]] = row["value"]
+    earlier: Said = defaultdict(set)
+    erased = set()
+    for row in sorted(looked_at, key=lambda row: int(row["log_line"])):
+        line = row["log_line"]
+        statement = Statement(
+            row["type"], row["pid"], (row["started_at"], *times[line]), said[line]
+        )
+        if persons.take(statement, day.log_day, earlier):
+            erased.add(line)
+    rejected = _rows_of(day, REJECTED_LINES_LOG, ["log_line", "raw"]).to_pylist()
+    return erased | {row["log_line"] for row in rejected if persons.takes_rejected(row["raw"])}
+
+
+def _rows_of(day: ParsedDay, table: Table, columns: list[str]) -> pa.Table:
+    return pa.concat_tables(
+        pq.read_table(path, columns=columns) for path in day.parquet_files(table)
+    )
+
+
+def _is_in(column: pa.ChunkedArray, values: Iterable[object]) -> pa.ChunkedArray:
+    return pc.is_in(column, value_set=pa.array(list(values), column.type))
 
 
 def _rule(register: Register) -> str:
     """What changes whenever other lines are erased."""
     moments = sorted((pid, str(moment)) for pid, moment in register.persons().moments.items())
     lives = [(life.pid, life.log_position) for one in register.erasures for life in one.lives]
-    return hashlib.sha256(repr((moments, lives)).encode("utf-8", "surrogatepass")).hexdigest()
+    digests = [(one.keys, one.identifiers, one.values) for one in register.erasures]
+    rule = repr((moments, lives, digests))
+    return hashlib.sha256(rule.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _read_settled(directory: DataDirectory) -> Settled:

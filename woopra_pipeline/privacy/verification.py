@@ -30,9 +30,9 @@ from woopra_pipeline.files import make_folder
 from woopra_pipeline.lake.days import RAW, log_day_of
 from woopra_pipeline.lake.location import Lake
 from woopra_pipeline.model.database import MAGIC, MAGIC_OFFSET
-from woopra_pipeline.privacy.persons import FOR_EVER, ErasedPersons
+from woopra_pipeline.privacy.persons import ErasedPersons
 from woopra_pipeline.privacy.plan import PID, Identifier
-from woopra_pipeline.privacy.register import read_register
+from woopra_pipeline.privacy.register import erased_persons
 from woopra_pipeline.sql_text import literal, quoted, read_parquet
 from woopra_pipeline.woopra.log_days import log_day_from_text
 
@@ -125,9 +125,8 @@ def search(
     found = _Found()
     left_out = [directory.sandbox] if directory.sandbox.exists() else []
     file_count = byte_count = 0
-    erased = read_register(directory.erasures).persons().moments
-    named = {one.value: FOR_EVER for one in identifiers if one.key == PID}
-    persons = ErasedPersons({**named, **erased})
+    named = [one.value for one in identifiers if one.key == PID]
+    persons = erased_persons(directory).and_all_of(named)
     for path in _files(directory, left_out):
         with suppress(FileNotFoundError):
             size = path.stat().st_size

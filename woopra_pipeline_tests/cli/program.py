@@ -4,6 +4,7 @@ It differs from the program as it is started by users in nothing but that: it ha
 environment, streams and exit status.
 """
 
+import io
 import json
 import multiprocessing
 import os
@@ -25,13 +26,17 @@ processes = multiprocessing.get_context("forkserver")
 CALLER = """#!{python} -IS
 import json, os, socket, sys
 asked = socket.create_connection(("127.0.0.1", {port})).makefile("rw", encoding="utf-8")
-print(json.dumps([sys.argv[1:], dict(os.environ), os.getcwd()]), file=asked, flush=True)
+typed = sys.stdin.read()
+print(json.dumps([sys.argv[1:], dict(os.environ), os.getcwd(), typed]), file=asked, flush=True)
 status, printed, said = json.loads(asked.readline())
-sys.stdout.write(printed)
+sys.stdout.buffer.write(printed.encode("utf-8", "surrogateescape"))
 sys.stderr.write(said)
 sys.exit(status)
 """
-"""A program that has this process run the real one, and prints what that prints."""
+"""A program that has this process run the real one, and prints what that prints.
+
+It reads its input to the end first, so a terminal must not be its input.
+"""
 
 
 @contextmanager
@@ -57,45 +62,52 @@ def _answer(listening: socket.socket) -> None:
         except OSError:
             return
         with connection, connection.makefile("rw", encoding="utf-8") as asked:
-            arguments, environment, folder = json.loads(asked.readline())
-            done = run_forked(arguments, environment, Path(folder))
-            print(json.dumps([done.returncode, done.stdout, done.stderr]), file=asked, flush=True)
+            arguments, environment, folder, typed = json.loads(asked.readline())
+            status, *streams = _run_to_its_end(arguments, environment, Path(folder), typed)
+            # What is printed may be no text.
+            texts = [stream.decode("utf-8", "surrogateescape") for stream in streams]
+            print(json.dumps([status, *texts]), file=asked, flush=True)
 
 
 def run_forked(
-    arguments: Sequence[str], environment: Mapping[str, str], folder: Path | None = None
+    arguments: Sequence[str], environment: Mapping[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    """Run it to its end, as `subprocess.run` does, in `folder` or where this process is."""
-    working_folder = folder or Path.cwd()
+    """Run it to its end, as `subprocess.run` does, where this process is and without input."""
+    status, *streams = _run_to_its_end(arguments, environment, Path.cwd(), "")
+    printed, said = (io.TextIOWrapper(io.BytesIO(it), encoding="utf-8").read() for it in streams)
+    return subprocess.CompletedProcess(arguments, status, printed, said)
+
+
+def _run_to_its_end(
+    arguments: Sequence[str], environment: Mapping[str, str], folder: Path, typed: str
+) -> tuple[int, bytes, bytes]:
     with tempfile.TemporaryDirectory() as outputs:
-        printed, said = Path(outputs, "printed"), Path(outputs, "said")
+        streams = Path(outputs)
+        (streams / "typed").write_text(typed, encoding="utf-8")
         process = processes.Process(
-            target=_run,
-            args=(list(arguments), dict(environment), working_folder, printed, said),
+            target=_run, args=(list(arguments), dict(environment), folder, streams)
         )
         process.start()
         process.join(PATIENCE_SECONDS)
+        printed, said = (
+            path.read_bytes() if path.exists() else b""
+            for path in (streams / "printed", streams / "said")
+        )
         if process.exitcode is None:
             process.kill()
             process.join()
-            raise subprocess.TimeoutExpired(arguments, PATIENCE_SECONDS, said.read_bytes())
-        return subprocess.CompletedProcess(
-            arguments,
-            process.exitcode,
-            printed.read_text(encoding="utf-8"),
-            said.read_text(encoding="utf-8"),
-        )
+            raise subprocess.TimeoutExpired(arguments, PATIENCE_SECONDS, said)
+        return process.exitcode, printed, said
 
 
-def _run(
-    arguments: list[str], environment: dict[str, str], folder: Path, printed: Path, said: Path
-) -> None:
+def _run(arguments: list[str], environment: dict[str, str], folder: Path, streams: Path) -> None:
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
     os.umask(0o022)
-    for descriptor, path in ((1, printed), (2, said)):
-        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), descriptor)
+    for descriptor, name in ((1, "printed"), (2, "said")):
+        os.dup2(os.open(streams / name, os.O_WRONLY | os.O_CREAT, 0o600), descriptor)
+    sys.stdin = (streams / "typed").open(encoding="utf-8")
     sys.argv = [PROGRAM, *arguments]
 
     from woopra_pipeline import cli

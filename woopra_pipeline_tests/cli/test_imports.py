@@ -31,13 +31,14 @@ def source(command_line: CommandLine, name: str, sql: str) -> None:
     (folder / f"{name}.sql").write_text(sql)
 
 
-def test_the_docs_can_be_followed_literally(copied_demo, tmp_path_factory):
+def test_the_docs_can_be_followed_literally(copied_demo, tmp_path, tmp_path_factory):
     outputs = []
     with forked_for_shells(tmp_path_factory.mktemp("programs")) as path:
         for script in SCRIPTS:
             done = subprocess.run(
                 ["bash", "-e", "-c", script],
-                env=copied_demo.environment(PATH=path),
+                env=copied_demo.environment(PATH=path, HOME=str(tmp_path)),
+                stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
                 check=False,

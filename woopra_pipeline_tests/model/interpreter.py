@@ -20,7 +20,9 @@ from woopra_pipeline.parse.lines import (
     parse_line,
     split_lines,
 )
+from woopra_pipeline.privacy.digests import digest
 from woopra_pipeline.privacy.register import Erasure
+from woopra_pipeline.privacy.rejected import named_in
 from woopra_pipeline.woopra.log_days import log_day_at, log_days_between, log_position
 from woopra_pipeline_tests.model.plain_types import typed_tables
 
@@ -49,11 +51,21 @@ class Interpretation:
     """The times and names of the actions that each delete voided."""
 
 
-def interpret(files: Mapping[date, bytes], erasures: Sequence[Erasure] = ()) -> Interpretation:
-    """Interpret the files as they were delivered, for persons who were erased."""
+def interpret(
+    files: Mapping[date, bytes], erasures: Sequence[Erasure] = (), key: bytes = b""
+) -> Interpretation:
+    """Interpret the files as they were delivered, for persons who were erased.
+
+    `key` is that of the digests in the erasures.
+    """
     log = Interpretation()
-    erased = [(pids_of(files, erasure), erasure) for erasure in erasures]
+    erased = [
+        (pids, values_of(files, pids, erasure, key), erasure)
+        for erasure in erasures
+        for pids in [pids_of(files, erasure)]
+    ]
     for log_day, file in sorted(files.items()):
+        told: dict[str, set[str]] = {}
         counts = dict.fromkeys(COUNTED, 0)
         counts["action"] = 0
         for log_line, line in enumerate(split_lines(file), start=1):
@@ -61,11 +73,17 @@ def interpret(files: Mapping[date, bytes], erasures: Sequence[Erasure] = ()) -> 
             where: Row = {"log_day": log_day, "log_line": log_line}
             match parse_line(line):
                 case VisitLine() as visit if any(
-                    visit.pid in pids and is_before(visit, log_day, erasure)
-                    for pids, erasure in erased
+                    is_before_or_repeats(visit, log_day, one, told.get(visit.pid, set()), key)
+                    for one in erased
+                ):
+                    counts["erased"] += 1
+                case RejectedLine(_, raw) if any(
+                    names_one_of(raw, pids, erasure, key) for pids, _, erasure in erased
                 ):
                     counts["erased"] += 1
                 case VisitLine() as visit:
+                    if last_time(visit) is not None:
+                        told.setdefault(visit.pid, set()).update(says(visit, key))
                     counts[visit.type] += 1
                     counts["action"] += len(visit.actions)
                     log.pids.add(visit.pid)
@@ -129,9 +147,81 @@ def is_before(visit: VisitLine, log_day: date, erasure: Erasure) -> bool:
     """R10: whether what a line tells of happened before the moment of an erasure."""
     if erasure.and_future:
         return True
+    time = last_time(visit)
+    return log_day <= log_day_at(erasure.moment) if time is None else time < erasure.moment
+
+
+def last_time(visit: VisitLine) -> datetime | None:
     times = [visit.columns["started_at"], *(action["occurred_at"] for action in visit.actions)]
     seen = [time for time in times if isinstance(time, datetime) and time > EPOCH]
-    return max(seen) < erasure.moment if seen else log_day <= log_day_at(erasure.moment)
+    return max(seen, default=None)
+
+
+def is_before_or_repeats(
+    visit: VisitLine,
+    log_day: date,
+    erased: tuple[set[str], set[str], Erasure],
+    told: set[str],
+    key: bytes,
+) -> bool:
+    """R10: whether an erasure takes a line, `told` being what its pid has said since, that day."""
+    pids, values, erasure = erased
+    named = {
+        text
+        for name, value in visit.properties.items()
+        if name in erasure.keys
+        and (text := digest(key, name, str(as_text(value)))) in erasure.identifiers
+    }
+    if (visit.pid in pids or named) and is_before(visit, log_day, erasure):
+        return True
+    if last_time(visit) is not None:
+        return False
+    if visit.pid in pids and visit.type == "visit":
+        return True
+    repeated = named | (says(visit, key) & values if visit.pid in pids else set())
+    return bool(repeated - told)
+
+
+def values_of(
+    files: Mapping[date, bytes], pids: set[str], erasure: Erasure, key: bytes
+) -> set[str]:
+    """R10: what the lines say that an erasure takes as a person's own, and those said before."""
+    if erasure.and_future:
+        return set()
+    lines = [
+        (log_day, parse_line(line)) for log_day in files for line in split_lines(files[log_day])
+    ]
+    return set(erasure.values).union(
+        *(
+            says(line, key)
+            for log_day, line in lines
+            if isinstance(line, VisitLine)
+            and line.pid in pids
+            and is_before(line, log_day, erasure)
+        )
+    )
+
+
+def says(visit: VisitLine, key: bytes) -> set[str]:
+    """The digests of the properties that a line sets, in the length of each kind of digest."""
+    texts = [
+        digest(key, name, str(as_text(value)))
+        for name, value in visit.properties.items()
+        if value not in ("null", '""')
+    ]
+    return {text[:32] for text in texts} | set(texts)
+
+
+def names_one_of(raw: str, pids: set[str], erasure: Erasure, key: bytes) -> bool:
+    """R10: whether a line that could not be read names a pid or an identifier of the person."""
+    return any(
+        (name in (None, "pid") and text in pids)
+        or any(
+            digest(key, one, text) in erasure.identifiers
+            for one in ([name] if name in erasure.keys else [] if name else erasure.keys)
+        )
+        for name, text in named_in(raw)
+    )
 
 
 def follow(log: Interpretation, step: int) -> list[str | None]:

@@ -135,13 +135,14 @@ def test_a_receipt_that_is_missing_is_made_by_the_same_command(erase, command_li
     assert receipt.exists()
 
 
-def test_what_dagster_kept_of_runs_before_is_said(erase, command_line_here):
-    run = command_line_here.directory.dagster / "history" / "runs" / "17.db"
-    run.parent.mkdir(parents=True)
-    run.write_text('{"preview": {"email": "ada@example.com"}}', encoding="utf-8")
+def test_what_dagster_kept_of_runs_before_is_deleted(erase, command_line_here):
+    stored = command_line_here.directory.dagster / "storage" / "17" / "result"
+    stored.parent.mkdir(parents=True)
+    stored.write_text('{"preview": {"email": "ada@example.com"}}', encoding="utf-8")
     erased = erase("--email", "ada@example.com", "--yes")
-    assert erased.returncode == 0
-    assert "Not erased: 1 file of Dagster, such as dagster/history/runs/17.db" in erased.stdout
+    assert erased.returncode == 0, erased.stderr
+    assert "Erased from Dagster's history: 0 runs and 1 other record" in erased.stdout
+    assert not stored.exists()
 
 
 def test_one_who_comes_back_is_kept_until_erased_again(erase, profiles, command_line_here):

@@ -19,7 +19,7 @@ from woopra_pipeline.model.update import update_model
 from woopra_pipeline.parse.parse_day import parse_log_day
 from woopra_pipeline.privacy.erasing import enter, finish
 from woopra_pipeline.privacy.plan import Finder, Identifier, Plan
-from woopra_pipeline.privacy.register import read_register
+from woopra_pipeline.privacy.register import digest_key, erased_persons, read_register
 from woopra_pipeline.privacy.verification import search
 from woopra_pipeline.report.page import write_report
 from woopra_pipeline.sandbox import Sandbox, SandboxClock, SandboxSettings, serve
@@ -53,7 +53,7 @@ class World:
 
     def fetch(self, days: list[date], directory: DataDirectory | None = None) -> None:
         directory = directory or self.directory
-        persons = read_register(directory.erasures).persons()
+        persons = erased_persons(directory)
         archive = Archive(directory.raw)
         with (
             serve(self.sandbox) as running,
@@ -175,7 +175,7 @@ def test_what_is_logged_after_the_erasure_is_judged_by_when_it_happened(tmp_path
     world.fetch(random.Random(seed).sample(late, len(late)))
     erasures = read_register(world.directory.erasures).erasures
     assert set(erasures[0].pids) >= set(plan.pids)
-    expected = tables(interpret(world.delivered(), erasures))
+    expected = tables(interpret(world.delivered(), erasures, digest_key(world.directory.erasures)))
     assert in_order(published_tables(world.directory)) == in_order(expected)
     remove(world.directory.model)
     remove(world.directory.published_model)

@@ -14,16 +14,19 @@ from woopra_pipeline.current_day.day_files import (
 )
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.files import remove
+from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.model.update import update_model
 from woopra_pipeline.parse.parse_day import parse_log_day
 from woopra_pipeline.parse.parsed_days import find_parsed_day
 from woopra_pipeline.privacy import settling
+from woopra_pipeline.privacy.erasing import enter
 from woopra_pipeline.privacy.merges import Life
-from woopra_pipeline.privacy.plan import Identifier
+from woopra_pipeline.privacy.plan import Finder, Identifier
 from woopra_pipeline.privacy.register import (
     Counts,
     Erasure,
     Register,
+    digest_key,
     read_register,
     write_register,
 )
@@ -183,3 +186,82 @@ def test_an_entry_that_was_never_made_is_no_lost_register(directory):
     (directory.erasures / ".tmp-abcdefghregister.json").write_bytes(b"{")
     assert read_register(directory.erasures) == Register()
     assert not update_model(directory).published
+
+
+ANN = Identifier("email", "ann@example.com")
+PHONE = Identifier("phone", "+43 660 1234567")
+OF_ANN_AND_EVE = (
+    b'{"type":"visit","pid":"ann","time":1772500000000,"visitor":{"email":"ann@example.com"}}\n'
+    b'{"type":"visit","pid":"eve","time":1772500000000,"visitor":{"phone":"+43 660 1234567"}}\n'
+)
+AGAIN = {
+    FIRST_DAY + timedelta(days=6): (
+        b'{"type":"delete","pid":"ann","new_id":"new"}\n'
+        b'{"type":"visit","pid":"new","time":1772500000000,"visitor":{"email":"ann@example.com"}}\n'
+        b'{"type":"identify","pid":"new","time":0,"visitor":{"email":"ann@example.com"}}\n'
+    ),
+    # Ann turns out to be eve as well, whose phone nobody knew to be hers.
+    FIRST_DAY + timedelta(days=7): (
+        b'{"type":"delete","pid":"eve","new_id":"new"}\n'
+        b'{"type":"identify","pid":"new","time":0,"visitor":{"phone":"+43 660 1234567"}}\n'
+    ),
+    FIRST_DAY + timedelta(days=8): (
+        b'{"type":"identify","pid":"unknown","time":0,"visitor":{"email":"ANN@example.com"}}\n'
+        b'{"type":"visit","pid":"unknown","email":"ann@example.com","time":1.5}\n'
+    )
+    + OF_BOB,
+}
+
+
+@pytest.mark.parametrize("days", [list(AGAIN), [*reversed(AGAIN)]], ids=["in order", "not"])
+def test_history_that_is_logged_again_without_times_stays_away(directory, days):
+    first_day = FIRST_DAY - timedelta(days=1)
+    arrive(directory, first_day, OF_ANN_AND_EVE)
+    with connect_published(directory) as connection:
+        finder = Finder(connection)
+        life = finder.find(ANN)
+        plan = finder.plan(
+            [ANN], [life], ERASURE.moment, and_future=False, identifier_keys=["email", "phone"]
+        )
+    enter(directory, plan)
+    for log_day in days:
+        arrive(directory, log_day, AGAIN[log_day])
+    result = search(directory, [ANN, PHONE])
+    assert (result.finds, result.unreadable) == ((), ())
+    rows = published_tables(directory)
+    assert {row["pid"] for row in rows["profiles"]} == {"bob"}
+    erasures = read_register(directory.erasures).erasures
+    log = {first_day: OF_ANN_AND_EVE, **LOG, **AGAIN}
+    expected = tables(interpret(log, erasures, digest_key(directory.erasures)))
+    assert in_order(rows) == in_order(expected)
+
+
+def test_life_after_the_erasure_is_kept_with_what_it_says_anew(directory):
+    erase(directory)
+    log_day = FIRST_DAY + timedelta(days=6)
+    back = (
+        b'{"type":"visit","pid":"ada","time":1773014400000,"visitor":{"email":"ada@example.com"}}\n'
+        b'{"type":"identify","pid":"ada","time":0,"visitor":{"email":"ada@example.com"}}\n'
+        b'{"type":"identify","pid":"ada","time":0,"visitor":{"plan":"pro"}}\n'
+    )
+    arrive(directory, log_day, back)
+    assert find_parsed_day(directory.parsed, log_day).erased_count == 0
+    rows = published_tables(directory)
+    (profile,) = [row for row in rows["profiles"] if row["pid"] == "ada"]
+    assert (profile["email"], profile["visit_count"]) == ("ada@example.com", 1)
+
+
+def arrive(directory, log_day, file):
+    archive_file(Archive(directory.raw), log_day, file)
+    parse_log_day(Archive(directory.raw), log_day, directory.parsed)
+    update_model(directory)
+
+
+def test_rejected_lines_of_a_day_without_its_raw_file_go_as_well(directory):
+    log_day = FIRST_DAY + timedelta(days=3)
+    arrive(directory, log_day, OF_BOB + b'{"pid":"ada","email":"ada@example.com"}\nnot hers\n')
+    remove(directory.raw / log_day.isoformat())
+    erase(directory)
+    day = find_parsed_day(directory.parsed, log_day)
+    assert (day.rejected_count, day.erased_count, day.line_count) == (2, 1, 5)
+    assert not search(directory, [ADA]).finds

@@ -60,7 +60,7 @@ def _step(
     from woopra_pipeline.archive.project import claim_archive
     from woopra_pipeline.current_day import follow_current_day
     from woopra_pipeline.model.update import update_model
-    from woopra_pipeline.privacy.register import read_register
+    from woopra_pipeline.privacy.register import erased_persons
 
     directory = data_directory.directory
     with woopra.client(directory, notify=context.log.warning) as client:
@@ -68,7 +68,7 @@ def _step(
         step = follow_current_day(
             client,
             directory.parsed,
-            persons=read_register(directory.erasures).persons(),
+            persons=erased_persons(directory),
             clock=system_clock,
             notify=context.log.warning,
         )

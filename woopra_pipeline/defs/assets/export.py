@@ -60,7 +60,7 @@ def raw_export(
     from woopra_pipeline.archive.project import claim_archive
     from woopra_pipeline.lake.project import claim_lake
     from woopra_pipeline.lake.sharing import take_or_fetch
-    from woopra_pipeline.privacy.register import read_register
+    from woopra_pipeline.privacy.register import erased_persons
 
     directory = data_directory.directory
     archive = Archive(directory.raw)
@@ -72,7 +72,7 @@ def raw_export(
 
         def fetch(log_day: date) -> "FetchedDay":
             accept_shorter = config.accept_shorter
-            persons = read_register(directory.erasures).persons()
+            persons = erased_persons(directory)
             if lake is None:
                 return fetch_log_day(
                     client,
