@@ -19,8 +19,9 @@ def project_report(
 ) -> MaterializeResult[None]:
     """The project on one page, for readers without SQL: `reports/project.html`.
 
-    People by day, week and month, visits and actions, where they come from, who comes back, merges,
-    and how good the data is. It is one file that loads nothing, so it can be mailed or put anywhere.
+    People by day, week and month, visits and actions, where they come from, who comes back, the
+    merges, and how good the data is. It is one file that loads nothing, so it can be mailed or put
+    anywhere.
     """
     from woopra_pipeline.report.page import write_report
 
