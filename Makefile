@@ -12,7 +12,7 @@ DBT := .venv/.installed-dbt
 EXPLORE := .venv/.installed-explore
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo lake-demo test test-fast test-long test-spark test-dbt test-ui storm ui explore bench
+.PHONY: help install install-spark install-ui demo lake-demo test test-fast test-long test-spark test-dbt test-ui storm ui explore bench
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,8 @@ $(SPARK): $(INSTALLED)
 		pyspark==$(SPARK_VERSION)
 	touch $@
 
+install-spark: $(SPARK)
+
 test-spark: $(SPARK)  ## the tables of the lake on a Spark cluster, which needs Java
 	.ci/spark
 	$(BIN)/pytest -m spark
@@ -70,6 +72,8 @@ $(DRIVER): $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
 		--constraint constraints.txt --editable '.[dev,ui,explore]'
 	touch $@
+
+install-ui: $(DRIVER)
 
 test-ui: $(DRIVER)  ## the UI in a real browser; SCREENSHOTS=1 retakes the pictures of the docs
 	.ci/browser

@@ -50,19 +50,20 @@ class DataDirectory:
     def from_environment(cls) -> "DataDirectory":
         """The directory named by `WOOPRA_DATA_DIR`, or else `data/` of the checkout.
 
-        Raises `ConfigurationError` if there is something else in its place, or the name is no text.
+        Raises `ConfigurationError` if something else is in its place, or the name is not text.
         """
         name = os.environ.get(DATA_DIRECTORY_VARIABLE) or str(checkout() / "data")
         if "\0" in name or not is_utf8(name):
             raise ConfigurationError(
-                f"{DATA_DIRECTORY_VARIABLE} is {name!r}, which is no UTF-8 or holds a NUL "
+                f"{DATA_DIRECTORY_VARIABLE} is {name!r}, which is not UTF-8 or holds a NUL "
                 "character: name another folder"
             )
         root = Path(name).absolute()
         nearest = next(path for path in (root, *root.parents) if path.exists())
         if not nearest.is_dir():
             raise ConfigurationError(
-                f"{DATA_DIRECTORY_VARIABLE} is {root}, but {nearest} is no folder: name another one"
+                f"{DATA_DIRECTORY_VARIABLE} is {root}, but {nearest} is not a folder: "
+                "name another one"
             )
         return cls(root)
 
@@ -153,7 +154,7 @@ class DataDirectory:
 def _problem(path: str) -> str | None:
     """What keeps DuckDB from working below a path, if anything does."""
     if any("\ud800" <= character <= "\udfff" for character in path):
-        return "its path is no UTF-8"
+        return "its path is not UTF-8"
     # It takes what follows for options, and puts the journal of a database elsewhere.
     if "?" in path:
         return "DuckDB writes no database below a folder with a question mark in its name"

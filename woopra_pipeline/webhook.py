@@ -22,7 +22,7 @@ CONNECTION_RETRIES = 2
 def post_text(url: str, text: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
     """POST `{"text": text}` to the webhook at `url`; `timeout` is in seconds.
 
-    Raises `ConfigurationError` if `url` is no web address, and `AlertError` if the text was not
+    Raises `ConfigurationError` if `url` is not a web address, and `AlertError` if the text was not
     taken. Neither says the address.
     """
     import httpx
@@ -36,7 +36,7 @@ def post_text(url: str, text: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
         target = httpx.URL()
     if target.scheme not in {"http", "https"} or not target.host:
         raise ConfigurationError(
-            "WOOPRA_ALERT_WEBHOOK_URL is no web address: set it to one that begins with https://"
+            "WOOPRA_ALERT_WEBHOOK_URL is not a web address: set it to one that begins with https://"
         )
     try:
         client = httpx.Client(
@@ -61,7 +61,7 @@ def post_text(url: str, text: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
         ) from None
     if not httpx.codes.is_success(status):
         raise AlertError(
-            f"The alert was not taken (status {status}): "
+            f"The alert was not accepted (status {status}): "
             "check the address in WOOPRA_ALERT_WEBHOOK_URL"
         )
 

@@ -1,8 +1,8 @@
 """The day files as Woopra sent them, byte for byte, compressed, each day with its manifest (R9).
 
-How a day is fetched into the archive and read out of it lives here; what its lines mean does not.
-`archive.days` is what is there, `archive.staging` a download on its way in, `archive.fetch` the
-way from the service into the archive.
+This package fetches days into the archive and reads them. What their lines mean belongs to `parse`.
+`archive.days` is what is there, `archive.staging` a download that is not complete yet, and
+`archive.fetch` brings a day from the service into the archive.
 """
 
 from woopra_pipeline.archive.days import Archive, ArchivedDay

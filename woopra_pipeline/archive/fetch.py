@@ -191,8 +191,8 @@ def _require_no_more(
         if length and (length == missing or beginning != staged.beginning):
             raise ServiceUnavailableError(
                 f"Woopra ({client.settings.host}) did not deliver the whole of log day {log_day}: "
-                f"each time the body ended after {staged.byte_count:,} bytes, and there is more "
-                "behind them: try again later"
+                f"each time the answer ended after {staged.byte_count:,} bytes, but there is more: "
+                "try again later"
             )
 
     with suppress(LogDayNotFoundError, RequestRejectedError):
@@ -261,9 +261,9 @@ def _require_all_lines(
     )
     log_day = fetched.log_day
     raise LinesLostError(
-        f"Log day {log_day} came with {counts}: the archived file stays current, and what came is "
-        f"held back as {held_back.path}. Fetch the day again later, or if it is right as it came, "
-        f"take it with `woopra-pipeline backfill {log_day} {log_day} --accept-shorter`"
+        f"Log day {log_day} came with {counts}: the archived file stays current, and the new one "
+        f"is held back as {held_back.path}. Fetch the day again later. If the new file is right, "
+        f"accept it with `woopra-pipeline backfill {log_day} {log_day} --accept-shorter`"
     )
 
 

@@ -30,9 +30,9 @@ def command(*, first: str, last: str, accept_shorter: bool) -> None:
     """Fetch, parse and model every log day from FROM to TO, both included.
 
     Log days are written YYYY-MM-DD and end at midnight in Los Angeles. A day is always fetched
-    anew: the same bytes change nothing, other bytes become current. A file with fewer readable
-    lines than the archived one is held back, and its day fails. It is an error if any day
-    does not make it to the model; all others still do. A TO that is not over is refused.
+    again. If the file is the same, nothing changes. If it differs, it becomes current. A file
+    with fewer readable lines than the archived one is held back, and its day fails. If a day
+    fails, the others go on, and the command ends with an error. TO must be over.
     """
     first_day, last_day = log_day_from_text(first), log_day_from_text(last)
     require_closed(first_day, last_day, system_clock)
@@ -41,8 +41,8 @@ def command(*, first: str, last: str, accept_shorter: bool) -> None:
     days = (last_day - first_day).days + 1
     if bad:
         raise click.ClickException(
-            f"{len(bad):,} of {count(days, 'log day')} failed: {spans(bad)}. When the cause that "
-            "is said above is gone, run `woopra-pipeline backfill` for these days"
+            f"{len(bad):,} of {count(days, 'log day')} failed: {spans(bad)}. Correct the cause "
+            "that is named above, then run `woopra-pipeline backfill` for these days"
         )
     with connect_published(directory) as connection:
         profiles, visits, actions = connection.execute(
@@ -63,7 +63,7 @@ def require_closed(first: date, last: date, clock: Clock) -> None:
         raise ConfigurationError(
             f"Log day {last} is not over: its file is complete from "
             f"{end_of_log_day(last):%Y-%m-%d %H:%M} UTC on; "
-            f"the last day there is now is {today - timedelta(days=1)}"
+            f"the last complete day is {today - timedelta(days=1)}"
         )
 
 

@@ -297,7 +297,7 @@ def _read_list(path: Path) -> list[Identifier]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file, strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise ConfigurationError(f"{path} is no CSV file in UTF-8 ({error})") from None
+        raise ConfigurationError(f"{path} is not a CSV file in UTF-8 ({error})") from None
     named = [
         Identifier(key, row[key].strip())
         for row in rows

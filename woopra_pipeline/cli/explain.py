@@ -23,9 +23,9 @@ from woopra_pipeline.wording import count
     help="How to print it.",
 )
 def command(pid: str, output_format: str) -> None:
-    """Say how PID became what it is today: every merge, with the log day and line it stands on.
+    """Say how PID became what it is today: every merge, with its log day and line.
 
-    A merge voids what was logged before under the old pid; the service then logs it again under
+    A merge voids what was logged before under the old pid. The service then logs it again under
     the new one. Times are shown in UTC.
     """
     with connect_published(DataDirectory.from_environment()) as connection:
@@ -38,8 +38,8 @@ def command(pid: str, output_format: str) -> None:
     if history.profile:
         show(_described(history.profile))
     if history.own_deletes != history.path[:1]:
-        _print_merges("Deletes of it", history.own_deletes)
-    _print_merges("The way from its last delete", history.path)
+        _print_merges("Its deletes", history.own_deletes)
+    _print_merges("The path from its last delete", history.path)
     _print_merges("What was merged into it", history.merged_into)
 
 
@@ -48,8 +48,8 @@ def _outcome(history: PidHistory) -> str:
         return f"{history.pid} was deleted for good."
     if history.profile is None:
         return (
-            f"{history.pid} leads to {history.canonical_pid}, of which nothing is logged in the "
-            "loaded log days, or not yet."
+            f"{history.pid} leads to {history.canonical_pid}, but the loaded log days have no "
+            "line of that pid."
         )
     if history.canonical_pid == history.pid:
         return f"{history.pid} is a living profile."

@@ -47,7 +47,7 @@ def command(folder: Path) -> None:
     """Write every public table of the model and the imports as DIR/TABLE.parquet.
 
     The typed table of each event is DIR/events/NAME.parquet. A file that is there is replaced when
-    the new one is whole. What tables and columns mean stands in the metadata of each file, as
+    the new one is whole. The metadata of each file says what the table and its columns mean, as
     `comment`. JSON is text; times are UTC.
     """
     directory = DataDirectory.from_environment()

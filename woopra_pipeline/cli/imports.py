@@ -36,23 +36,31 @@ NOT_IMPORTED = ("set aside", "rejected", "unknown")
 @click.argument("source", required=False)
 @click.option("--day", help="Log day to import, YYYY-MM-DD; it must be over.")
 @click.option("--dry-run", is_flag=True, help="Write the batches, but send nothing.")
-@click.option("--list", "lists", is_flag=True, help="Show the sources and what became of them.")
+@click.option(
+    "--list", "lists", is_flag=True, help="Show the sources and the state of their lines."
+)
 @click.option("--example", metavar="NAME", help="Copy an example to start from; see --list.")
 @click.option("--verify", is_flag=True, help="Look in the log for imports without an answer.")
-@click.option("--prove", metavar="BATCH", type=BATCH, multiple=True, help="Look for a batch.")
+@click.option(
+    "--prove",
+    metavar="BATCH",
+    type=BATCH,
+    multiple=True,
+    help="Look in the log for a batch, and change nothing.",
+)
 @click.option("--again", metavar="BATCH", type=BATCH, multiple=True, help="Send a batch again.")
 @click.option("--settle", metavar="BATCH", type=BATCH, help="Settle an unknown batch by hand.")
 @click.option(
     "--rebuild-ledger",
     "rebuild",
     is_flag=True,
-    help="Make a lost ledger anew; what was sent is then unknown, see --verify.",
+    help="Make a lost ledger again; what was sent is then unknown, see --verify.",
 )
 @click.option(
     "--as",
     "state",
     type=click.Choice(["accepted", "planned", "rejected"]),
-    help="What became of it: accepted, or planned: it is not there and is to be sent.",
+    help="What happened to it: accepted, planned (it will be sent again) or rejected.",
 )
 def command(
     *,
@@ -68,7 +76,7 @@ def command(
     state: str | None,
     rebuild: bool,
 ) -> None:
-    """Import what SOURCE has for a day, or all sources; what was sent before is not sent again.
+    """Import what SOURCE, or every source, has for a day. Nothing is sent twice.
 
     Sources are SQL files in imports/sources below the data directory.
     """
@@ -88,7 +96,7 @@ def command(
         show(f"Copied to {path}: read it, change it, and try it with --dry-run")
     elif settle is not None:
         if state is None:
-            raise click.UsageError("Say what became of it: --as accepted, planned or rejected")
+            raise click.UsageError("Say what happened to it: --as accepted, planned or rejected")
         batch = settle_by_hand(directory, settle, State(state))
         show(f"Import batch {batch.batch_id} is {batch.state}")
     else:
@@ -118,7 +126,7 @@ def _import(directory: DataDirectory, source: str | None, day: str, dry_run: boo
         raise click.ClickException(problem)
     if dry_run:
         show(
-            "Nothing was sent. What would be: "
+            "Nothing was sent. To see what would be sent: "
             'woopra-pipeline query "select source, line from import_lines where is_dry_run"'
         )
         return
@@ -159,13 +167,13 @@ def states(lines: dict[str, int]) -> str:
 
 def _print_rebuilt(rebuilt: Rebuilt) -> None:
     if rebuilt.kept_aside is not None:
-        show(f"The ledger as it was is kept as {rebuilt.kept_aside}")
+        show(f"The old ledger is kept as {rebuilt.kept_aside}")
     show(
-        f"The import ledger was made anew: {count(rebuilt.line_count, 'line')} "
+        f"The import ledger was made again: {count(rebuilt.line_count, 'line')} "
         f"of {count(rebuilt.request_count, 'request')} may have been imported, and are not sent "
         "again. "
         "When the log days since then are in the model, `woopra-pipeline import --verify` finds "
-        "out what became of them."
+        "out what happened to them."
     )
 
 

@@ -27,7 +27,7 @@ def command() -> None:
 
 @command.command("update")
 def update() -> None:
-    """Put into the lake what it lacks of the days here, and compute its tables."""
+    """Put missing days into the lake, and compute its tables."""
     lake, directory = the_lake(), DataDirectory.from_environment()
     put(lake, directory)
     _tables().compute(lake, directory)

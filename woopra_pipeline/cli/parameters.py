@@ -23,7 +23,7 @@ class FiniteRange(click.FloatRange):
         """The number; fails if it is none or lies outside of the bounds."""
         number = float(super().convert(value, param, ctx))
         if not math.isfinite(number):
-            self.fail(f"{value} is no finite number.", param, ctx)
+            self.fail(f"{value} is not a finite number.", param, ctx)
         return number
 
 
@@ -41,9 +41,9 @@ class Instant(click.DateTime):
 
 
 def refuse_illegible(arguments: Sequence[str]) -> None:
-    """Fail if an argument is no text: bytes that are no UTF-8, or a NUL character."""
+    """Fail if an argument is not text: bytes that are no UTF-8, or a NUL character."""
     for argument in arguments:
         if not is_utf8(argument):
-            raise click.UsageError(f"The argument {argument!r} is no UTF-8: write it anew")
+            raise click.UsageError(f"The argument {argument!r} is not UTF-8: type it again")
         if "\0" in argument:
             raise click.UsageError(f"The argument {argument!r} holds a NUL character: leave it out")

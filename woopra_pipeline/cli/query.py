@@ -46,9 +46,9 @@ NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "U", "DECIMAL"
     help="How to print the rows.",
 )
 def command(sql: str | None, file: IO[str] | None, output_format: str) -> None:
-    """Run SQL on the published model and imports, read-only, and print what it returns.
+    """Run SQL on the published model and imports, read-only, and print the rows.
 
-    The SQL is an argument, or stands in a file. It reads the model and the imports and no other
+    The SQL is an argument, or in a file. It reads the model and the imports and no other
     file, and writes none. Times are shown in UTC.
     """
     sql = _sql(sql, file)
@@ -78,7 +78,7 @@ def _sql(sql: str | None, file: IO[str] | None) -> str:
     try:
         return file.read().removeprefix("\ufeff")
     except UnicodeDecodeError:
-        raise click.UsageError(f"{file.name} is no UTF-8 text: save it as UTF-8") from None
+        raise click.UsageError(f"{file.name} is not UTF-8 text: save it as UTF-8") from None
 
 
 def _run(connection: duckdb.DuckDBPyConnection, sql: str) -> DuckDBPyRelation | None:

@@ -22,14 +22,14 @@ from woopra_pipeline.wording import count, spans
 @click.option(
     "--take-lake",
     is_flag=True,
-    help="Where another file of a day is here, make the lake's current and keep the one here.",
+    help="If a day differs, make the lake's file current, and keep the one here beside it.",
 )
 @click.option("--model", is_flag=True, help="Then bring the model in line with the days here.")
 def command(*, first: str | None, last: str | None, take_lake: bool, model: bool) -> None:
     """Bring archived and parsed days back from the lake: all, or those from FROM to TO.
 
-    Checksums are compared, what is here already stays, and the same command carries on where it was
-    interrupted. A day of which something else is here is left as it is, and is an error.
+    It compares checksums, and leaves what is here already. If it is interrupted, the same command
+    carries on. If a day differs here and in the lake, it stays as it is, and that is an error.
     """
     from_day = log_day_from_text(first) if first else None
     to_day = log_day_from_text(last) if last else from_day

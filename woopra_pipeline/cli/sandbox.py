@@ -27,18 +27,23 @@ FASTEST = 10_000
 
 
 @click.command("sandbox", context_settings={"show_default": True})
-@click.option("--port", type=click.IntRange(0, 65_535), default=8787, help="0: a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=8787,
+    help="Port to listen on; 0: any free one.",
+)
 @click.option(
     "--seed",
     type=click.IntRange(-(2**63), 2**63 - 1),
     default=DEFAULTS.seed,
-    help="Another seed, another world.",
+    help="Number that decides which world it is.",
 )
 @click.option(
     "--people",
     type=click.IntRange(1, MOST_PEOPLE),
     default=DEFAULTS.people,
-    help="How many are around at any time.",
+    help="How many people there are at any time.",
 )
 @click.option(
     "--days", type=click.IntRange(1, MOST_DAYS), help="After how many log days the world ends."
@@ -48,16 +53,19 @@ FASTEST = 10_000
     "moods",
     multiple=True,
     type=click.Choice([*(mood.value for mood in Mood), "any"]),
-    help="Misbehave like this now and then; may be given several times.",
+    help="Answer badly like this now and then; can be given several times.",
 )
 @click.option(
-    "--share", type=FiniteRange(0, 1), default=0.3, help="Of the requests met with a mood."
+    "--share",
+    type=FiniteRange(0, 1),
+    default=0.3,
+    help="Share of requests answered badly.",
 )
-@click.option("--limits", is_flag=True, help="Answer 429 to what is above Woopra's rate limits.")
+@click.option("--limits", is_flag=True, help="Answer 429 above Woopra's rate limits.")
 @click.option(
     "--now",
     type=Instant(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]),
-    help="What time it is for the sandbox, in UTC.",
+    help="Time in the sandbox when it starts, in UTC.",
 )
 @click.option(
     "--speed",
@@ -79,7 +87,7 @@ def command(
 ) -> None:
     """Serve the embedded Woopra on loopback until interrupted.
 
-    The same seed, people and days are the same world, to the byte, on every machine.
+    The same seed, people and days always give the same world, byte for byte.
     """
     clock = SandboxClock(now and now.replace(tzinfo=UTC), speed)
     settings = SandboxSettings(seed=seed, people=people, days=days)

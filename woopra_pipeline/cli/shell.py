@@ -17,7 +17,7 @@ from woopra_pipeline.model.database import connect_published
 def command() -> None:
     """Open a SQL shell on the published model, read-only: harlequin, or DuckDB's own.
 
-    It keeps showing the model as it was when it was opened: open it again after an update.
+    After an update it still shows the old model: open it again.
     """
     directory = DataDirectory.from_environment()
     with connect_published(directory):

@@ -85,7 +85,7 @@ def follow_current_day(
             day = None if known is None else _grown(client, known, now, persons)
             if day is None:
                 if known is not None:
-                    notify(f"The file of {log_day} is not what it was: following it anew")
+                    notify(f"The file of {log_day} has changed: following it from its first line")
                 known = start_current_day(parsed_folder, log_day, now)
                 day = _grown(client, known, now, persons)
             assert known is not None

@@ -108,7 +108,7 @@ def _days(rows: Iterable[Row], number: str) -> alt.Chart:
         {name: _text(value) for name, value in row.items() if name in ("period", "value", number)}
         for row in rows
     ]
-    # In UTC, for a day is no instant: west of there it would be drawn on the evening before.
+    # In UTC, for a day is not an instant: west of there it would be drawn on the evening before.
     return _chart(points).encode(
         x=alt.X("period:T", title=None, scale=alt.Scale(type="utc")),
         y=alt.Y(f"{number}:Q", title=None, axis=alt.Axis(tickCount=4)),

@@ -151,8 +151,8 @@ def note(folder: Path, header: PlanHeader, requests: Iterable[Request]) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         raise LedgerError(
-            f"{path} cannot be written ({error.strerror}), and nothing is sent that is not noted "
-            "there: see that the disk has room and can be written, then try again"
+            f"{path} cannot be written ({error.strerror}), and nothing is sent before it is "
+            "noted there: see that the disk has room and can be written, then try again"
         ) from error
 
 

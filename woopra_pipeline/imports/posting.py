@@ -194,7 +194,7 @@ class Poster:
                 "everything is still planned"
             )
         raise RequestRejectedError(
-            f"Woopra takes no imports into project {project} at this address (status {status}): "
+            f"Woopra accepts no imports into project {project} at this address (status {status}): "
             "check WOOPRA_PROJECT, WOOPRA_BASE_URL and the settings of the import; "
             "everything is still planned"
         )

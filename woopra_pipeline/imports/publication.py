@@ -141,7 +141,7 @@ def _require_whole(imports: Path) -> None:
             pass
     except DatabaseDamagedError as error:
         raise DatabaseDamagedError(
-            f"{error}; `woopra-pipeline import --verify` makes it anew from the ledger"
+            f"{error}; `woopra-pipeline import --verify` makes it again from the ledger"
         ) from error
 
 

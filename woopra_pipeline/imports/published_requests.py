@@ -86,7 +86,7 @@ def _recover(
     file = directory.root / path
     if ".." in file.parts or file.parents[3] != batches_folder(directory):
         raise LedgerError(
-            f"{directory.published_imports} names {path}, which is no place of a batch file: "
+            f"{directory.published_imports} names {path}, which is not the path of a batch file: "
             "put the file back from a backup, or remove it"
         )
     journal = read_journal(file.parent)

@@ -139,7 +139,7 @@ def _holding_everything(directory: DataDirectory, clock: Clock) -> Iterator[None
                 stack.enter_context(held(lock, clock()))
             except HeldElsewhereError as holder:
                 raise LedgerError(
-                    f"The ledger cannot be made anew, for {lock.name} is held by {holder}: "
+                    f"The ledger cannot be made again, for {lock.name} is held by {holder}: "
                     "wait for it or end it, then try again"
                 ) from None
         yield
@@ -243,7 +243,8 @@ def _lines(path: Path) -> list[bytes]:
             content: bytes = stream.read()
     except FileNotFoundError:
         raise LedgerError(
-            f"{path} is missing: put it back from a backup, for the ledger cannot be made without"
+            f"{path} is missing: put it back from a backup, because the ledger cannot be made "
+            "without it"
         ) from None
     except (OSError, pa.ArrowException) as error:
         raise LedgerError(f"{path} is damaged ({error}): put it back from a backup") from error
@@ -301,8 +302,8 @@ class _Entry:
             lines = _lines(self._directory.root / path)
             if stretches[-1].end_line > len(lines):
                 raise LedgerError(
-                    f"{self._directory.root / path} has {len(lines):,} lines, and more were sent "
-                    "of it: put it back from a backup"
+                    f"{self._directory.root / path} has {len(lines):,} lines, but more were "
+                    "sent: put it back from a backup"
                 )
             file_id = self._file(plan, path, lines)
             requests = self._requests(plan, path, file_id)

@@ -276,7 +276,7 @@ def _the_query(connection: duckdb.DuckDBPyConnection, source: Source) -> duckdb.
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise SourceError(
             f"The import source {source.path} must be exactly one query, a select: "
-            "what it needs before can stand in a with clause"
+            "put what it needs before that into a with clause"
         )
     return statements[0]
 

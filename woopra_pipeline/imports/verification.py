@@ -301,6 +301,6 @@ def _connected(directory: DataDirectory) -> Iterator[duckdb.DuckDBPyConnection]:
         if not connection.execute(sql).fetchall():
             raise ModelError(
                 "The model is of an earlier version, in which imports cannot be found: its next "
-                "update builds it anew, so run `woopra-pipeline backfill FROM TO` for any log day"
+                "update builds it again, so run `woopra-pipeline backfill FROM TO` for any log day"
             )
         yield connection

@@ -32,7 +32,7 @@ class FolderLake(Lake):
             )
         if self.folder.exists() and not self.folder.is_dir():
             raise ConfigurationError(
-                f"{LAKE_VARIABLE} is {self.location}, which is no folder: name another one"
+                f"{LAKE_VARIABLE} is {self.location}, which is not a folder: name another one"
             )
 
     def uri(self, name: str = "") -> str:

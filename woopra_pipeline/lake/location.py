@@ -158,8 +158,9 @@ def open_lake(location: str) -> Lake:
         return FolderLake(Path(location))
     if scheme not in SCHEMES:
         raise ConfigurationError(
-            f"{LAKE_VARIABLE} is {_without_credentials(location)}, and {scheme}:// is no place for "
-            "a lake: name s3://bucket/prefix, gs://bucket/prefix, az://container/prefix or a folder"
+            f"{LAKE_VARIABLE} is {_without_credentials(location)}, and {scheme}:// is not a "
+            "place for a lake: name s3://bucket/prefix, gs://bucket/prefix, az://container/prefix "
+            "or a folder"
         )
     bucket, _, prefix = rest.partition("/")
     prefix = prefix.strip("/")

@@ -225,8 +225,8 @@ class ObjectStoreLake(Lake):
         parts = urlsplit(endpoint)
         if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
             raise ConfigurationError(
-                f"{' or '.join(ENDPOINT_VARIABLES[self.scheme])} is no address of a store: write "
-                "it as https://HOST:PORT, without user and password"
+                f"{' or '.join(ENDPOINT_VARIABLES[self.scheme])} is not the address of a store: "
+                "write it as https://HOST:PORT, without user and password"
             )
 
     def _require_bucket(self, error: FileNotFoundError) -> None:

@@ -198,8 +198,9 @@ def _address(remote: str) -> tuple[str, int]:
         host = None
     if not host or not remote.startswith("sc://"):
         raise ConfigurationError(
-            f"{SPARK_VARIABLE} is no address of a server: set it to sail, or to a Spark Connect "
-            "server as sc://host:port, or unset it to let DuckDB compute the tables of the lake"
+            f"{SPARK_VARIABLE} is not the address of a server: set it to sail, or to a Spark "
+            "Connect server as sc://host:port, or unset it to let DuckDB compute the tables of the "
+            "lake"
         )
     return host, port
 

@@ -75,7 +75,7 @@ def _require_database(path: Path) -> None:
     if path.is_file():
         with path.open("rb") as file:
             if file.read(MAGIC_OFFSET + len(MAGIC))[MAGIC_OFFSET:] != MAGIC:
-                raise DatabaseDamagedError(f"{path} is damaged: it is no DuckDB database")
+                raise DatabaseDamagedError(f"{path} is damaged: it is not a DuckDB database")
 
 
 def _why_not_opened(path: Path, error: duckdb.Error) -> ModelError:
@@ -110,7 +110,9 @@ def _limit_memory(connection: duckdb.DuckDBPyConnection, limit: str) -> None:
             [limit],
         ).fetchall()
     except duckdb.Error as error:
-        raise ModelError(f"{limit!r} is no amount of memory: write it like 4GB or 512MB") from error
+        raise ModelError(
+            f"{limit!r} is not an amount of memory: write it like 4GB or 512MB"
+        ) from error
     connection.execute(f"set memory_limit = '{min(wanted, most)}B'")
 
 

@@ -59,13 +59,13 @@ class PidHistory:
 def explain_pid(connection: duckdb.DuckDBPyConnection, pid: str) -> PidHistory:
     """What the published model behind `connection` knows about `pid`.
 
-    Raises `ModelError` if the pid stands nowhere in the loaded log days.
+    Raises `ModelError` if the pid is not in the loaded log days.
     """
     alias = connection.execute("select canonical_pid from pid_aliases where pid = ?", [pid])
     row = alias.fetchone()
     if row is None:
         raise ModelError(
-            f"pid {pid!r} stands nowhere in the loaded log days: check its spelling (pids are "
+            f"pid {pid!r} is not in the loaded log days: check its spelling (pids are "
             "case-sensitive), or load the days it was seen on"
         )
     (canonical_pid,) = row

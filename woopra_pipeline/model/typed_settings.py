@@ -83,7 +83,7 @@ def read_pinned_types(path: Path) -> Mapping[Property, str]:
     except yaml.YAMLError as error:
         reason = " ".join(str(error).split())
         raise ConfigurationError(
-            f"{path} is no YAML: mend it or move it away ({reason})"
+            f"{path} is not YAML: correct it or move it away ({reason})"
         ) from error
     sections = _mapping(path, "the file", content or {})
     if unknown := sorted(sections.keys() - {"events", "people"}):
@@ -99,7 +99,7 @@ def read_pinned_types(path: Path) -> Mapping[Property, str]:
             if kind not in TYPES:
                 raise ConfigurationError(
                     f"{path} pins {visible(key)!r} of {visible(event or 'people')!r} to "
-                    f"{visible(str(name))!r}, which is no type: the types are {', '.join(TYPES)}"
+                    f"{visible(str(name))!r}, which is not a type: the types are {', '.join(TYPES)}"
                 )
             pinned[event, key] = kind
     return pinned
@@ -108,7 +108,7 @@ def read_pinned_types(path: Path) -> Mapping[Property, str]:
 def _mapping(path: Path, what: str, content: object) -> dict[str, object]:
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
         raise ConfigurationError(
-            f"{path}: {visible(what)} must be names with something behind each, as in "
+            f"{path}: {visible(what)} must have names, each with a value, as in "
             "docs/typed-tables.md"
         )
     return content
@@ -120,7 +120,7 @@ def _number(variable: str, default: int) -> int:
         return int(text) if text else default
     except ValueError:
         raise ConfigurationError(
-            f"{variable} is {visible(text)!r}, which is no number: write one like {default}"
+            f"{variable} is {visible(text)!r}, which is not a number: write one like {default}"
         ) from None
 
 

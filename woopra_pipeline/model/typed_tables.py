@@ -365,9 +365,9 @@ class _Making:
         self.stored_places: dict[str, list[int]] = defaultdict(list)
         self.forgotten: list[int] = []
         self.made: list[TypedRelation] = []
-        for table, place in self._rows(_STORED_PLACES):
-            self.stored_places[table].append(place)
         if not is_whole:
+            for table, place in self._rows(_STORED_PLACES):
+                self.stored_places[table].append(place)
             self.new = set(self._rows("from new_properties"))
             self.reseen = set(self._rows("from reseen_properties"))
             self.changed = {event for (event,) in self._rows("select event from changed_relations")}

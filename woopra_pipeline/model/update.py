@@ -205,7 +205,7 @@ def update_model(
                 difference = days.difference(ledger or {})
                 method = _method(ledger, difference, rebuild_share)
                 if method == "none" and not is_of_choice(connection, choice):
-                    notify("making the typed tables anew, for their settings have changed")
+                    notify("making the typed tables again, for their settings have changed")
                     method = "types"
                 if ledger is not None and method != "none":
                     earlier_types = read_earlier_types(connection, choice)
@@ -225,7 +225,7 @@ def update_model(
         except (DatabaseDamagedError, duckdb.Error) as error:
             if isinstance(error, duckdb.Error) and not is_damage(error):
                 raise
-            notify(f"the build of the model is damaged and is made anew ({_first_line(error)})")
+            notify(f"the build of the model is damaged and is made again ({_first_line(error)})")
             difference, method = days.difference({}), "rebuild"
         if method == "rebuild":
             notify(f"building the model from {count(len(days.parsed), 'log day')}")

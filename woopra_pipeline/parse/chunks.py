@@ -1,6 +1,7 @@
 """Many lines at once into Arrow tables: what `parse_line` says of each of them, only fast.
 
-Ordinary lines are read by structs and turned into columns; every other line goes to `parse_line`.
+Ordinary lines are read by structs and turned into columns. Lines that these refuse are taken out,
+all of a chunk together, and read by structs of their own; what is left then goes to `parse_line`.
 """
 
 from collections import Counter, defaultdict
@@ -47,6 +48,15 @@ from woopra_pipeline.tables import (
 BATCH_BYTES = 1 << 19
 """How many bytes of lines are turned into columns at once: what the processor's cache can hold."""
 
+RARE_SHARE = 0.05
+"""Up to this share of lines with a value that its column cannot take, these lines are odd ones.
+
+To look at every value of the column by itself would cost more than to look at these lines again.
+"""
+
+WORTH_SHAPES = 10
+"""So many odd lines are read faster with shapes of their own than before these are made."""
+
 _SURELY_EXACT = 15
 """A decimal of so many digits is the shortest of its double, if that is not a tiny one."""
 
@@ -75,20 +85,26 @@ class ParsedChunk:
 
 def parse_chunk(chunk: bytes, log_day: date, first_line: int) -> ParsedChunk:
     """Read whole lines of `log_day`'s file, the first of which is its `first_line`-th (1-based)."""
-    batches = [_parse_lines({}, log_day)]
+    batches = []
+    odd_lines: dict[int, bytes] = {}
     line_count = 0
     with paused_garbage_collection():
-        shapes = line_shapes(chunk)
+        shapes = line_shapes(chunk, tolerated_share=RARE_SHARE)
         for batch in _batches(chunk):
-            batches.append(_parse_batch(batch, log_day, first_line + line_count, shapes))
-            line_count += batches[-1].line_count
+            log_lines, records, others = _records(batch, first_line + line_count, shapes)
+            line_count += len(records) + len(others)
+            batches.append(_ordinary_tables(records, shapes, log_day, log_lines))
+            odd_lines |= others
+        ordinary = {
+            name: pa.concat_tables([schema.empty_table(), *(tables[name] for tables in batches)])
+            for name, schema in _SCHEMAS.items()
+        }
+        odd = _parse_odd_lines(odd_lines, log_day)
     return ParsedChunk(
-        tables={
-            name: pa.concat_tables(batch.tables[name] for batch in batches) for name in _SCHEMAS
-        },
+        tables={name: _in_log_order(ordinary[name], odd.tables[name]) for name in _SCHEMAS},
         line_count=line_count,
-        blank_count=sum(batch.blank_count for batch in batches),
-        erased_count=sum(batch.erased_count for batch in batches),
+        blank_count=odd.blank_count,
+        erased_count=odd.erased_count,
     )
 
 
@@ -97,15 +113,18 @@ def count_readable_lines(chunk: bytes) -> tuple[int, int]:
 
     A line that was erased could be read when it came.
     """
-    readable = rejected = 0
+    readable = 0
     with paused_garbage_collection():
-        shapes = line_shapes(chunk)
+        shapes = line_shapes(chunk, tolerated_share=RARE_SHARE)
+        odd_lines: dict[int, bytes] = {}
         for batch in _batches(chunk):
-            _, records, others = _records(batch, 1, shapes)
-            lines = Counter(type(parse_line(line)) for line in others.values())
-            readable += len(records) + lines[VisitLine] + lines[DeleteLine] + lines[ErasedLine]
-            rejected += lines[RejectedLine]
-    return readable, rejected
+            _, records, others = _records(batch, readable + len(odd_lines), shapes)
+            readable += len(records)
+            odd_lines |= others
+        _, records, _, others = _odd_records(odd_lines)
+        lines = Counter(type(parse_line(line)) for line in others.values())
+    readable += len(records) + lines[VisitLine] + lines[DeleteLine] + lines[ErasedLine]
+    return readable, lines[RejectedLine]
 
 
 def _batches(chunk: bytes) -> Iterator[bytes]:
@@ -128,17 +147,6 @@ def _is_utf8(text: bytes) -> bool:
     except pa.ArrowInvalid:
         return False
     return True
-
-
-def _parse_batch(batch: bytes, log_day: date, first_line: int, shapes: LineShapes) -> ParsedChunk:
-    log_lines, records, others = _records(batch, first_line, shapes)
-    line_count = len(records) + len(others)
-    ordinary = _ordinary_tables(records, shapes, log_day, log_lines)
-    if not others:
-        return ParsedChunk(ordinary, line_count, blank_count=0)
-    parsed = _parse_lines(others, log_day)
-    tables = {name: _in_log_order(ordinary[name], parsed.tables[name]) for name in ordinary}
-    return ParsedChunk(tables, line_count, parsed.blank_count, parsed.erased_count)
 
 
 def _records(
@@ -180,6 +188,35 @@ def _decode_each(
         except UNREADABLE:
             others[log_line] = line
     return np.fromiter(records, np.int32, len(records)), list(records.values()), others
+
+
+def _odd_records(
+    lines: Mapping[int, bytes],
+) -> tuple[Integers, list[Any], LineShapes | None, dict[int, bytes]]:
+    """The numbers, the structs and the shapes of odd lines, and those that have none even so.
+
+    What makes a line an odd one among all others may be ordinary among the odd ones.
+    """
+    if len(lines) < WORTH_SHAPES:
+        return np.empty(0, np.int32), [], None, dict(lines)
+    shapes = line_shapes(b"\n".join(lines.values()))
+    log_lines, records, others = _decode_each(lines, shapes, is_utf8=False)
+    return log_lines, records, shapes, others
+
+
+def _parse_odd_lines(lines: Mapping[int, bytes], log_day: date) -> ParsedChunk:
+    """Read lines, given by their numbers, that the shapes of all lines do not fit."""
+    log_lines, records, shapes, others = _odd_records(lines)
+    parsed = _parse_lines(others, log_day)
+    if shapes is None or not records:
+        return parsed
+    shaped = _ordinary_tables(records, shapes, log_day, log_lines)
+    return ParsedChunk(
+        {name: _in_log_order(shaped[name], parsed.tables[name]) for name in shaped},
+        len(lines),
+        parsed.blank_count,
+        parsed.erased_count,
+    )
 
 
 def _ordinary_tables(

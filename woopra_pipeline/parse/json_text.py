@@ -53,6 +53,7 @@ def compact(text: str) -> str:
 
     Raises `NotStrictJSONError`.
     """
+    _refuse_what_is_no_json(text)
     pieces = []
     opened: list[str] = []
     position = 0
@@ -82,6 +83,19 @@ def compact(text: str) -> str:
             if token in ("]", "}"):
                 opened.pop()
             expected = _COMMA_OR_END[opened[-1]] if opened else _END_OF_TEXT
+
+
+def _refuse_what_is_no_json(text: str) -> None:
+    """Raise `NotStrictJSONError` for most of what is none; the parser in C tells ten times sooner.
+
+    It takes all that is strict, and more, but for what is too long or too deep for it.
+    """
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        raise NotStrictJSONError(str(error)) from None
+    except (RecursionError, ValueError):
+        return
 
 
 def object_members(text: str) -> dict[str, str]:

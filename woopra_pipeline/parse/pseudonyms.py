@@ -57,7 +57,7 @@ class Pseudonyms(msgspec.Struct, frozen=True, dict=True):
         try:
             if stat.S_IMODE(path.stat().st_mode) & 0o077:
                 raise ConfigurationError(
-                    f"Others than its owner can read {path}, the key of pseudonyms: "
+                    f"Other users than its owner can read {path}, the key of pseudonyms: "
                     f"run `chmod 600 {path}`"
                 )
             return path.read_bytes().strip()

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from types import GenericAlias
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -94,8 +95,12 @@ class LineShapes:
     decoder: msgspec.json.Decoder[Any]
 
 
-def line_shapes(chunk: bytes) -> LineShapes:
-    """The shapes that fit the lines of a piece of a file, judged by a sample of them."""
+def line_shapes(chunk: bytes, *, tolerated_share: float = 0) -> LineShapes:
+    """The shapes that fit the lines of a piece of a file, judged by a sample of them.
+
+    They may refuse lines for values that a column cannot take, if of the sample's values for this
+    column these are no more than the `tolerated_share`.
+    """
     sample = _decode_each(_sample_lines(chunk), _OBJECT)
     deletes = [line for line in sample if bytes(line.get("type", ABSENT)) in _DELETE_TYPES]
     visits = [line for line in sample if bytes(line.get("type", ABSENT)) not in _DELETE_TYPES]
@@ -105,10 +110,9 @@ def line_shapes(chunk: bytes) -> LineShapes:
     action_lists = _decode_each((line["actions"] for line in visits if "actions" in line), _OBJECTS)
     actions = [action for action_list in action_lists for action in action_list]
 
-    referrer = _shape("Referrer", REFERRER_COLUMNS, {}, referrers)
-    action = _shape(
-        "Action", ACTION_COLUMNS, {"properties": (dict[str, Raw] | None, None)}, actions
-    )
+    shape = partial(_shape, tolerated_share=tolerated_share)
+    referrer = shape("Referrer", REFERRER_COLUMNS, {}, referrers)
+    action = shape("Action", ACTION_COLUMNS, {"properties": (dict[str, Raw] | None, None)}, actions)
     actions_type = GenericAlias(list, action.struct)
     fields: dict[str, tuple[Any, Any]] = {
         "pid": (_PID, msgspec.NODEFAULT),
@@ -117,15 +121,15 @@ def line_shapes(chunk: bytes) -> LineShapes:
         "actions": (actions_type | None, None),
     }
     no_actions = {"actions": (Annotated[actions_type, Meta(max_length=0)] | None, None)}
-    visit = _shape("Visit", VISIT_COLUMNS, fields, visits, tag="visit")
-    identify = _shape("Identify", VISIT_COLUMNS, fields | no_actions, visits, tag="identify")
+    visit = shape("Visit", VISIT_COLUMNS, fields, visits, tag="visit")
+    identify = shape("Identify", VISIT_COLUMNS, fields | no_actions, visits, tag="identify")
     ids: dict[str, tuple[Any, Any]] = {
         "pid": (_PID, msgspec.NODEFAULT),
         "new_id": (_PID | None, None),
     }
     method = {"method": (Literal["delete"], msgspec.NODEFAULT)}
-    delete = _shape("Delete", {}, ids, deletes, tag="delete")
-    old_delete = _shape("OldDelete", {}, ids | method, deletes, tag="system")
+    delete = shape("Delete", {}, ids, deletes, tag="delete")
+    old_delete = shape("OldDelete", {}, ids | method, deletes, tag="system")
     decoder = msgspec.json.Decoder(
         visit.struct | identify.struct | delete.struct | old_delete.struct
     )
@@ -146,6 +150,7 @@ def _shape(
     other_fields: Mapping[str, tuple[Any, Any]],
     sample: Sequence[Mapping[str, Raw]],
     *,
+    tolerated_share: float,
     tag: str | None = None,
 ) -> Shape:
     """A shape of these columns and of other fields with these types and defaults, all by key.
@@ -162,7 +167,7 @@ def _shape(
         column.name
         for key, column in columns.items()
         if column.type is ColumnType.DOUBLE
-        or not _fit([members[key] for members in sample if key in members], column)
+        or not _fit([members[key] for members in sample if key in members], column, tolerated_share)
     )
 
     fields: dict[str, tuple[str, Any, Any]] = {}
@@ -192,14 +197,19 @@ def _shape(
     return Shape(struct, columns, raw_columns, unknown_keys)
 
 
-def _fit(raws: Sequence[Raw], column: Column) -> bool:
-    """Whether a typed attribute can hold the values; a time it cannot hold is judged by line."""
+def _fit(raws: Sequence[Raw], column: Column, tolerated_share: float) -> bool:
+    """Whether a typed attribute can hold the values, apart from the tolerated share of them.
+
+    A time it cannot hold is judged by line.
+    """
     if column.type is ColumnType.TIMESTAMPTZ:
         return True
+    decoder = _DECODERS[column.type]
     try:
-        _DECODERS[column.type].decode(b"[%b]" % b",".join(raws))
+        decoder.decode(b"[%b]" % b",".join(raws))
     except UNREADABLE:
-        return False
+        fitting = _decode_each((b"[%b]" % raw for raw in raws), decoder)
+        return len(raws) - len(fitting) <= tolerated_share * len(raws)
     return True
 
 

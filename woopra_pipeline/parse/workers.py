@@ -187,7 +187,8 @@ class _Worker:
         if not line:
             raise ParsedDayError(
                 f"A process that parsed {part.log_day} ended with status {self._process.wait()}, "
-                "perhaps for want of memory: parse the day again, with fewer processes"
+                "perhaps because there was not enough memory: parse the day again, with fewer "
+                "processes"
             )
         reply = msgspec.json.decode(line, type=_Reply)
         if reply.written is None:

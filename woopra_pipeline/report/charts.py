@@ -274,7 +274,7 @@ def _amounts(panel: Panel) -> alt.Y:
 
 
 def _days(period: Period) -> alt.X:
-    # In UTC, for a day is no instant: west of there it would be drawn on the evening before.
+    # In UTC, for a day is not an instant: west of there it would be drawn on the evening before.
     scale = alt.Scale(
         type="utc", domain=[period.first.isoformat(), period.last.isoformat()], padding=12
     )

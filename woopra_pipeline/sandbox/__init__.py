@@ -1,10 +1,10 @@
 """An embedded Woopra: a world of people, the profiles the service takes them for, its HTTP API.
 
-Here live the people and what they do (`people`), the identity system that merges their profiles
-(`identities`), the lines all that leaves in the log (`lines`, `days`), what is imported
-(`imports`), what is really true (`truth`), the files on disk (`world`) and the server (`server`)
-with its `moods`. Nothing here reads a line of the log or knows the model: the truth must not
-depend on what it is compared with.
+This package has the people and what they do (`people`), the identity system that merges their
+profiles (`identities`), the lines that this leaves in the log (`lines`, `days`), what is imported
+(`imports`), what is really true (`truth`), the files on disk (`world`), and the server (`server`)
+with its `moods`. Nothing here reads a line of the log or knows the model, because the truth must
+not depend on what is compared with it.
 """
 
 from woopra_pipeline.sandbox.clock import SandboxClock

@@ -9,15 +9,15 @@ _OUTCOME = (
         "state",
         _T.VARCHAR,
         "planned, sending, accepted, rejected, unknown (it may have been imported) or superseded "
-        "(an unknown profile update that a later one made void)",
+        "(an unknown profile update that a later one replaced)",
     ),
-    required("is_dry_run", _T.BOOLEAN, "Whether it was only made to be looked at"),
+    required("is_dry_run", _T.BOOLEAN, "Whether a dry run made it"),
     required("attempts", _T.INTEGER, "How often it was sent"),
     Column("status", _T.INTEGER, "HTTP status of the last answer; NULL if none came"),
-    Column("reason", _T.VARCHAR, "Why it is in this state, unless that is plain"),
+    Column("reason", _T.VARCHAR, "Why it is in this state, if that is not obvious"),
     required("planned_at", _T.TIMESTAMPTZ, "When it was made"),
     Column("sent_at", _T.TIMESTAMPTZ, "When it was sent last"),
-    Column("settled_at", _T.TIMESTAMPTZ, "When it came to be accepted, rejected or unknown"),
+    Column("settled_at", _T.TIMESTAMPTZ, "When it was accepted or rejected, or became unknown"),
 )
 
 IMPORTS = Table(
@@ -38,7 +38,7 @@ IMPORTS = Table(
 
 IMPORT_LINES = Table(
     "import_lines",
-    "Lines of the import batches, and rows of import sources that no line could be made of",
+    "Lines of the import batches, and rows of import sources that could not become a line",
     (
         required("line_key", _T.VARCHAR, "XXH3 of the line, 128 bits, hexadecimal"),
         Column("batch", _T.BIGINT, "Batch it is in; NULL: set aside before anything was sent"),
@@ -47,7 +47,7 @@ IMPORT_LINES = Table(
         required("shape", _T.VARCHAR, "visits, events or profiles"),
         required("log_day", _T.DATE, "Day that was imported (Pacific calendar)"),
         *_OUTCOME,
-        required("line", _T.VARCHAR, "The line's JSON; where none could be made, the row's"),
+        required("line", _T.VARCHAR, "The line as JSON; if there is none, the row as JSON"),
     ),
 )
 

@@ -1,8 +1,8 @@
 """The public tables of `woopra.duckdb`: what users query.
 
-A `ModelTable` says all there is to say of a table outside of its SQL: what it means, of what it is
-made, and whether it is stored or a view. The database's comments, the lineage and Dagster's assets
-follow from it; `docs/model.md` says how to add one.
+A `ModelTable` declares what a table means, from which tables of the log it is made, and whether it
+is stored or a view. The comments in the database, the lineage and Dagster's assets follow from it.
+`docs/model.md` says how to add one.
 """
 
 from collections.abc import Iterable
@@ -160,7 +160,7 @@ RELOG_AUDIT = ModelTable(
         required("relogged_count", _T.BIGINT, "Actions of these that were logged again since").of(
             *_RELOGGED_ACTIONS
         ),
-        required("missing_count", _T.BIGINT, "Actions of these that were not").of(
+        required("missing_count", _T.BIGINT, "Actions of these that were not logged again").of(
             *_RELOGGED_ACTIONS
         ),
     ),
@@ -244,7 +244,7 @@ PROPERTY_TYPES = ModelTable(
         Column(
             "relation_name",
             _T.VARCHAR,
-            "Its relation in the schema `events`, or people; NULL: it is left out",
+            "Its table in the schema `events`, or people; NULL: it is left out",
         ).of("actions_log.name"),
         Column("column_name", _T.VARCHAR, "Its column there; NULL: it is left out").of(
             *_EVERY_PROPERTY
@@ -275,9 +275,11 @@ PROPERTY_TYPES = ModelTable(
             )
             for kind in ("null", "boolean", "number", "string", "object", "array")
         ),
-        required("misfit_count", _T.BIGINT, "Values that a pinned type cannot take: NULL").of(
-            *_EVERY_PROPERTY
-        ),
+        required(
+            "misfit_count",
+            _T.BIGINT,
+            "Values that do not fit a pinned type: NULL there",
+        ).of(*_EVERY_PROPERTY),
     ),
     made_of=(VISITS_LOG, ACTIONS_LOG, PROPERTIES_LOG, DELETES_LOG),
 )

@@ -4,7 +4,7 @@ from woopra_pipeline.tables.table import Column, ColumnType, Table, required
 
 _T = ColumnType
 
-LOG_DAY = required("log_day", _T.DATE, "Log day (Pacific calendar) in whose file the line stands")
+LOG_DAY = required("log_day", _T.DATE, "Log day (Pacific calendar) whose file has the line")
 LOG_LINE = required("log_line", _T.INTEGER, "1-based physical line in that day's file")
 PID = required("pid", _T.VARCHAR, "Profile id under which it was logged", "pid")
 

@@ -1,7 +1,7 @@
 """The reports of `woopra.duckdb`: table macros, which every client that opens the file can call.
 
-A `TableMacro` says all there is to say of one outside of its SQL, `model/sql/reports/NAME.sql`:
-what it answers, its parameters, and the columns that come out. `docs/reports.md` shows each.
+A `TableMacro` declares what a macro answers, its parameters and its columns. Its SQL is in
+`model/sql/reports/NAME.sql`. `docs/reports.md` shows each.
 """
 
 from dataclasses import dataclass
@@ -13,17 +13,17 @@ _T = ColumnType
 
 @dataclass(frozen=True)
 class Parameter:
-    """What is said to a macro: a name, a meaning, and as SQL what it is if nothing is said."""
+    """A parameter of a macro: its name, its meaning, and its default as SQL."""
 
     name: str
     comment: str
     default: str | None = None
-    """None: it must be said, in its place; the others are said by name (`grain := 'week'`)."""
+    """None: it must be given, by position. The others are given by name (`grain := 'week'`)."""
 
 
 @dataclass(frozen=True)
 class TableMacro(Table):
-    """A report: a table that is computed for what is asked."""
+    """A report: a table that is computed from its parameters."""
 
     parameters: tuple[Parameter, ...]
 
@@ -31,12 +31,12 @@ class TableMacro(Table):
 SINCE_UNTIL_TZ = (
     Parameter("since", "First day; by default the first log day", "null"),
     Parameter("until", "Last day, included; by default the last log day", "null"),
-    Parameter("tz", "Whose days and weeks", "'America/Los_Angeles'"),
+    Parameter("tz", "Time zone of the days and weeks", "'America/Los_Angeles'"),
 )
 STARTED_SINCE_UNTIL_TZ = (
     Parameter("since", "First day on which it may begin; by default any", "null"),
     Parameter("until", "Last day on which it may begin, included; by default any", "null"),
-    Parameter("tz", "Whose days", "'America/Los_Angeles'"),
+    Parameter("tz", "Time zone of the days", "'America/Los_Angeles'"),
 )
 EVENT = Parameter("event", "Name of an action; NULL: any")
 GRAIN = "day, week (from Monday), month, quarter or year"
@@ -66,7 +66,7 @@ TREND_BY = TableMacro(
         EVENT,
         Parameter("property", "Name of a property of the action"),
         Parameter("grain", GRAIN, "'day'"),
-        Parameter("top", "How many values are told apart", "8"),
+        Parameter("top", "How many values have rows of their own", "8"),
         *SINCE_UNTIL_TZ,
     ),
 )
@@ -80,7 +80,7 @@ FUNNEL = TableMacro(
         required("people", _T.BIGINT, "Profiles that reached it"),
         Column("of_first", _T.DOUBLE, "Share of those that did the first step"),
         Column("of_previous", _T.DOUBLE, "Share of those that reached the step before"),
-        Column("median_seconds", _T.DOUBLE, "Seconds since the step before, half take longer"),
+        Column("median_seconds", _T.DOUBLE, "Median of the seconds since the step before"),
     ),
     (
         Parameter("steps", "List of names of actions, in order"),
@@ -110,16 +110,16 @@ RETENTION = TableMacro(
 
 JOURNEYS = TableMacro(
     "journeys",
-    "The most frequent ways on from an event",
+    "What people did most often after an event",
     (
         required("journey", _T.VARCHAR_LIST, "Names of the actions in order, the first included"),
-        required("people", _T.BIGINT, "Profiles that went this way"),
+        required("people", _T.BIGINT, "Profiles that made this journey"),
         required("share", _T.DOUBLE, "Share of all that did the first action"),
     ),
     (
         Parameter("start", "Name of the action with which it begins"),
-        Parameter("depth", "How many actions on", "4"),
-        Parameter("top", "How many ways", "20"),
+        Parameter("depth", "How many actions after it", "4"),
+        Parameter("top", "How many journeys", "20"),
         Parameter("repeats", "Whether the same action again is a step of its own", "false"),
         *STARTED_SINCE_UNTIL_TZ,
     ),
@@ -129,7 +129,7 @@ TIMELINE = TableMacro(
     "timeline",
     "Everything a person did, with the merges in between",
     (
-        required("place", _T.BIGINT, "Number in time, from 1"),
+        required("place", _T.BIGINT, "Number of the row in the order of time, from 1"),
         Column("occurred_at", _T.TIMESTAMPTZ, "When it happened; NULL for merges"),
         required("kind", _T.VARCHAR, "visit, action or merge"),
         Column(
@@ -137,8 +137,8 @@ TIMELINE = TableMacro(
             _T.VARCHAR,
             "Name of an action, type of a visit's referrer, pid that was merged",
         ),
-        Column("properties", _T.JSON, "What else is known of it"),
-        required("log_day", _T.DATE, "Log day (Pacific calendar) in whose file the line stands"),
+        Column("properties", _T.JSON, "Other details"),
+        required("log_day", _T.DATE, "Log day (Pacific calendar) whose file has the line"),
         required("log_line", _T.INTEGER, "1-based physical line in that day's file"),
         Column("action_index", _T.INTEGER, "0-based place of an action in its visit"),
     ),

@@ -366,7 +366,7 @@ class WoopraClient:
             target = self._outside_text.sentence(target) or "elsewhere"
             raise RequestRejectedError(
                 f"Woopra ({self.settings.host}) redirects to {target} (status {status}), and "
-                "credentials are sent to no address but the one set: check WOOPRA_BASE_URL"
+                "credentials are sent only to the address that is set: check WOOPRA_BASE_URL"
             )
         if status in {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS} or (
             not response.is_client_error

@@ -39,10 +39,12 @@ def log_day_from_text(text: str) -> date:
         shown = repr(text[:LONGEST_SHOWN] + "…" * (len(text) > LONGEST_SHOWN))
         if LOOKS_LIKE_A_DAY.fullmatch(text):
             raise ConfigurationError(f"{shown} is not in the calendar: check the month and the day")
-        raise ConfigurationError(f"{shown} is no log day: write it as YYYY-MM-DD, like 2026-03-05")
+        raise ConfigurationError(
+            f"{shown} is not a log day: write it as YYYY-MM-DD, like 2026-03-05"
+        )
     if not EARLIEST_LOG_DAY <= day <= LATEST_LOG_DAY:
         raise ConfigurationError(
-            f"{day} is no log day: they lie between {EARLIEST_LOG_DAY} and {LATEST_LOG_DAY}, "
+            f"{day} is not a log day: they lie between {EARLIEST_LOG_DAY} and {LATEST_LOG_DAY}, "
             "check the year"
         )
     return day

@@ -93,7 +93,7 @@ class WoopraSettings:
             if not _can_be_sent(getattr(self, name)):
                 variable = f"WOOPRA_{name.upper()}" if name in IN_ENVIRONMENT else name
                 raise ConfigurationError(
-                    f"{variable} holds a control character or is no UTF-8: set it again"
+                    f"{variable} holds a control character or is not UTF-8: set it again"
                 )
         try:
             url = httpx.URL(self.base_url)

@@ -84,7 +84,7 @@ def test_a_body_always_cut_at_the_same_place_is_not_taken_if_there_is_more(
         named(BODY[start:] if asked_for_more else BODY[:cut])(connection, closing)
 
     server.answers(answer)
-    with pytest.raises(ServiceUnavailableError, match="there is more behind them"):
+    with pytest.raises(ServiceUnavailableError, match="but there is more"):
         fetch_log_day(make_client(attempts=4), archive, DAY)
     assert archive.find(DAY) is None
 

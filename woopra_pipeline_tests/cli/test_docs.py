@@ -22,6 +22,10 @@ RULES = PAGES["rules.md"]
 MAKEFILE = (checkout() / "Makefile").read_text(encoding="utf-8")
 
 
+def test_the_readme_has_three_screens_at_most():
+    assert len(README.splitlines()) <= 150, "move what is not for everybody to a page of docs/"
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_documented(command):
     assert re.search(rf"^\| `woopra-pipeline {command}\b", PAGES["commands.md"], re.MULTILINE), (

@@ -35,7 +35,7 @@ CASES = [
     pytest.param(
         ["backfill", "2026-01-02", "2026-01-02"],
         {"WOOPRA_START_DATE": "xx January"},
-        "WOOPRA_START_DATE: 'xx January' is no log day",
+        "WOOPRA_START_DATE: 'xx January' is not a log day",
         id="malformed start date",
     ),
     pytest.param(
@@ -59,7 +59,7 @@ CASES = [
     pytest.param(["query", "select 1"], {}, "there is no model yet", id="query without a model"),
     pytest.param(["explain", "someone"], {}, "there is no model yet", id="explain without one"),
     pytest.param(
-        ["status"], {"WOOPRA_DATA_DIR": os.devnull}, "is no folder", id="data directory is a file"
+        ["status"], {"WOOPRA_DATA_DIR": os.devnull}, "is not a folder", id="directory is a file"
     ),
     pytest.param(
         ["backfill", "2026-01-02", "9999-12-31"], {}, "check the year", id="day after all days"
@@ -67,7 +67,7 @@ CASES = [
     pytest.param(
         ["backfill", "2026-01-02", "2026-01-02"],
         {"WOOPRA_START_DATE": "0001-01-01"},
-        "WOOPRA_START_DATE: 0001-01-01 is no log day",
+        "WOOPRA_START_DATE: 0001-01-01 is not a log day",
         id="start date before all days",
     ),
     pytest.param(
@@ -80,11 +80,11 @@ CASES = [
     pytest.param(
         ["import", "--again", "99999999999999999999"], {}, "not in the range", id="huge number"
     ),
-    pytest.param(["query", "select '\udcff'"], {}, "is no UTF-8", id="argument in other bytes"),
+    pytest.param(["query", "select '\udcff'"], {}, "is not UTF-8", id="argument in other bytes"),
     pytest.param(
-        ["status"], {"WOOPRA_DATA_DIR": "/tmp/\udcff"}, "is no UTF-8", id="folder in other bytes"
+        ["status"], {"WOOPRA_DATA_DIR": "/tmp/\udcff"}, "is not UTF-8", id="folder in other bytes"
     ),
-    pytest.param(["sandbox", "--speed", "nan"], {}, "no finite number", id="speed that is none"),
+    pytest.param(["sandbox", "--speed", "nan"], {}, "not a finite number", id="speed that is none"),
     pytest.param(["sandbox", "--now", "0001-01-01"], {}, "outside of all calendars", id="no time"),
     pytest.param(
         ["backfill", "2026-01-02", "2026-01-02"],

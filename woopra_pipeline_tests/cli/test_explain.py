@@ -59,4 +59,4 @@ def test_an_unknown_pid_is_one_line(demo_line):
     failed = demo_line("explain", "nobody")
     assert failed.returncode == 1
     assert failed.stdout == ""
-    assert "pid 'nobody' stands nowhere" in failed.stderr
+    assert "pid 'nobody' is not in the loaded" in failed.stderr

@@ -47,7 +47,7 @@ def test_the_docs_can_be_followed_literally(copied_demo, tmp_path, tmp_path_fact
             assert done.returncode == 0, done.stderr
             outputs.append(done.stdout)
     first, orders, move = outputs
-    assert first.count("Nothing was sent. What would be: woopra-pipeline query ") == 1
+    assert first.count("Nothing was sent. To see what would be sent: woopra-pipeline query ") == 1
     assert first.count("crm_properties: 1 accepted for 2026-01-28") == 2
     assert "ada@example.com" in first
     assert "orders: 1 accepted for 2026-01-28" in orders
@@ -93,7 +93,7 @@ def test_every_table_and_column_is_documented(table):
     [
         pytest.param(["import"], "Say what to do: --day DAY", id="nothing to do"),
         pytest.param(["import", "--list", "--verify"], "Say what to do", id="two things to do"),
-        pytest.param(["import", "--day", "5 March"], "'5 March' is no log day", id="no day"),
+        pytest.param(["import", "--day", "5 March"], "'5 March' is not a log day", id="no day"),
         pytest.param(["import", "--day", "2999-01-01"], "is not over", id="a day to come"),
         pytest.param(["import", "--day", DAY], "There is no import source in", id="no sources"),
         pytest.param(["import", "crm", "--day", DAY], "no import source 'crm'", id="no source"),

@@ -134,7 +134,7 @@ def test_what_is_damaged_is_said_beside_the_rest(incomplete):
     assert first.startswith("Damaged         The manifest ")
     assert "`woopra-pipeline backfill 2026-01-06 2026-01-06`" in first
     assert "`woopra-pipeline backfill 2026-01-08 2026-01-08`" in others[0]
-    assert "woopra.duckdb is damaged: it is no DuckDB database" in others[1]
+    assert "woopra.duckdb is damaged: it is not a DuckDB database" in others[1]
     assert "In the model    no log days" in done.stdout
     status = json.loads(incomplete("status", "--format", "json").stdout)
     assert len(status["problems"]) == 4

@@ -42,7 +42,7 @@ def test_malformed_variable_stops_dagster_with_the_sentence():
         check=False,
     )
     assert loading.returncode != 0
-    assert "WOOPRA_START_DATE: 'soon' is no log day" in loading.stderr
+    assert "WOOPRA_START_DATE: 'soon' is not a log day" in loading.stderr
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,7 @@ def test_a_damaged_published_file_is_stale(published):
 def test_reading_a_damaged_file_says_what_to_do(published):
     published.directory.published_imports.write_bytes(b"damaged")
     with (
-        pytest.raises(ModelError, match="`woopra-pipeline import --verify` makes it anew"),
+        pytest.raises(ModelError, match="`woopra-pipeline import --verify` makes it again"),
         connect_with_imports(published.directory),
     ):
         pass

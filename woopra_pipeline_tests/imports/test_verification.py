@@ -277,7 +277,7 @@ def test_in_a_model_of_an_earlier_version_nothing_is_looked_for(world):
     world.log(that_day=[])
     with duckdb.connect(world.imports.directory.published_model) as connection:
         connection.execute("drop macro table logged_actions")
-    with pytest.raises(ModelError, match="builds it anew"):
+    with pytest.raises(ModelError, match="builds it again"):
         world.verify()
 
 

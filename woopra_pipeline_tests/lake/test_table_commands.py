@@ -6,10 +6,10 @@ from dagster import Definitions, in_process_executor
 
 from woopra_pipeline.archive.project import claim_archive
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.defs.assets.lake import lake_days
 from woopra_pipeline.defs.assets.lake_model import lake_equals_model, lake_model
 from woopra_pipeline.defs.in_process import execute
 from woopra_pipeline.defs.instance import open_instance
+from woopra_pipeline.defs.jobs import command_line
 from woopra_pipeline.defs.resources import DataDirectoryResource
 from woopra_pipeline.lake.duckdb_extensions import load_extension
 from woopra_pipeline.lake.engine import SPARK_VARIABLE
@@ -84,7 +84,7 @@ def test_without_tables_it_is_said_what_to_do(machine, tmp_path, command):
 @pytest.mark.parametrize(
     ("spark", "said"),
     [
-        ("spark.example:15002", "is no address of a server: set it to sail, or to"),
+        ("spark.example:15002", "is not the address of a server: set it to sail, or to"),
         ("sc://127.0.0.1:9/;token=s3cr3t", "server 127.0.0.1:9 cannot be reached: "),
     ],
 )
@@ -102,7 +102,8 @@ def test_the_asset_computes_and_its_check_compares(tmp_path):
     put_log(lake, directory, LOG)
     update_model(directory)
     definitions = Definitions(
-        assets=[lake_days, lake_model],
+        assets=[lake_model],
+        jobs=[command_line],
         asset_checks=[lake_equals_model],
         resources={
             "data_directory": DataDirectoryResource(root=str(directory.root), lake=lake.location)

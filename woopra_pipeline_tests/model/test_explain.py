@@ -73,5 +73,5 @@ def test_a_pid_deleted_for_good(history):
 
 
 def test_a_pid_nobody_saw(history):
-    with pytest.raises(ModelError, match="'a' stands nowhere"):
+    with pytest.raises(ModelError, match="'a' is not in the loaded"):
         history("a")

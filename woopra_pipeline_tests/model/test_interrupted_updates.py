@@ -42,7 +42,7 @@ def start_update(directory: DataDirectory, rebuild_share: float):
     return process
 
 
-@pytest.mark.parametrize("kills", [10, pytest.param(300, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [5, pytest.param(300, marks=pytest.mark.long)])
 def test_killed_at_any_moment(tmp_path, kills):
     chance = random.Random(kills)
     directory = DataDirectory(tmp_path)
@@ -117,7 +117,7 @@ def test_memory_is_bounded_by_what_is_said(tmp_path):
     directory = DataDirectory(tmp_path)
     put_day(directory, FIRST_DAY, b'{"type":"visit","pid":"A"}')
     assert update_model(directory, memory_limit="200MB").method == "rebuild"
-    with pytest.raises(ModelError, match="'much' is no amount of memory: write it like 4GB"):
+    with pytest.raises(ModelError, match="'much' is not an amount of memory: write it like 4GB"):
         update_model(directory, memory_limit="much")
 
 

@@ -355,12 +355,15 @@ def test_a_change_of_the_pinned_types_is_a_difference(model):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("events: [", "is no YAML: mend it or move it away"),
-        ("events: [a]", "events must be names with something behind each"),
-        ("events: {buy: BIGINT}", "buy must be names with something behind each"),
-        ("- a", "the file must be names"),
+        ("events: [", "is not YAML: correct it or move it away"),
+        ("events: [a]", "events must have names, each with a value"),
+        ("events: {buy: BIGINT}", "buy must have names, each with a value"),
+        ("- a", "the file must have names"),
         ("event: {}", "has a section 'event': the sections are events and people"),
-        ("people: {age: INT}", "pins 'age' of 'people' to 'INT', which is no type: the types are"),
+        (
+            "people: {age: INT}",
+            "pins 'age' of 'people' to 'INT', which is not a type: the types are",
+        ),
         ("people: {age: [BIGINT]}", "pins 'age' of 'people' to"),
     ],
 )
@@ -479,7 +482,7 @@ def test_settings_come_from_the_environment(monkeypatch, variable, value, expect
 
 @pytest.mark.parametrize(
     ("value", "message"),
-    [("many", "is 'many', which is no number: write one like 200"), ("-1", "is -1: write 0 or")],
+    [("many", "is 'many', which is not a number: write one like 200"), ("-1", "is -1: write 0 or")],
 )
 def test_a_limit_is_a_number(monkeypatch, value, message):
     monkeypatch.setenv("WOOPRA_TYPED_NAMES", value)

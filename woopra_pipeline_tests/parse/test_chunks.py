@@ -61,33 +61,35 @@ ANY_LINES = (
     st.sampled_from(["", "\n"]),
     st.sampled_from([1, 2, 100]),
     st.sampled_from([1, 300, 1 << 19]),
+    st.sampled_from([1, chunks.WORTH_SHAPES]),
 )
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(*ANY_LINES)
 def test_every_cell_is_what_parse_line_says(
-    all_lines: list[bytes], end: str, sampled_lines: int, batch_bytes: int
+    all_lines: list[bytes], end: str, sampled_lines: int, batch_bytes: int, worth_shapes: int
 ) -> None:
-    check_every_cell(all_lines, end, sampled_lines, batch_bytes)
+    check_every_cell(all_lines, end, sampled_lines, batch_bytes, worth_shapes)
 
 
 @pytest.mark.long
 @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=1500)
 @given(*ANY_LINES)
 def test_every_cell_of_many_lines_is_what_parse_line_says(
-    all_lines: list[bytes], end: str, sampled_lines: int, batch_bytes: int
+    all_lines: list[bytes], end: str, sampled_lines: int, batch_bytes: int, worth_shapes: int
 ) -> None:
-    check_every_cell(all_lines, end, sampled_lines, batch_bytes)
+    check_every_cell(all_lines, end, sampled_lines, batch_bytes, worth_shapes)
 
 
 def check_every_cell(
-    all_lines: list[bytes], end: str, sampled_lines: int, batch_bytes: int
+    all_lines: list[bytes], end: str, sampled_lines: int, batch_bytes: int, worth_shapes: int
 ) -> None:
     chunk = b"\n".join(all_lines) + end.encode()
     with (
         patch.object(shapes, "SAMPLED_LINES", sampled_lines),
         patch.object(chunks, "BATCH_BYTES", batch_bytes),
+        patch.object(chunks, "WORTH_SHAPES", worth_shapes),
     ):
         parsed = parse_chunk(chunk, DAY, first_line=7)
     physical_lines = chunk.split(b"\n")
@@ -268,6 +270,24 @@ def test_what_is_common_in_a_file_is_read_fast(
     parsed = parse_chunk(b"\n".join([line] * 1000), DAY, first_line=1)
     assert len(parsed_alone) == one_by_one
     assert rows_of(parsed) == expected_rows([line] * 1000)
+
+
+@pytest.mark.parametrize(("line", "one_by_one"), SYSTEMATIC.values(), ids=SYSTEMATIC.keys())
+def test_what_is_rare_in_a_file_costs_its_lines_and_no_others(
+    line: bytes, one_by_one: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed_alone = []
+
+    def counting_parse_line(line: bytes) -> Line:
+        parsed_alone.append(line)
+        return parse_line(line)
+
+    monkeypatch.setattr(chunks, "parse_line", counting_parse_line)
+    monkeypatch.setattr(chunks, "BATCH_BYTES", 10_000)
+    all_lines = ([*ORDINARY * 5, line, *ORDINARY * 6]) * 10
+    parsed = parse_chunk(b"\n".join(all_lines), DAY, first_line=1)
+    assert len(parsed_alone) == one_by_one / 100
+    assert rows_of(parsed) == expected_rows(all_lines)
 
 
 @pytest.mark.parametrize("frames", [0, 500])

@@ -91,7 +91,7 @@ def test_the_key_is_the_owners_alone(tmp_path, pseudonyms):
     assert path.stat().st_mode & 0o777 == 0o600
     assert pseudonyms_below(tmp_path).fingerprint == pseudonyms.fingerprint
     path.chmod(0o640)
-    with pytest.raises(ConfigurationError, match="Others than its owner can read"):
+    with pytest.raises(ConfigurationError, match="Other users than its owner can read"):
         _ = pseudonyms_below(tmp_path).key
 
 

@@ -12,7 +12,6 @@ from dagster import (
 
 from woopra_pipeline.defs.assets.lake import GROUP
 from woopra_pipeline.defs.metadata import rows_as_table
-from woopra_pipeline.defs.partitions import UP_TO_DATE_BY_NINE
 from woopra_pipeline.defs.resources import DataDirectoryResource
 from woopra_pipeline.errors import ConfigurationError
 from woopra_pipeline.lake.checking import compare_with_model
@@ -28,7 +27,6 @@ from woopra_pipeline.tables import LAKE_TABLES, LOG_DAYS
     group_name=GROUP,
     kinds={"deltalake"},
     owners=["team:data"],
-    freshness_policy=UP_TO_DATE_BY_NINE,
     pool="lake_model",
 )
 def lake_model(
@@ -52,7 +50,7 @@ def lake_model(
             "revision": update.publication.revision,
             "is_new": update.is_new,
             "days": update.day_count,
-            "seconds": update.seconds,
+            "seconds": round(update.seconds, 1),
             "path": lake.uri(TABLES),
             "tables": rows_as_table(("table", "rows"), list(update.row_counts.items())),
         }

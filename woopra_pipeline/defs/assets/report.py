@@ -2,6 +2,7 @@
 
 from dagster import AssetExecutionContext, BackfillPolicy, MaterializeResult, MetadataValue, asset
 
+from woopra_pipeline.defs.metadata import DECIMALS
 from woopra_pipeline.defs.resources import DataDirectoryResource
 from woopra_pipeline.tables import MODEL_TABLES
 
@@ -31,6 +32,9 @@ def project_report(
         metadata={
             "path": MetadataValue.path(report.path),
             "bytes": report.path.stat().st_size,
-            **report.headline,
+            **{
+                name: round(value, DECIMALS) if isinstance(value, float) else value
+                for name, value in report.headline.items()
+            },
         }
     )

@@ -26,9 +26,9 @@ PASSING_ERRORS = {
 def unusable(path: Path, why: str) -> UnusableLedgerError:
     """The error for a ledger that does not say what was sent."""
     return UnusableLedgerError(
-        f"The import ledger {path} {why}: put it back from a backup, or make it anew from the "
+        f"The import ledger {path} {why}: put it back from a backup, or make it again from the "
         "batch files with `woopra-pipeline import --rebuild-ledger`; until then nothing is "
-        "imported, for it could be sent twice"
+        "imported, because it could be sent twice"
     )
 
 

@@ -52,7 +52,7 @@ class Events(Planner):
         if list(self._settings.identifiers[: len(known)]) != known:
             raise ConfigurationError(
                 f"The events of {self._source} are known by the identifiers {', '.join(known)}: "
-                "put others behind these, for in another order all events would be sent again"
+                "add others after these, because in another order all events would be sent again"
             )
 
     def _read(self, rows: pa.RecordBatch) -> Chunk:
