@@ -1,6 +1,6 @@
 """What the pages of the app ask of the published model.
 
-Every answer opens the model anew, so that a page that is open for days answers from the model of
+Every answer opens the model again, so that a page that is open for days answers from the model of
 the day, and an update finds nobody in its way.
 """
 

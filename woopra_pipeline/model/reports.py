@@ -1,4 +1,4 @@
-"""The report macros in the model's file: made anew wherever they are not those of this version.
+"""The report macros in the model's file: made again wherever they are not those of this version.
 
 They hold no rows, so another form of them needs no other version of the tables: an update renews
 them in the build file that is there, and publishes it.

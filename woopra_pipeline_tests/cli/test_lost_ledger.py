@@ -1,4 +1,4 @@
-"""What each command says of a ledger that is missing or damaged, and how it is made anew."""
+"""What each command says of a ledger that is missing or damaged, and how it is made again."""
 
 import shutil
 

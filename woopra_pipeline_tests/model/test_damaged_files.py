@@ -1,4 +1,4 @@
-"""What is damaged is made anew from what it was made of, and nobody has to remove anything."""
+"""What is damaged is made again from what it was made of, and nobody has to remove anything."""
 
 import os
 import shutil

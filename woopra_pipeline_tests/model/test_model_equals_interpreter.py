@@ -37,7 +37,7 @@ class ArrivingDays(RuleBasedStateMachine):
     """Days come, come again with other content, and go, and the model is updated in between.
 
     `rebuild_share` decides between the two ways to apply a difference: small logs would otherwise
-    be built anew every time.
+    be built again every time.
     """
 
     def __init__(self) -> None:
