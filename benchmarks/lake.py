@@ -4,6 +4,8 @@
     python -m benchmarks.lake --visits 100000       # so many visits a day at the largest size
     python -m benchmarks.lake --clusters            # Sail with two workers and Spark as well
 
+Spark is measured if `make test-spark` has put it into `.venv`.
+
 Each engine works in processes of its own, on three sizes, each four times the one before. All
 tables are compared with the model's.
 """

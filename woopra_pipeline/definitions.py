@@ -6,18 +6,18 @@ from dagster import Definitions, in_process_executor
 
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.defs.alerts import alert_on_failure
-from woopra_pipeline.defs.archive_checks import no_file_held_back
 from woopra_pipeline.defs.assets.current_day import current_day
-from woopra_pipeline.defs.assets.export import raw_export
+from woopra_pipeline.defs.assets.day_files import day_files
 from woopra_pipeline.defs.assets.imports import import_batches, import_verification
 from woopra_pipeline.defs.assets.model import model
-from woopra_pipeline.defs.assets.parsed import parsed_days
 from woopra_pipeline.defs.assets.report import project_report
 from woopra_pipeline.defs.catch_up import catch_up
-from woopra_pipeline.defs.checks import every_line_accounted, model_checks
+from woopra_pipeline.defs.checks import model_checks
 from woopra_pipeline.defs.current_day_sensor import follow_current_day_sensor
+from woopra_pipeline.defs.freshness import watch_freshness
 from woopra_pipeline.defs.import_checks import few_imported_lines_rejected, nothing_unknown_for_long
 from woopra_pipeline.defs.jobs import (
+    command_line,
     daily_imports,
     daily_imports_schedule,
     daily_log_day,
@@ -34,17 +34,15 @@ set_modes(DataDirectory.from_environment().contents)
 lake_assets, lake_checks = [], []
 if os.environ.get(LAKE_VARIABLE):
     # What they need is only there with an extra.
-    from woopra_pipeline.defs.assets.lake import lake_days
     from woopra_pipeline.defs.assets.lake_model import lake_equals_model, lake_model
 
-    lake_assets, lake_checks = [lake_days, lake_model], [lake_equals_model]
+    lake_assets, lake_checks = [lake_model], [lake_equals_model]
 """Nothing else depends on these, and without a lake there are none."""
 
 definitions = Definitions(
     assets=[
         *lake_assets,
-        raw_export,
-        parsed_days,
+        day_files,
         current_day,
         model,
         project_report,
@@ -53,15 +51,13 @@ definitions = Definitions(
     ],
     asset_checks=[
         *lake_checks,
-        no_file_held_back,
-        every_line_accounted,
         model_checks,
         nothing_unknown_for_long,
         few_imported_lines_rejected,
     ],
-    jobs=[daily_log_day, daily_imports],
+    jobs=[daily_log_day, daily_imports, command_line],
     schedules=[daily_log_day_schedule, daily_imports_schedule],
-    sensors=[catch_up, follow_current_day_sensor, alert_on_failure],
+    sensors=[catch_up, watch_freshness, follow_current_day_sensor, alert_on_failure],
     resources=resources(),
     # The steps of a run follow one another, and parsing brings its own processes.
     executor=in_process_executor,

@@ -30,6 +30,7 @@ COMMANDS = (
     "explain",
     "export",
     "shell",
+    "report",
     "explore",
     "status",
     "erase",
@@ -103,6 +104,7 @@ def main() -> NoReturn:
     """Run what the command line says; any error is one line on stderr and a non-zero exit."""
     # Dagster may still change this parameter in a minor version; its version is pinned.
     warnings.filterwarnings("ignore", message="Parameter `backfill_policy`")
+    warnings.filterwarnings("ignore", message="Specifying a partitions_def on an AssetCheckSpec")
     arguments = sorted(sys.argv[1:], key=lambda argument: argument != "--debug")
     try:
         sys.exit(group.main(arguments, standalone_mode=False) or 0)

@@ -1,5 +1,6 @@
 """`woopra-pipeline demo`: some weeks of the sandbox, and whether the model has them right."""
 
+import importlib
 import os
 from collections.abc import Iterator
 from datetime import timedelta
@@ -16,7 +17,7 @@ from woopra_pipeline.cli.terminal import TextTable, print_table, show
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import ConfigurationError, ModelError
 from woopra_pipeline.model.database import connect_published
-from woopra_pipeline.report.page import write_report
+from woopra_pipeline.report.page import REPORT_NAME
 from woopra_pipeline.sandbox import Sandbox, Truth
 from woopra_pipeline.woopra.log_days import log_days_between
 from woopra_pipeline.wording import count, spans
@@ -42,7 +43,7 @@ def command() -> None:
     first = sandbox.settings.first_day
     last = first + timedelta(days=DAYS - 1)
     with at_work(f"making {count(DAYS, 'log day')} of the sandbox, and importing into it"):
-        import_orders(directory, last)
+        imports = import_orders(directory, last)
     bad = backfill(directory, first, last)
     if bad:
         raise click.ClickException(f"{spans(bad)} failed: run the demo again")
@@ -51,9 +52,10 @@ def command() -> None:
         with at_work("comparing the model with what really happened in the sandbox"):
             verdict = _verdict(connection, sandbox)
         show(verdict)
-        print_proof(directory)
-        show(f"The report, to open in a browser: {write_report(directory).path}")
+        verdicts = print_proof(directory)
+        show(f"The report, to open in a browser: {directory.reports / REPORT_NAME}")
         _print_what_next(connection)
+    importlib.import_module("woopra_pipeline.cli.runs").record(directory, imports, verdicts)
 
 
 def _print_counts(connection: duckdb.DuckDBPyConnection) -> None:

@@ -6,10 +6,10 @@ from woopra_pipeline.cli.terminal import show
 from woopra_pipeline.clock import system_clock
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.imports.ledger import Ledger, State
-from woopra_pipeline.imports.runs import Importer
+from woopra_pipeline.imports.runs import Importer, ImportRun
 from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.imports.sources import sources_folder
-from woopra_pipeline.imports.verification import prove_imports
+from woopra_pipeline.imports.verification import Verdict, prove_imports
 from woopra_pipeline.replacing import replacing
 from woopra_pipeline.sandbox import Sandbox, SandboxClock, serve
 from woopra_pipeline.woopra.client import WoopraClient
@@ -33,25 +33,27 @@ from (
 """
 
 
-def import_orders(directory: DataDirectory, log_day: date) -> None:
-    """Import them at noon of `log_day`, if the sandbox's time has not come further by now."""
+def import_orders(directory: DataDirectory, log_day: date) -> list[ImportRun]:
+    """Import them at noon of `log_day`; nothing if the sandbox's time has come further by now."""
     clock = SandboxClock(start_of_log_day(log_day) + timedelta(hours=12))
     sandbox = Sandbox(directory.sandbox, clock=clock)
     if sandbox.today != log_day:
-        return
+        return []
     with replacing(sources_folder(directory) / f"{NAME}.sql") as temporary:
         temporary.write_text(SQL, encoding="utf-8")
     with serve(sandbox) as running, WoopraClient(running.settings, clock=clock) as client:
-        Importer(directory, client, clock=clock).run(NAME, log_day)
+        return [Importer(directory, client, clock=clock).run(NAME, log_day)]
 
 
-def print_proof(directory: DataDirectory) -> None:
-    """Say what the log shows of the orders."""
+def print_proof(directory: DataDirectory) -> list[Verdict]:
+    """Say what the log shows of the orders, and return it."""
     with Ledger(directory, system_clock) as ledger:
         batches = [batch.batch_id for batch in ledger.batches(NAME, State.ACCEPTED)]
-    for verdict in prove_imports(directory, batches, settings=ImportSettings()):
+    verdicts = prove_imports(directory, batches, settings=ImportSettings())
+    for verdict in verdicts:
         lines = count(verdict.batch.line_count, "line")
         show(
             f"Before the last day ended, {lines} of {NAME} were imported. The log then shows:\n"
             f"{verdict.reason}."
         )
+    return verdicts

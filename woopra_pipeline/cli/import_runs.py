@@ -12,7 +12,8 @@ from woopra_pipeline.definitions import definitions
 from woopra_pipeline.defs.import_run import run_imports
 from woopra_pipeline.defs.instance import open_instance
 from woopra_pipeline.defs.partitions import START_DATE
-from woopra_pipeline.defs.resources import ImportsResource, woopra_now
+from woopra_pipeline.defs.recording import record_verdicts
+from woopra_pipeline.defs.resources import ImportsResource, shows_persons, woopra_now
 from woopra_pipeline.imports.ledger import Batch
 from woopra_pipeline.imports.rebuilding import Rebuilt, rebuild_ledger
 from woopra_pipeline.imports.runs import Importer
@@ -48,8 +49,11 @@ def send_again(directory: DataDirectory, batches: Sequence[int]) -> list[Batch]:
 
 
 def verify(directory: DataDirectory) -> list[Verdict]:
-    """Look for all batches without an answer, and settle what can be."""
-    return verify_imports(directory, settings=_settings())
+    """Look for all batches without an answer, settle what can be, and record it."""
+    verdicts = verify_imports(directory, settings=_settings())
+    with open_instance(directory) as instance:
+        record_verdicts(instance, verdicts, show_persons=shows_persons())
+    return verdicts
 
 
 def prove(directory: DataDirectory, batches: Sequence[int]) -> list[Verdict]:
@@ -58,7 +62,7 @@ def prove(directory: DataDirectory, batches: Sequence[int]) -> list[Verdict]:
 
 
 def rebuild(directory: DataDirectory) -> Rebuilt:
-    """Make a lost ledger anew."""
+    """Make a lost ledger again."""
     return rebuild_ledger(directory, settings=_settings())
 
 

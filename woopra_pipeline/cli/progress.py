@@ -27,6 +27,7 @@ DOING = {
     "raw_export": "fetching",
     "parsed_days": "parsing",
     "model": "updating the model",
+    "project_report": "writing the report",
     "lake_days": "putting into the lake",
     "restore": "restoring",
 }
@@ -109,7 +110,7 @@ class BackfillProgress:
             task = self._bars.tasks[self._tasks[step]]
             self._bars.update(task.id, total=(task.total or 0) + happening.days)
         else:
-            total = None if step == "model" else happening.days
+            total = happening.days or None
             self._tasks[step] = self._bars.add_task(DOING[step], total=total)
 
     def _advance(self, step: str) -> None:
@@ -121,10 +122,10 @@ class BackfillProgress:
             say(f"{DOING[step]}: {task.completed:.0f} of {task.total:.0f} log days")
 
     def _end(self, happening: Happening) -> None:
-        if happening.step == "model":
-            self._bars.update(self._tasks["model"], total=1, completed=1)
+        if not happening.days:
+            self._bars.update(self._tasks[happening.step], total=1, completed=1)
         if not self._on_terminal:
-            days = "" if happening.step == "model" else f" {count(happening.days, 'log day')}"
+            days = f" {count(happening.days, 'log day')}" if happening.days else ""
             seconds = time.monotonic() - self._started
             say(f"{DOING[happening.step]}{days}: done in {seconds:.1f} s")
 

@@ -3,6 +3,7 @@
 Importing this fixes the partitions, so it comes after `WOOPRA_START_DATE` is settled.
 """
 
+from collections.abc import Sequence
 from datetime import date
 
 from woopra_pipeline.cli.progress import BackfillProgress
@@ -12,10 +13,13 @@ from woopra_pipeline.definitions import definitions
 from woopra_pipeline.defs.backfill import Backfill
 from woopra_pipeline.defs.instance import open_instance
 from woopra_pipeline.defs.partitions import START_DATE
-from woopra_pipeline.defs.resources import woopra_now
+from woopra_pipeline.defs.recording import record_imports, record_verdicts
+from woopra_pipeline.defs.resources import shows_persons, woopra_now
+from woopra_pipeline.imports.runs import ImportRun
+from woopra_pipeline.imports.verification import Verdict
 from woopra_pipeline.wording import count
 
-__all__ = ["START_DATE", "take_to_model", "update_model"]
+__all__ = ["START_DATE", "make_report", "record", "take_to_model", "update_model"]
 
 MANY_DAYS = 60
 
@@ -39,7 +43,23 @@ def take_to_model(
         return backfill.run(first, last)
 
 
+def make_report(directory: DataDirectory) -> None:
+    """Make the report of the published model; raises `ModelError` if there is none."""
+    with open_instance(directory) as instance, BackfillProgress() as progress:
+        Backfill(definitions, instance, directory, progress).make_report()
+
+
+def record(
+    directory: DataDirectory, imports: Sequence[ImportRun], verdicts: Sequence[Verdict]
+) -> None:
+    """Have Dagster show imports of one log day, and what the log then shows of them."""
+    with open_instance(directory) as instance:
+        if imports:
+            record_imports(instance, imports, show_persons=shows_persons())
+        record_verdicts(instance, verdicts, show_persons=shows_persons())
+
+
 def update_model(directory: DataDirectory) -> None:
-    """Bring the model in line with the parsed days, showing progress."""
+    """Bring model and report in line with the parsed days, showing progress."""
     with open_instance(directory) as instance, BackfillProgress() as progress:
         Backfill(definitions, instance, directory, progress).update_model()

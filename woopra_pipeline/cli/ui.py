@@ -20,7 +20,7 @@ LARGEST_PORT = 65_535
 @click.option("--port", "-p", type=click.IntRange(1, LARGEST_PORT), default=3000, help="Port.")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def command(host: str, port: int, options: tuple[str, ...]) -> None:
-    """Open the Dagster UI on port 3000; OPTIONS are those of `dagster dev`, like --port 3001."""
+    """Open the Dagster UI on port 3000; OPTIONS are those of `dg dev`, like --port 3001."""
     check_start_date()
     folder = home(DataDirectory.from_environment())
     if "--help" not in options:
@@ -30,7 +30,7 @@ def command(host: str, port: int, options: tuple[str, ...]) -> None:
     # Dagster warns when it is started beside a dagster.yaml other than that of DAGSTER_HOME.
     os.chdir(folder)
     served = ["-m", "woopra_pipeline.definitions", "--host", host, "--port", str(port)]
-    os.execv(sys.executable, [sys.executable, "-m", "dagster", "dev", *served, *options])
+    os.execv(sys.executable, [sys.executable, "-m", "dagster_dg_cli.cli", "dev", *served, *options])
 
 
 def _require_free(host: str, port: int) -> None:

@@ -7,13 +7,9 @@ from dagster import (
     RunFailureSensorContext,
     run_failure_sensor,
 )
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-    PARTITION_NAME_TAG,
-)
 from pydantic import Field
 
+from woopra_pipeline.defs.tags import PARTITION, RANGE_END, RANGE_START
 from woopra_pipeline.webhook import TIMEOUT_SECONDS, post_text
 
 WEBHOOK_VARIABLE = "WOOPRA_ALERT_WEBHOOK_URL"
@@ -55,9 +51,9 @@ def describe_failure(context: RunFailureSensorContext) -> str:
     """Which run failed, on which log days, and why: a few lines."""
     run = context.dagster_run
     reasons = [_reason(event) for event in context.get_step_failure_events()]
-    day = run.tags.get(PARTITION_NAME_TAG)
-    first = run.tags.get(ASSET_PARTITION_RANGE_START_TAG, day)
-    last = run.tags.get(ASSET_PARTITION_RANGE_END_TAG, day)
+    day = run.tags.get(PARTITION)
+    first = run.tags.get(RANGE_START, day)
+    last = run.tags.get(RANGE_END, day)
     days = "" if first is None else f" of log day {first}" + (f" to {last}" * (first != last))
     name = "" if run.job_name.startswith("__") else f" ({run.job_name})"
     headline = f"Woopra pipeline: run {run.run_id[:8]}{name}{days} failed"

@@ -1,25 +1,18 @@
 """The check of the archive: files that lose lines are held back, and somebody has to know."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from dagster import (
-    AssetCheckEvaluation,
-    AssetCheckResult,
-    AssetCheckSeverity,
-    AssetExecutionContext,
-    AssetKey,
-    asset_check,
-)
+from dagster import AssetCheckEvaluation, AssetCheckSeverity, AssetCheckSpec
 
-from woopra_pipeline.defs.metadata import rows_as_table
-from woopra_pipeline.defs.resources import DataDirectoryResource
-from woopra_pipeline.model.checks import MOST_EXAMPLES
+from woopra_pipeline.data_directory import DataDirectory
+from woopra_pipeline.defs.partitions import log_days
+from woopra_pipeline.errors import ArchiveError
 
 if TYPE_CHECKING:
-    from woopra_pipeline.archive import Archive
+    from woopra_pipeline.archive import ArchivedDay
 
-NAME = "no_file_held_back"
 HOW_TO_ACCEPT = (
     "Fetch the day again later. If the shorter file is right, take it with `woopra-pipeline "
     "backfill DAY DAY --accept-shorter`, or materialize raw_export for the day with the "
@@ -27,55 +20,43 @@ HOW_TO_ACCEPT = (
 )
 
 
-@asset_check(asset="raw_export", name=NAME)
-def no_file_held_back(data_directory: DataDirectoryResource) -> AssetCheckResult:
-    """No log day came with fewer readable lines than its archived file, which then stays current.
+NO_FILE_HELD_BACK = AssetCheckSpec(
+    "no_file_held_back",
+    asset="raw_export",
+    description="The log day did not come with fewer readable lines than its archived file, which "
+    "would then stay current. Where it did, its file is held back until the service takes it back "
+    "or somebody accepts it.",
+    partitions_def=log_days,
+)
 
-    Where one did, its file is held back until the service takes it back or somebody accepts it.
-    """
+
+def look_for_held_back(
+    directory: DataDirectory, days: Iterable[date]
+) -> Iterator[AssetCheckEvaluation]:
+    """Evaluate the check for those of the days that are archived."""
     from woopra_pipeline.archive import Archive
 
-    found = _find(Archive(data_directory.directory.raw))
-    return AssetCheckResult(
-        passed=not found, severity=AssetCheckSeverity.WARN, metadata=found or {"found": 0}
-    )
-
-
-def record_held_back(context: AssetExecutionContext, archive: "Archive") -> None:
-    """Record the check from a step that is about to fail, where Dagster runs it no more."""
-    found = _find(archive)
-    if found:
-        context.log_event(
-            AssetCheckEvaluation(
-                asset_key=AssetKey("raw_export"),
-                check_name=NAME,
-                passed=False,
-                severity=AssetCheckSeverity.WARN,
-                metadata=found,
-            )
+    archive = Archive(directory.raw)
+    for log_day in days:
+        try:
+            archived = archive.get(log_day)
+        except ArchiveError:
+            continue
+        yield AssetCheckEvaluation(
+            asset_key=NO_FILE_HELD_BACK.asset_key,
+            check_name=NO_FILE_HELD_BACK.name,
+            partition=log_day.isoformat(),
+            passed=not archived.held_back,
+            severity=AssetCheckSeverity.WARN,
+            metadata=_describe(archived) if archived.held_back else {},
         )
 
 
-def _find(archive: "Archive") -> Mapping[str, Any]:
-    """What the check shows of the days with a file held back; nothing if there are none."""
-    from woopra_pipeline.archive.days import find_held_back
-
-    held_back = find_held_back(archive)
-    if not held_back:
-        return {}
+def _describe(archived: "ArchivedDay") -> Mapping[str, Any]:
+    held_back = archived.held_back[-1]
     return {
-        "found": len(held_back),
+        "lines": archived.line_count,
+        "lines_held_back": held_back.line_count,
+        "held_back": held_back.path.name,
         "what_to_do": HOW_TO_ACCEPT,
-        "examples": rows_as_table(
-            ("log_day", "lines", "lines_held_back", "held_back"),
-            [
-                (
-                    day.log_day,
-                    day.line_count,
-                    day.held_back[-1].line_count,
-                    day.held_back[-1].path.name,
-                )
-                for day in held_back[:MOST_EXAMPLES]
-            ],
-        ),
     }

@@ -1,4 +1,4 @@
-"""The sensor that takes on what stopped halfway: archived days to parse, parsed days to apply.
+"""The sensor that takes on what stopped halfway: days to parse, days to apply, a report to write.
 
 Whoever fetched or parsed them, and wherever a run ended: what is left is read from the files, once
 nothing works on it any more. So days come into the model without anyone doing anything, many at
@@ -22,25 +22,21 @@ from dagster import (
     SkipReason,
     sensor,
 )
-from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-    PARTITION_NAME_TAG,
-    SENSOR_NAME_TAG,
-)
 
 from woopra_pipeline.defs.assets.model import model
-from woopra_pipeline.defs.assets.parsed import parsed_days
+from woopra_pipeline.defs.assets.parsed import LOG_TABLES
 from woopra_pipeline.defs.assets.report import project_report
 from woopra_pipeline.defs.days import blocks
 from woopra_pipeline.defs.instance import end_dead_runs, share
 from woopra_pipeline.defs.partitions import log_days
 from woopra_pipeline.defs.resources import DataDirectoryResource
+from woopra_pipeline.defs.tags import PARTITION, RANGE_END, RANGE_START, SENSOR_NAME, of_days
 from woopra_pipeline.errors import ConfigurationError
 from woopra_pipeline.woopra.log_days import log_day_from_text, log_days_between
 
 NAME = "catch_up"
+LATEST_BACKFILLS = 20
+"""Among so many is one that is under way, if there is any."""
 UNFINISHED = [
     DagsterRunStatus.QUEUED,
     DagsterRunStatus.NOT_STARTED,
@@ -55,6 +51,7 @@ class Tried(msgspec.Struct, frozen=True):
 
     parse: dict[date, str] = {}
     model: str = ""
+    report: str = ""
 
 
 @sensor(
@@ -62,24 +59,27 @@ class Tried(msgspec.Struct, frozen=True):
     target=AssetSelection.groups("log", "model", "report"),
     minimum_interval_seconds=30,
     default_status=DefaultSensorStatus.RUNNING,
-    description="Parses archived days that are not parsed yet, and brings the model in line with "
-    "the parsed ones, once for many: whatever fetched them, and wherever a run ended. Leaves alone "
-    "what another run or a backfill is working on, and tries what fails once.",
+    description="Parses archived days that are not parsed yet, brings the model in line with the "
+    "parsed ones, once for many, and the report in line with the model: whatever fetched the days, "
+    "and wherever a run ended. Leaves alone what another run or a backfill is working on, and "
+    "tries what fails once.",
 )
 def catch_up(
     context: SensorEvaluationContext, data_directory: DataDirectoryResource
 ) -> SensorResult | SkipReason:
     """Request runs for what is outstanding, parsing first."""
+    from woopra_pipeline.model.freshness import find_newer_model
     from woopra_pipeline.model.outstanding import find_outstanding
 
     directory = data_directory.directory
     instance = context.instance
     share(directory)
     end_dead_runs(instance, directory)
-    if instance.get_backfills(BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED])):
+    backfills = instance.get_backfills(limit=LATEST_BACKFILLS)
+    if any(backfill.status.value == "REQUESTED" for backfill in backfills):
         return SkipReason("A backfill is under way.")
     runs = instance.get_runs(RunsFilter(statuses=UNFINISHED))
-    if any(run.tags.get(SENSOR_NAME_TAG) == NAME for run in runs):
+    if any(run.tags.get(SENSOR_NAME) == NAME for run in runs):
         return SkipReason("What was requested before is under way.")
 
     tried = msgspec.json.decode(context.cursor, type=Tried) if context.cursor else Tried()
@@ -92,12 +92,15 @@ def catch_up(
     new = [log_day for log_day in to_parse if tried.parse.get(log_day) != to_parse[log_day]]
     if new:
         requests = [_parsing(block) for block in blocks(new)]
-        tried = Tried(to_parse, tried.model)
+        tried = Tried(to_parse, tried.model, tried.report)
     elif any(map(_makes_model, runs)):
         return SkipReason("The model is being updated.")
     elif to_apply and tried.model != state:
         requests = [RunRequest(asset_selection=[*model.keys, *project_report.keys])]
-        tried = Tried(to_parse, state)
+        tried = Tried(to_parse, state, tried.report)
+    elif (model_of := find_newer_model(directory)) and tried.report != model_of:
+        requests = [RunRequest(asset_selection=[*project_report.keys])]
+        tried = Tried(to_parse, state, model_of)
     elif to_parse or to_apply:
         days = ", ".join(map(str, sorted({*to_parse, *to_apply})))
         return SkipReason(f"What is left was tried and failed, see its run: {days}.")
@@ -106,7 +109,7 @@ def catch_up(
         is_done = not outstanding.to_parse and not outstanding.to_apply
         return SensorResult(
             skip_reason="Everything that is archived is in the model, or on its way there.",
-            cursor=_encoded(Tried() if is_done else tried),
+            cursor=_encoded(Tried(report=tried.report) if is_done else tried),
         )
     return SensorResult(requests, cursor=_encoded(tried))
 
@@ -121,19 +124,16 @@ def _without(days: Mapping[date, str], others: set[date]) -> dict[date, str]:
 
 def _parsing(block: Sequence[date]) -> RunRequest:
     return RunRequest(
-        asset_selection=list(parsed_days.keys),
-        tags={
-            ASSET_PARTITION_RANGE_START_TAG: str(block[0]),
-            ASSET_PARTITION_RANGE_END_TAG: str(block[-1]),
-        },
+        asset_selection=[table.key for table in LOG_TABLES],
+        tags=of_days(block[0], block[-1]),
     )
 
 
 def _days_of(run: DagsterRun) -> Iterator[date]:
     """The log days a run works on."""
-    day = run.tags.get(PARTITION_NAME_TAG)
-    first = run.tags.get(ASSET_PARTITION_RANGE_START_TAG, day)
-    last = run.tags.get(ASSET_PARTITION_RANGE_END_TAG, day)
+    day = run.tags.get(PARTITION)
+    first = run.tags.get(RANGE_START, day)
+    last = run.tags.get(RANGE_END, day)
     if first and last:
         try:
             yield from log_days_between(log_day_from_text(first), log_day_from_text(last))
@@ -142,8 +142,9 @@ def _days_of(run: DagsterRun) -> Iterator[date]:
 
 
 def _makes_model(run: DagsterRun) -> bool:
-    """Whether a run does nothing before it makes the model."""
-    return not any(_days_of(run)) and bool(model.keys & (run.asset_selection or set()))
+    """Whether a run does nothing before it makes the model or its report."""
+    made = model.keys | project_report.keys
+    return not any(_days_of(run)) and bool(made & (run.asset_selection or set()))
 
 
 def _fingerprint(days: Mapping[date, str]) -> str:

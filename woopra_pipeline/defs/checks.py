@@ -3,38 +3,58 @@
 from collections.abc import Iterator
 
 from dagster import (
+    AssetCheckEvaluation,
     AssetCheckExecutionContext,
     AssetCheckResult,
     AssetCheckSeverity,
     AssetCheckSpec,
-    asset_check,
     multi_asset_check,
 )
 
 from woopra_pipeline.clock import system_clock
+from woopra_pipeline.data_directory import DataDirectory
+from woopra_pipeline.defs.days import WorkedDays
+from woopra_pipeline.defs.freshness import UP_TO_DATE, evaluate
 from woopra_pipeline.defs.metadata import rows_as_table
+from woopra_pipeline.defs.partitions import log_days
 from woopra_pipeline.defs.resources import DataDirectoryResource
-from woopra_pipeline.model.checks import MODEL_CHECKS, MOST_EXAMPLES, Finding, run_check
+from woopra_pipeline.model.checks import MODEL_CHECKS, Finding, run_check
 from woopra_pipeline.model.database import connect_published
+from woopra_pipeline.tables import LOG_DAYS, PARSED_TABLES
+
+EVERY_LINE_ACCOUNTED = AssetCheckSpec(
+    "every_line_accounted",
+    asset="visits_log",
+    description="As many lines were parsed of the day as were counted while its file came in (R8).",
+    partitions_def=log_days,
+)
 
 
-@asset_check(asset="visits_log", blocking=True)
-def every_line_accounted(data_directory: DataDirectoryResource) -> AssetCheckResult:
-    """As many lines were parsed of every day as were counted while its file came in (R8)."""
-    from woopra_pipeline.parse.miscounts import find_miscounts
+def account_for_lines(directory: DataDirectory, days: WorkedDays) -> Iterator[AssetCheckEvaluation]:
+    """Evaluate the check for the days that are parsed; a day of which it does not hold is bad."""
+    from woopra_pipeline.archive import Archive
+    from woopra_pipeline.parse.miscounts import miscount_of
+    from woopra_pipeline.parse.parsed_days import find_parsed_day
 
-    wrong = find_miscounts(data_directory.directory)
-    return AssetCheckResult(
-        passed=not wrong,
-        severity=AssetCheckSeverity.ERROR,
-        metadata={
-            "found": len(wrong),
-            "examples": rows_as_table(
-                ("log_day", "line_count", "parsed_count"),
-                [(day.log_day, day.line_count, day.parsed_count) for day in wrong[:MOST_EXAMPLES]],
-            ),
-        },
-    )
+    archive = Archive(directory.raw)
+    for log_day in days.without_bad():
+        archived = archive.find(log_day)
+        parsed = find_parsed_day(directory.parsed, log_day)
+        assert parsed is not None
+        wrong = miscount_of(archived, parsed) if archived is not None else None
+        yield AssetCheckEvaluation(
+            asset_key=EVERY_LINE_ACCOUNTED.asset_key,
+            check_name=EVERY_LINE_ACCOUNTED.name,
+            partition=log_day.isoformat(),
+            passed=wrong is None,
+            severity=AssetCheckSeverity.ERROR,
+            metadata={
+                "lines": parsed.line_count,
+                "parsed_lines": parsed.line_count if wrong is None else wrong.parsed_count,
+            },
+        )
+        if wrong is not None:
+            days.fail(log_day, wrong.error(), [t.name for t in PARSED_TABLES])
 
 
 @multi_asset_check(
@@ -47,7 +67,8 @@ def every_line_accounted(data_directory: DataDirectoryResource) -> AssetCheckRes
             blocking=check.must_hold,
         )
         for check in MODEL_CHECKS
-    ],
+    ]
+    + [UP_TO_DATE[LOG_DAYS.name]],
     can_subset=True,
 )
 def model_checks(
@@ -62,6 +83,17 @@ def model_checks(
             if check.name in selected:
                 finding = run_check(connection, check, system_clock())
                 yield _result(check.name, check.table.name, finding)
+    if UP_TO_DATE[LOG_DAYS.name].key in context.selected_asset_check_keys:
+        fresh = evaluate(data_directory.directory, LOG_DAYS.name)
+        if fresh is not None:
+            yield AssetCheckResult(
+                passed=fresh.passed,
+                asset_key=fresh.asset_key,
+                check_name=fresh.check_name,
+                severity=fresh.severity,
+                description=fresh.description,
+                metadata=fresh.metadata,
+            )
 
 
 def _result(name: str, asset: str, finding: Finding | None) -> AssetCheckResult:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from dagster import (
+    MAX_RUNTIME_SECONDS_TAG,
     AssetSelection,
     DefaultSensorStatus,
     RunConfig,
@@ -12,11 +13,11 @@ from dagster import (
     SkipReason,
     sensor,
 )
-from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG, SENSOR_NAME_TAG
 
 from woopra_pipeline.clock import system_clock
 from woopra_pipeline.defs.assets.current_day import CurrentDayConfig, current_day
 from woopra_pipeline.defs.assets.model import model
+from woopra_pipeline.defs.tags import SENSOR_NAME
 
 NAME = "follow_current_day_sensor"
 MINUTES_A_RUN = 15
@@ -39,7 +40,7 @@ LONGEST_DOUBLINGS = 6
 def follow_current_day_sensor(context: SensorEvaluationContext) -> RunRequest | SkipReason:
     """Request the next steps, without the checks: they judge days that are over."""
     records = context.instance.get_run_records(
-        RunsFilter(tags={SENSOR_NAME_TAG: NAME}), limit=LONGEST_DOUBLINGS
+        RunsFilter(tags={SENSOR_NAME: NAME}), limit=LONGEST_DOUBLINGS
     )
     runs = [record.dagster_run for record in records]
     if runs and not runs[0].is_finished:

@@ -51,7 +51,7 @@ def few_imported_lines_rejected(
         for source, log_day in ledger.last_days().items():
             lines = ledger.line_counts(source, log_day)
             bad = lines.get(State.REJECTED, 0) + lines.get("set aside", 0)
-            shares[source] = bad / max(sum(lines.values()), 1)
+            shares[source] = round(bad / max(sum(lines.values()), 1), 4)
     too_many = [s for s, share in shares.items() if share > imports.largest_rejected_share]
     return AssetCheckResult(
         passed=not too_many,

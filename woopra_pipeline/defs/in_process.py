@@ -1,8 +1,9 @@
-"""One run in this process, recorded in the instance: what `backfill` and `import` are made of."""
+"""One run in this process, recorded in the instance: what the command line's runs are made of."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
+from uuid import uuid4
 
 from dagster import (
     AssetKey,
@@ -12,14 +13,11 @@ from dagster import (
     EventLogEntry,
     Failure,
 )
-from dagster._core.storage.tags import (
-    ASSET_PARTITION_RANGE_END_TAG,
-    ASSET_PARTITION_RANGE_START_TAG,
-)
-from dagster._core.utils import make_new_run_id
 
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.defs.instance import alive
+from woopra_pipeline.defs.jobs import command_line
+from woopra_pipeline.defs.tags import COMMAND_LINE, LAUNCHED_BY, of_days
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -40,13 +38,12 @@ def execute(
     Returns None if the run went well, and the named sentences of the `Failure` that ended it if one
     did. Raises `KeyboardInterrupt` if the run is interrupted, and what else a step raises.
     """
-    run_id = make_new_run_id()
+    run_id = str(uuid4())
     instance.add_event_listener(run_id, listen)
-    tags = {}
+    tags = {LAUNCHED_BY: COMMAND_LINE}
     if log_days:
-        tags[ASSET_PARTITION_RANGE_START_TAG] = str(log_days[0])
-        tags[ASSET_PARTITION_RANGE_END_TAG] = str(log_days[-1])
-    job = definitions.resolve_implicit_global_asset_job_def()
+        tags |= of_days(log_days[0], log_days[-1])
+    job = definitions.resolve_job_def(command_line.name)
     with alive(instance, directory, run_id):
         try:
             job.execute_in_process(

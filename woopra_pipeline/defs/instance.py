@@ -13,7 +13,6 @@ from typing import Any, TextIO, cast
 
 import yaml
 from dagster import DagsterInstance
-from dagster._core.instance import InstanceRef
 
 from woopra_pipeline.data_directory import DataDirectory, checkout
 from woopra_pipeline.errors import RunStorageError
@@ -23,6 +22,14 @@ from woopra_pipeline.locks import HeldElsewhereError, alone
 from woopra_pipeline.replacing import replacing
 
 CONFIGURATION_NAME = "dagster.yaml"
+COMMAND_LINE_CONFIGURATION_NAME = "command_line.yaml"
+WITHOUT_OUTPUT = {
+    "compute_logs": {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+    }
+}
+"""What a command does differently from Dagster's own processes: its output is not captured."""
 SECONDS_BETWEEN_LOOKS = 5.0
 FAILED_EVENT = "Exception while writing logger call to event log"
 PLACES = ("storage", "compute_logs", "local_artifact_storage")
@@ -32,20 +39,14 @@ PLACES = ("storage", "compute_logs", "local_artifact_storage")
 @contextmanager
 def open_instance(directory: DataDirectory) -> Iterator[DagsterInstance]:
     """The instance of `directory`, cleared of what dead processes left; output is not captured."""
-    reference = InstanceRef.from_dir(
-        str(home(directory)),
-        overrides={
-            "compute_logs": {
-                "module": "dagster._core.storage.noop_compute_log_manager",
-                "class": "NoOpComputeLogManager",
-            }
-        },
-    )
+    folder = home(directory)
     with ExitStack() as stack:
         stack.enter_context(_said_plainly(directory))
         # Two processes that open an instance for the first time would both create its tables.
         with alone(directory.dagster / "opening"):
-            instance = stack.enter_context(DagsterInstance.from_ref(reference))
+            instance = stack.enter_context(
+                DagsterInstance.from_config(str(folder), COMMAND_LINE_CONFIGURATION_NAME)
+            )
             stack.callback(share, directory)
             end_dead_runs(instance, directory)
         yield instance
@@ -104,8 +105,12 @@ def home(directory: DataDirectory) -> Path:
     for place in PLACES:
         configuration.pop(place, None)
     folder = directory.dagster
-    with replacing(folder / CONFIGURATION_NAME) as temporary:
-        temporary.write_text(yaml.safe_dump(configuration), encoding="utf-8")
+    for name, settings in (
+        (CONFIGURATION_NAME, configuration),
+        (COMMAND_LINE_CONFIGURATION_NAME, configuration | WITHOUT_OUTPUT),
+    ):
+        with replacing(folder / name) as temporary:
+            temporary.write_text(yaml.safe_dump(settings), encoding="utf-8")
     return folder
 
 

@@ -41,6 +41,13 @@ daily_imports = define_asset_job(
     description="What the import sources have for a log day, and what became of earlier imports.",
 )
 
+command_line = define_asset_job(
+    "command_line",
+    selection=AssetSelection.all(),
+    description="What the commands of `woopra-pipeline` do is recorded as runs of this job; there "
+    "is nothing to launch here.",
+)
+
 
 @schedule(
     job=daily_log_day,

@@ -17,11 +17,12 @@ from dagster import (
     TableSchema,
 )
 
-from woopra_pipeline.sql_text import literal, quoted
+from woopra_pipeline.sql_text import quoted
 from woopra_pipeline.tables import Column, ColumnType, Table
 
 PREVIEW_ROWS = 5
 LONGEST_VALUE = 80
+DECIMALS = 3
 NOT_SHOWN = "(not shown)"
 
 _ANSWER = re.compile(r"(status \d{3})[:,] .*", re.DOTALL)
@@ -70,18 +71,15 @@ def rows_as_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> T
 def preview(
     connection: duckdb.DuckDBPyConnection, table: Table, *, show_persons: bool = False
 ) -> TableMetadataValue:
-    """Some rows of a table of the published model, without what tells of persons.
+    """Some rows of a table of the published model, without the columns that tell of persons.
 
-    `show_persons` shows that, too.
+    `show_persons` shows these too. JSON, which nobody reads with ease, comes last.
     """
-    columns = ", ".join(
-        quoted(column.name)
-        if show_persons or is_impersonal(table, column)
-        else f"case when {quoted(column.name)} is not null then {literal(NOT_SHOWN)} end"
-        for column in table.columns
-    )
+    shown = [column for column in table.columns if show_persons or is_impersonal(table, column)]
+    shown.sort(key=lambda column: column.type is ColumnType.JSON)
+    columns = ", ".join(quoted(column.name) for column in shown)
     result = connection.execute(f"select {columns} from {table.name} limit {PREVIEW_ROWS}")
-    return rows_as_table(table.column_names, result.fetchall())
+    return rows_as_table([column.name for column in shown], result.fetchall())
 
 
 def without_answer(text: str) -> str:
@@ -97,7 +95,9 @@ def is_impersonal(table: Table, column: Column) -> bool:
 
 
 def _shown(value: object) -> str | int | float | bool | None:
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | int):
         return value
+    if isinstance(value, float):
+        return round(value, DECIMALS)
     text = str(value)
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"

@@ -1,12 +1,11 @@
 """The partitions of everything that is done day by day: log days, in Woopra's own calendar."""
 
 import os
-from datetime import date, timedelta
+from datetime import date
 
-from dagster import DailyPartitionsDefinition, FreshnessPolicy
+from dagster import DailyPartitionsDefinition
 
 from woopra_pipeline.errors import ConfigurationError
-from woopra_pipeline.model.checks import DUE_AT
 from woopra_pipeline.woopra.log_days import LOG_TIME_ZONE, log_day_from_text
 
 START_DATE = "2026-01-01"
@@ -29,10 +28,3 @@ log_days = DailyPartitionsDefinition(
     start_date=start_date().isoformat(), timezone=LOG_TIME_ZONE.key
 )
 """One partition a log day, up to the last one that is closed."""
-
-UP_TO_DATE_BY_NINE = FreshnessPolicy.cron(
-    f"{DUE_AT.minute} {DUE_AT.hour} * * *",
-    lower_bound_delta=timedelta(hours=DUE_AT.hour),
-    timezone=LOG_TIME_ZONE.key,
-)
-"""Something has come since midnight in Los Angeles, when the log day ended."""

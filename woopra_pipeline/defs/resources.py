@@ -328,7 +328,8 @@ def _keep_raw_days() -> int:
     return int(wanted)
 
 
-def _shows_persons() -> bool:
+def shows_persons() -> bool:
+    """Whether this process's environment lets Dagster show what tells of persons."""
     wanted = os.environ.get(SHOW_PERSONS_VARIABLE, "")
     if wanted not in {"", "yes"}:
         raise ConfigurationError(
@@ -350,7 +351,7 @@ def resources() -> dict[str, ConfigurableResource[Any]]:
         "data_directory": DataDirectoryResource(
             root=EnvVar(DATA_DIRECTORY_VARIABLE) if is_set else str(directory.root),
             keep_raw_days=_keep_raw_days(),
-            show_persons=_shows_persons(),
+            show_persons=shows_persons(),
             typed_names=typed.most_names,
             typed_keys=typed.most_keys,
             names_left_out=list(typed.names_left_out),

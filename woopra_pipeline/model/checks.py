@@ -53,12 +53,6 @@ class Finding:
     """Whether the model is wrong, or bad enough not to be built upon."""
 
 
-UP_TO_DATE = ModelCheck(
-    "up_to_date",
-    LOG_DAYS,
-    f"From {DUE_AT:%H:%M} in Los Angeles on, the log day that ended at midnight is in the model.",
-)
-
 USUAL_NUMBER_OF_VISITS = ModelCheck(
     "usual_number_of_visits",
     LOG_DAYS,
@@ -87,7 +81,6 @@ MODEL_CHECKS = (
         "No log day is missing between the first and the last one that are loaded.",
     ),
     USUAL_NUMBER_OF_VISITS,
-    UP_TO_DATE,
     ModelCheck(
         "few_lines_rejected",
         REJECTED_LINES,
@@ -156,8 +149,6 @@ def run_check(
 ) -> Finding | None:
     """Run `check` on the model behind `connection`; returns None if all is as it should be."""
     parameters: dict[str, object] = dict(check.parameters)
-    if check is UP_TO_DATE:
-        parameters["due_day"] = due_log_day(now)
     if check is USUAL_NUMBER_OF_VISITS:
         parameters["current_day"] = log_day_at(now)
     sql = statements(f"checks/{check.name}").rstrip()

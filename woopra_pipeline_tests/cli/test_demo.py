@@ -1,7 +1,12 @@
 import re
+import shutil
 from pathlib import Path
 
 import pytest
+from dagster import AssetKey
+
+from woopra_pipeline.defs.instance import open_instance
+from woopra_pipeline_tests.cli.conftest import CommandLine
 
 
 def test_says_what_came_out_and_that_it_is_true(demo):
@@ -22,6 +27,32 @@ def test_writes_the_report(demo):
     (path,) = re.findall(r"open in a browser: (.+)$", done.stdout, re.MULTILINE)
     assert Path(path) == command_line.directory.reports / "project.html"
     assert "<svg" in Path(path).read_text(encoding="utf-8")
+
+
+def test_dagster_shows_what_it_did(demo):
+    command_line, _ = demo
+    with open_instance(command_line.directory) as instance:
+        made = {
+            asset: instance.fetch_materializations(AssetKey(asset), limit=10).records
+            for asset in ("project_report", "import_batches", "import_verification")
+        }
+        runs = instance.get_runs()
+    assert [len(records) for records in made.values()] == [1, 1, 1]
+    imported = made["import_batches"][0]
+    assert imported.partition_key == "2026-01-28"
+    assert imported.asset_materialization.metadata["dagster/partition_row_count"].value == 2
+    [verdict] = made["import_verification"][0].asset_materialization.metadata["batches"].records
+    assert verdict.data["source"] == "demo_orders"
+    assert [(run.job_name, run.tags["user"]) for run in runs] == [("command_line", "command line")]
+
+
+def test_the_report_can_be_written_again(demo, tmp_path):
+    again = CommandLine(tmp_path)
+    shutil.copy(demo[0].directory.published_model, again.directory.published_model)
+    done = again("report")
+    report = again.directory.reports / "project.html"
+    assert (done.returncode, done.stdout) == (0, f"{report}\n"), done.stderr
+    assert "<svg" in report.read_text(encoding="utf-8")
 
 
 def test_counts_what_counting_lines_would_get_wrong(demo):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from dagster import (
+    AssetCheckEvaluation,
     AssetKey,
     AssetRecordsFilter,
     Definitions,
@@ -18,16 +19,14 @@ from dagster import (
 )
 
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.defs.archive_checks import no_file_held_back
-from woopra_pipeline.defs.assets.export import raw_export
+from woopra_pipeline.defs.assets.day_files import day_files
 from woopra_pipeline.defs.assets.model import model
-from woopra_pipeline.defs.assets.parsed import parsed_days
 from woopra_pipeline.defs.assets.report import project_report
 from woopra_pipeline.defs.backfill import Backfill, Progress
 from woopra_pipeline.defs.catch_up import catch_up
-from woopra_pipeline.defs.checks import every_line_accounted, model_checks
+from woopra_pipeline.defs.checks import model_checks
 from woopra_pipeline.defs.instance import open_instance
-from woopra_pipeline.defs.jobs import daily_log_day
+from woopra_pipeline.defs.jobs import command_line, daily_log_day
 from woopra_pipeline.defs.resources import DataDirectoryResource, WoopraResource
 from woopra_pipeline_tests import dagster_storage  # noqa: F401
 from woopra_pipeline_tests.shared_folders import shared_folder
@@ -58,9 +57,9 @@ class Project:
 
     def _make_definitions(self) -> Definitions:
         return Definitions(
-            assets=[raw_export, parsed_days, model, project_report],
-            asset_checks=[no_file_held_back, every_line_accounted, model_checks],
-            jobs=[daily_log_day],
+            assets=[day_files, model, project_report],
+            asset_checks=[model_checks],
+            jobs=[daily_log_day, command_line],
             sensors=[catch_up],
             resources={
                 "woopra": self.woopra,
@@ -99,6 +98,31 @@ class Project:
         with open_instance(self.directory) as instance:
             key = AssetRecordsFilter(AssetKey(asset))
             return list(reversed(instance.fetch_materializations(key, limit=1000).records))
+
+    def failed_partitions(self, asset: str) -> set[str]:
+        """Those that a run was to make, and did not: Dagster shows them as failed."""
+        with open_instance(self.directory) as instance:
+            storage = instance.event_log_storage
+            return set(
+                storage.get_latest_asset_partition_materialization_attempts_without_materializations(
+                    AssetKey(asset)
+                )
+            )
+
+    def checks_by_day(self, name: str) -> dict[str | None, AssetCheckEvaluation]:
+        """The latest evaluation of a check for each day."""
+        with open_instance(self.directory) as instance:
+            [key] = [
+                key
+                for key in self.definitions.resolve_asset_graph().asset_check_keys
+                if key.name == name
+            ]
+            history = instance.event_log_storage.get_asset_check_execution_history(key, 100)
+        return {
+            record.evaluation.partition: record.evaluation
+            for record in reversed(history)
+            if record.evaluation is not None
+        }
 
     def partitions(self, asset: str) -> list[str | None]:
         return [record.partition_key for record in self.materializations(asset)]

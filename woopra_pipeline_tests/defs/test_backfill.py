@@ -87,31 +87,29 @@ def test_fetches_again_and_changes_nothing(project):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "reason", "runs"),
+    ("spoil", "reason", "fetched"),
     [
         pytest.param(
-            spoil_archived,
-            "could not be written to the archive",
-            ["FAILURE", "SUCCESS", "SUCCESS", "SUCCESS"],
-            id="fetch: the days around it are parsed, then modelled",
+            spoil_archived, "could not be written to the archive", [FIRST, THIRD], id="fetch"
         ),
-        pytest.param(
-            spoil_parsed,
-            "cannot be written",
-            ["FAILURE", "SUCCESS"],
-            id="parse: the others are modelled",
-        ),
+        pytest.param(spoil_parsed, "cannot be written", list(DAYS), id="parse"),
     ],
 )
-def test_a_bad_day_costs_no_other(project, spoil, reason, runs):
+def test_a_bad_day_costs_no_other_and_is_alone_shown_as_failed(project, spoil, reason, fetched):
     spoil(project, SECOND)
     bad = project.backfill(FIRST, THIRD)
     assert {str(log_day): bool(re.search(reason, bad[log_day])) for log_day in bad} == {
         SECOND: True
     }
     assert days_in_model(project) == [FIRST, THIRD]
-    assert sorted(project.partitions("visits_log")) == [FIRST, THIRD]
-    assert project.runs() == runs
+    assert sorted(project.partitions("raw_export")) == fetched
+    assert project.failed_partitions("raw_export") == set(DAYS) - set(fetched)
+    for table in PARSED_TABLES:
+        assert sorted(project.partitions(table.name)) == [FIRST, THIRD]
+        assert project.failed_partitions(table.name) == {SECOND}
+    assert project.runs() == ["FAILURE", "SUCCESS"]
+    for asset in ("profiles", "project_report"):
+        assert project.partitions(asset) == [None]
 
 
 @pytest.fixture(scope="module")

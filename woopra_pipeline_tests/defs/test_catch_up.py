@@ -23,6 +23,11 @@ from woopra_pipeline_tests.parse.archived_files import archive_file
 
 PARSING = sorted(table.name for table in PARSED_TABLES)
 MODELLING = sorted([*(table.name for table in MODEL_TABLES), "project_report"])
+NAMES = {
+    tuple(PARSING): "parse",
+    tuple(MODELLING): "model",
+    ("project_report",): "report",
+}
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 
@@ -57,7 +62,7 @@ class Daemon:
         said = []
         for request in result.run_requests:
             names = sorted(key.to_user_string() for key in request.asset_selection)
-            what = {tuple(PARSING): "parse", tuple(MODELLING): "model"}[tuple(names)]
+            what = NAMES[tuple(names)]
             days = {request.tags.get(RANGE_START), request.tags.get(RANGE_END)} - {None}
             said.append(" ".join([what, *sorted(days)]))
         return result.run_requests, said
@@ -101,7 +106,7 @@ def archive(project, *log_days):
         )
 
 
-def take_to_model(project, *log_days):
+def take_to_model(project, *log_days, with_report=True):
     """Archive days and take them to the model, without a trace in Dagster."""
     archive(project, *log_days)
     for log_day in log_days:
@@ -109,6 +114,9 @@ def take_to_model(project, *log_days):
             Archive(project.directory.raw), date.fromisoformat(log_day), project.directory.parsed
         )
     update_model(project.directory)
+    if with_report:
+        project.directory.reports.mkdir(exist_ok=True)
+        (project.directory.reports / "project.html").write_text("as new as the model")
 
 
 def is_settled(project):
@@ -170,6 +178,23 @@ def test_a_day_that_is_older_in_the_model_is_taken_on(project, daemon):
     write_manifest(dataclasses.replace(day, fingerprint="later"))
     assert daemon.settle() == ["model"]
     assert is_settled(project)
+
+
+def test_a_report_that_is_older_than_the_model_is_written(project, daemon):
+    take_to_model(project, "2026-01-01", with_report=False)
+    assert daemon.settle() == ["report"]
+    assert daemon.settle() == []
+    take_to_model(project, "2026-01-02", with_report=False)
+    assert daemon.tick() == ["report"]
+    with unfinished_run(project, selection=frozenset({AssetKey("project_report")})):
+        assert daemon.tick() == "The model is being updated."
+
+
+def test_a_report_that_cannot_be_written_is_tried_once(project, daemon):
+    take_to_model(project, "2026-01-01", with_report=False)
+    project.directory.reports.write_text("in the way")
+    assert daemon.settle() == ["report"]
+    assert "is in the model" in daemon.tick()
 
 
 def test_stretches_of_days_are_parsed_on_their_own(project, daemon):

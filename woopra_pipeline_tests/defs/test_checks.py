@@ -15,18 +15,19 @@ from woopra_pipeline.parse.parsed_days import find_parsed_day, write_manifest
 from woopra_pipeline_tests.model.parsed_files import put_day
 
 DAYS = FIRST, SECOND = "2026-01-01", "2026-01-02"
-ALL_CHECKS = {"no_file_held_back", "every_line_accounted", *(check.name for check in MODEL_CHECKS)}
+OF_DAYS = {"no_file_held_back", "every_line_accounted"}
+ALL_CHECKS = {*OF_DAYS, "up_to_date", *(check.name for check in MODEL_CHECKS)}
 
 
-def evaluations(project):
-    """The latest of each check that was run."""
+def evaluations(project, asset=None):
+    """The latest of each check that was run, of all assets or of one."""
     with open_instance(project.directory) as instance:
         keys = project.definitions.resolve_asset_graph().asset_check_keys
         records = instance.event_log_storage.get_latest_asset_check_execution_by_key(list(keys))
         return {
             key.name: record.event.dagster_event.event_specific_data
             for key, record in records.items()
-            if record.event is not None
+            if record.event is not None and asset in (None, key.asset_key.to_user_string())
         }
 
 
@@ -52,6 +53,10 @@ def test_a_backfill_runs_all_checks(project):
     found = evaluations(project)
     assert set(found) == ALL_CHECKS
     assert [name for name, check in found.items() if not check.passed] == []
+    for name in OF_DAYS:
+        assert set(project.checks_by_day(name)) == set(DAYS)
+    for asset in ("raw_export", "visits_log", "log_days"):
+        assert evaluations(project, asset)["up_to_date"].metadata["days_behind"].value == 0
 
 
 def test_a_check_that_fails_says_what_it_found(project):
@@ -87,16 +92,25 @@ def test_a_type_that_changed_is_a_warning_with_the_line_at_fault(project):
     }
 
 
+def test_a_day_that_was_not_counted_right_is_alone_bad(project):
+    project.begin_after_backfill(FIRST, SECOND)
+    spoil_count(project, SECOND)
+    with pytest.raises(ModelError, match=f"{SECOND} has .* were counted as it was parsed"):
+        project.backfill(FIRST, SECOND)
+    check = project.checks_by_day("every_line_accounted")
+    assert {day: found.passed for day, found in check.items()} == {FIRST: True, SECOND: False}
+    assert check[SECOND].severity is AssetCheckSeverity.ERROR
+    assert project.failed_partitions("visits_log") == {SECOND}
+    assert project.failed_partitions("raw_export") == set()
+
+
 def test_what_was_not_counted_right_does_not_come_into_the_model(project):
     project.begin_after_backfill(FIRST, FIRST)
     spoil_count(project, FIRST)
-    with pytest.raises(ModelError, match="every_line_accounted"):
+    with pytest.raises(ModelError, match="The model stays as it is"):
         project.backfill(SECOND, SECOND)
     with connect(project.directory.published_model, read_only=True) as connection:
         assert connection.sql("select log_day from log_days").fetchall() == [(date(2026, 1, 1),)]
-    check = evaluations(project)["every_line_accounted"]
-    assert check.severity is AssetCheckSeverity.ERROR
-    assert check.metadata["found"].value == 1
 
 
 def test_nothing_is_built_on_a_model_that_is_wrong(project):
@@ -113,7 +127,7 @@ def test_nothing_is_built_on_a_model_that_is_wrong(project):
         if found.check_name == "every_line_counted_once"
     ]
     assert (evaluation.passed, evaluation.severity) == (False, AssetCheckSeverity.ERROR)
-    assert project.materializations("project_report") == []
+    assert len(project.materializations("project_report")) == 1
 
 
 def test_only_the_checks_of_what_is_made_are_run(project):
@@ -135,4 +149,6 @@ def test_a_model_that_falls_behind_is_told_by_the_time_of_los_angeles(project, n
     project.begin_after_backfill(FIRST, FIRST)
     with time_machine.travel(now, tick=True):
         materialize(project, "log_days")
-    assert evaluations(project)["up_to_date"].passed == passed
+    check = evaluations(project, "log_days")["up_to_date"]
+    assert (check.passed, check.severity) == (passed, AssetCheckSeverity.ERROR)
+    assert check.metadata["days_behind"].value == (0 if passed else 1)

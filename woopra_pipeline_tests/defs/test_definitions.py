@@ -1,10 +1,13 @@
 """Everything Dagster is told, written down: a change of it shows in the diff of the snapshot."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 from dagster import AssetSpec, Definitions
 
+import woopra_pipeline
 from woopra_pipeline.definitions import definitions
 from woopra_pipeline.tables import MODEL_TABLES, PARSED_TABLES
 
@@ -28,6 +31,15 @@ def test_what_only_runs_need_is_not_loaded():
     assert slow.isdisjoint(loaded), (
         "import it in the function that works with it, not with the module"
     )
+
+
+def test_nothing_private_of_dagster_is_imported():
+    package = Path(woopra_pipeline.__file__).parent
+    private = re.compile(r"^\s*(from|import) dagster\w*\._", re.MULTILINE)
+    assert {path.name for path in package.rglob("*.py") if private.search(path.read_text())} == {
+        # What is recorded of a person is deleted from Dagster's tables, which nothing public shows.
+        "history.py"
+    }
 
 
 def test_assets(snapshot):

@@ -55,13 +55,12 @@ def test_a_day_that_loses_lines_fails_visibly_and_changes_nothing(project, serve
     assert "--accept-shorter" in sentence
     other = {FIRST, SECOND} - {str(log_day)}
     assert visits(project) == {str(log_day): 69, other.pop(): 70}
-    check = evaluations(project)[CHECK]
-    assert (check.passed, check.severity) == (False, AssetCheckSeverity.WARN)
-    assert check.metadata["found"].value == 1
+    checks = project.checks_by_day(CHECK)
+    assert [day for day, check in checks.items() if not check.passed] == [str(log_day)]
+    check = checks[str(log_day)]
+    assert check.severity is AssetCheckSeverity.WARN
     assert "accept_shorter: true" in check.metadata["what_to_do"].value
-    [row] = check.metadata["examples"].records
-    assert (row.data["log_day"], row.data["lines"]) == (str(log_day), 69)
-    assert row.data["lines_held_back"] == 46
+    assert (check.metadata["lines"].value, check.metadata["lines_held_back"].value) == (69, 46)
 
 
 def test_a_day_that_loses_lines_can_be_accepted(project, server):
@@ -84,7 +83,7 @@ def test_a_day_can_be_accepted_by_configuration(project, server):
             instance=instance,
             partition_key=FIRST,
             asset_selection=[AssetKey("raw_export")],
-            run_config={"ops": {"raw_export": {"config": {"accept_shorter": True}}}},
+            run_config={"ops": {"day_files": {"config": {"accept_shorter": True}}}},
         )
     assert result.success
     assert Archive(project.directory.raw).get(date(2026, 1, 1)).line_count == 46

@@ -6,16 +6,16 @@ from dagster import Definitions, in_process_executor
 
 from woopra_pipeline.archive.project import claim_archive
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.defs.assets.lake import lake_days
 from woopra_pipeline.defs.assets.lake_model import lake_equals_model, lake_model
 from woopra_pipeline.defs.in_process import execute
 from woopra_pipeline.defs.instance import open_instance
+from woopra_pipeline.defs.jobs import command_line
 from woopra_pipeline.defs.resources import DataDirectoryResource
 from woopra_pipeline.lake.duckdb_extensions import load_extension
 from woopra_pipeline.lake.engine import SPARK_VARIABLE
 from woopra_pipeline.lake.location import LAKE_VARIABLE, open_lake
 from woopra_pipeline.model.update import update_model
-from woopra_pipeline.tables import LAKE_TABLES
+from woopra_pipeline.tables import MODEL_TABLES
 from woopra_pipeline_tests.cli.conftest import CommandLineHere
 from woopra_pipeline_tests.lake.days_here import log_of, make_day, replace_day
 from woopra_pipeline_tests.lake.published_lakes import put_log, revisions
@@ -42,7 +42,7 @@ def test_tables_are_computed_checked_and_attached(machine, location, tmp_path):
     done = machine("lake", "check", **lake)
     assert done.returncode == 0, done.stderr
     assert [line.partition(",")[0] for line in done.stdout.splitlines()] == [
-        f"{table.name}: equal" for table in LAKE_TABLES
+        f"{name}: equal" for name in (*(table.name for table in MODEL_TABLES), "events.view")
     ]
 
     done = machine("lake", "attach", **lake)
@@ -57,6 +57,7 @@ def test_tables_are_computed_checked_and_attached(machine, location, tmp_path):
         )
         connection.execute(pasted)
         assert connection.execute("select count(*) from visits").fetchall() == [(3,)]
+        assert connection.execute("select count(*) from events.view").fetchall() == [(3,)]
 
 
 def test_a_difference_is_shown_and_fails_the_check(machine, tmp_path):
@@ -102,7 +103,8 @@ def test_the_asset_computes_and_its_check_compares(tmp_path):
     put_log(lake, directory, LOG)
     update_model(directory)
     definitions = Definitions(
-        assets=[lake_days, lake_model],
+        assets=[lake_model],
+        jobs=[command_line],
         asset_checks=[lake_equals_model],
         resources={
             "data_directory": DataDirectoryResource(root=str(directory.root), lake=lake.location)

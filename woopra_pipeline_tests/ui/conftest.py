@@ -67,15 +67,33 @@ class Server:
         assert "errors" not in answer, answer
         return answer["data"]
 
-    def materialized(self, asset: str) -> set[str]:
-        """The partitions of an asset that are materialized."""
+    def materializations(self, asset: str) -> list[str | None]:
+        """The partitions of all materializations of an asset."""
         found = self.ask(
             "query ($keys: [AssetKeyInput!]) { assetNodes(assetKeys: $keys) "
             "{ assetMaterializations(limit: 1000) { partition } } }",
             keys=[{"path": [asset]}],
         )
         (node,) = found["assetNodes"]
-        return {event["partition"] for event in node["assetMaterializations"]}
+        return [event["partition"] for event in node["assetMaterializations"]]
+
+    def materialized(self, asset: str) -> set[str | None]:
+        """The partitions of an asset that are materialized."""
+        return set(self.materializations(asset))
+
+    def failed(self, asset: str) -> set[str]:
+        """The partitions of an asset that are shown as failed."""
+        found = self.ask(
+            "query ($keys: [AssetKeyInput!]) { assetNodes(assetKeys: $keys) "
+            "{ assetPartitionStatuses { ... on TimePartitionStatuses "
+            "{ ranges { status startKey endKey } } } } }",
+            keys=[{"path": [asset]}],
+        )
+        (node,) = found["assetNodes"]
+        ranges = node["assetPartitionStatuses"]["ranges"]
+        failed = [each for each in ranges if each["status"] == "FAILED"]
+        assert all(each["startKey"] == each["endKey"] for each in failed)
+        return {each["startKey"] for each in failed}
 
 
 @pytest.fixture(scope="session")

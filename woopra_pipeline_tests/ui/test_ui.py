@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.ui
 
 NEW_DAY = "2026-02-01"
-NEW_DAYS = ("2026-01-29", "2026-01-30", "2026-01-31")
+NEW_DAYS = tuple(f"2026-02-{day:02}" for day in range(2, 12))
+BAD_DAY = NEW_DAYS[4]
 
 KeepImage: TypeAlias = Callable[[str, bytes], None]
 
@@ -51,13 +52,8 @@ def launch(page: "Page", days: str | None, button: str = "") -> str:
     page.get_by_role("button", name="Materialize").first.click()
     if days:
         dialog = page.get_by_role("dialog")
-        all_days = dialog.get_by_role("button", name="Show all partitions")
-        # Nobody has followed the current day here, and Dagster asks whether that matters.
-        sure = dialog.get_by_role("button", name="Confirm")
-        all_days.or_(sure).wait_for()
-        if sure.is_visible():
-            sure.click()
-        all_days.click()
+        # No dialog asks before whether one is sure: nothing upstream is missing.
+        dialog.get_by_role("button", name="Show all partitions").click()
         choice = dialog.locator("input[type=text]").first
         choice.fill(days)
         choice.press("Enter")
@@ -84,29 +80,39 @@ def status_of(server: Server, backfill: str) -> str:
         "{ ... on PartitionBackfill { status } } }",
         id=backfill,
     )
-    status = found["partitionBackfillOrError"]["status"]
-    assert "FAIL" not in status
+    status: str = found["partitionBackfillOrError"]["status"]
     return status
 
 
-def test_a_backfill_is_launched_and_completes(window: Window, server: Server) -> None:
-    page = open_graph(window, ("archive", "log", "model"))
-    backfill = launch(page, f"[{NEW_DAYS[0]}...{NEW_DAYS[-1]}]", "Launch backfill")
-    page = window.open(f"/runs/b/{backfill}")
-    wait_for("the backfill is over", lambda: status_of(server, backfill) == "COMPLETED_SUCCESS")
-    page.get_by_text("Succeeded", exact=True).first.wait_for()
-    for asset in ("raw_export", "visits_log"):
-        assert server.materialized(asset) >= set(NEW_DAYS)
+def test_a_backfill_with_a_bad_day_shows_it_alone_in_red(
+    window: Window, server: Server, keep_image: KeepImage
+) -> None:
+    updates = len(server.materializations("log_days"))
+    # Something else is where the day's folder belongs, so that fetching it fails.
+    (server.folder / "raw" / BAD_DAY).symlink_to("nowhere")
+    page = open_graph(window, ("archive", "log"))
+    launched = launch(page, f"[{NEW_DAYS[0]}...{NEW_DAYS[-1]}]", "Launch")
+    wait_for("the run is over", lambda: server.failed("raw_export"))
+    for asset in ("raw_export", *(table.name for table in PARSED_TABLES)):
+        assert server.materialized(asset) >= set(NEW_DAYS) - {BAD_DAY}
+        assert server.failed(asset) == {BAD_DAY}
+    wait_for("the model is made", lambda: len(server.materializations("log_days")) > updates)
+    wait_for("so is the report", lambda: len(server.materializations("project_report")) > 1)
+    page = window.open("/assets/visits_log?view=partitions")
+    page.get_by_text("Failed", exact=True).first.wait_for()
+    page.get_by_text(BAD_DAY).first.wait_for()
+    keep_image("bad-day.png", page.screenshot())
+    assert launched
 
 
 @pytest.mark.parametrize("table", ["actions", "profiles", "profile_merges", "rejected_lines"])
 def test_a_chart_is_drawn(window: Window, table: str, keep_image: KeepImage) -> None:
     page = window.open(f"/assets/{table}")
-    row = page.get_by_role("row").filter(has=page.get_by_text("chart", exact=True))
-    row.get_by_text("Show Markdown").click()
-    image = page.get_by_role("dialog").locator("img")
+    row = page.get_by_role("row").filter(has=page.get_by_text("chart", exact=True)).first
+    image = row.locator("img")
     image.wait_for()
-    wait_for("the chart is drawn", lambda: image.evaluate("image => image.naturalWidth") > 400)
+    wait_for("the chart is drawn", lambda: image.evaluate("image => image.naturalWidth") > 200)
+    assert page.get_by_text("Show Markdown").count() == 0
     if table == "actions":
         keep_image("asset-with-chart.png", page.screenshot())
 
@@ -116,6 +122,16 @@ def test_a_day_is_materialized(window: Window, server: Server) -> None:
     run = launch(window.open("/assets/raw_export"), NEW_DAY, "Launch 1 run")
     finish(window, server, run)
     assert NEW_DAY in server.materialized("raw_export")
+
+
+def test_the_first_page_shows_what_the_command_line_did(window: Window) -> None:
+    window.open("/").get_by_text("command_line").first.wait_for()
+
+
+def test_a_missing_yesterday_is_red(window: Window) -> None:
+    page = window.open("/assets/raw_export?view=checks&checkDetail=up_to_date")
+    page.get_by_text("Failed", exact=True).first.wait_for()
+    page.get_by_text("days_behind").first.wait_for()
 
 
 def test_checks_of_the_model_are_shown(window: Window) -> None:
@@ -139,7 +155,11 @@ def test_the_report_is_made_and_opens(
     page.set_viewport_size({"width": 1000, "height": 780})
     page.goto((server.folder / "reports" / "project.html").as_uri())
     page.get_by_role("heading", name="sandbox.example.com").wait_for()
-    assert page.locator("figure svg").count() == len(CHARTS)
+    charts = page.locator("figure").count()
+    page.wait_for_function(
+        "count => document.querySelectorAll('.chart svg').length === count", arg=charts
+    )
+    assert charts > len(CHARTS)
     keep_image("report.png", page.screenshot())
 
 

@@ -94,6 +94,6 @@ def _describe(step: "CurrentDay") -> dict[str, Any]:
         behind = system_clock() - step.latest_action_at
         metadata |= {
             "latest_action": MetadataValue.timestamp(step.latest_action_at),
-            "seconds_behind": behind.total_seconds(),
+            "seconds_behind": round(behind.total_seconds()),
         }
     return metadata

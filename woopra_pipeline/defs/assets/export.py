@@ -3,14 +3,13 @@
 from datetime import date
 from typing import TYPE_CHECKING
 
-from dagster import AssetExecutionContext, BackfillPolicy, Config, MetadataValue, asset
+from dagster import AssetExecutionContext, AssetSpec, Config, MetadataValue
 from pydantic import Field
 
 from woopra_pipeline.clock import system_clock
-from woopra_pipeline.defs.archive_checks import record_held_back
-from woopra_pipeline.defs.days import AssetMetadata, work_through_days
-from woopra_pipeline.defs.partitions import UP_TO_DATE_BY_NINE, log_days
+from woopra_pipeline.defs.days import AssetMetadata, WorkedDays, work_through
 from woopra_pipeline.defs.resources import DataDirectoryResource, WoopraResource
+from woopra_pipeline.wording import count
 
 if TYPE_CHECKING:
     from woopra_pipeline.archive import FetchedDay
@@ -33,29 +32,30 @@ class FetchConfig(Config):
     )
 
 
-@asset(
-    partitions_def=log_days,
-    backfill_policy=BackfillPolicy.single_run(),
+RAW_EXPORT = AssetSpec(
+    "raw_export",
+    description="""\
+The log file of a day, byte for byte, beside a manifest that says where it came from.
+
+It is always fetched again: the same bytes change nothing, other bytes become current and the
+earlier file is kept aside, and a day the service no longer has stays as it was archived. A file
+that has fewer readable lines than the archived one is held back, unless it is to be accepted. With
+a lake, a day that is in it and not on this disk is taken from there instead, and what is fetched is
+put there.""",
     group_name="archive",
     kinds={"api", "zstd"},
     owners=["team:data"],
-    freshness_policy=UP_TO_DATE_BY_NINE,
 )
-def raw_export(
+
+
+def fetch_days(
     context: AssetExecutionContext,
-    config: FetchConfig,
+    days: WorkedDays,
     woopra: WoopraResource,
     data_directory: DataDirectoryResource,
+    config: FetchConfig,
 ) -> None:
-    """The log file of a day, byte for byte, beside a manifest that says where it came from.
-
-    It is always fetched anew: the same bytes change nothing, other bytes become current and the
-    earlier file is kept aside, and a day the service no longer has stays as it was archived. A file
-    that has fewer readable lines than the archived one is held back, unless it is to be accepted. A
-    day that fails costs no other: if not in the same run, the sensor catch_up takes the good ones
-    on. With a lake, a day that is in it and not on this disk is taken from there instead, and what
-    is fetched is put there.
-    """
+    """Fetch the log days of a run into the archive, some at a time."""
     from woopra_pipeline.archive import Archive, fetch_log_day
     from woopra_pipeline.archive.project import claim_archive
     from woopra_pipeline.lake.project import claim_lake
@@ -93,13 +93,8 @@ def raw_export(
                 clock=system_clock,
             )
 
-        work_through_days(
-            context,
-            fetch,
-            _describe,
-            record_failure=lambda: record_held_back(context, archive),
-            threads=DOWNLOADS_AT_ONCE,
-        )
+        context.log.info(f"Fetching {count(len(days.log_days), 'log day')}")
+        work_through(context, days, fetch, _describe, threads=DOWNLOADS_AT_ONCE)
 
 
 def _describe(fetched: "FetchedDay") -> tuple[str, AssetMetadata]:
@@ -117,4 +112,4 @@ def _describe(fetched: "FetchedDay") -> tuple[str, AssetMetadata]:
     if archived.notes:
         metadata["notes"] = list(archived.notes)
         sentence += f" ({'; '.join(archived.notes)})"
-    return sentence, {"raw_export": metadata}
+    return sentence, {RAW_EXPORT.key.to_user_string(): metadata}

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dagster import (
+    AssetCheckEvaluation,
     AssetCheckResult,
     AssetCheckSeverity,
     AssetCheckSpec,
@@ -36,6 +37,13 @@ if TYPE_CHECKING:
 READ_BY_SOURCES = ["profiles", "visits", "actions"]
 LONGEST_LINE_SHOWN = 500
 MOST_LINES_SHOWN = 20
+
+
+NOTHING_THERE_IN_PART = AssetCheckSpec(
+    "nothing_there_in_part",
+    asset="import_verification",
+    description="No batch is in the log in part: a request is taken whole or not at all.",
+)
 
 
 class ImportConfig(Config):
@@ -84,12 +92,13 @@ def import_batches(
             return importer.run_all(names, log_day, dry_run=config.dry_run)
 
         def describe(runs: "Sequence[ImportRun]") -> tuple[str, AssetMetadata]:
-            return _describe(runs, show_persons=data_directory.show_persons)
+            return describe_runs(runs, show_persons=data_directory.show_persons)
 
         work_through_days(context, work, describe)
 
 
-def _describe(runs: "Sequence[ImportRun]", *, show_persons: bool) -> tuple[str, AssetMetadata]:
+def describe_runs(runs: "Sequence[ImportRun]", *, show_persons: bool) -> tuple[str, AssetMetadata]:
+    """What a day's imports did, in a sentence, and as the metadata of the day."""
     lines = sum(run.plan.line_count for run in runs)
     batches = sum(len(run.plan.files) for run in runs)
     metadata = {
@@ -165,13 +174,7 @@ def _table(rows: Sequence[Mapping[str, str | int]]) -> TableMetadataValue:
     kinds={"duckdb"},
     owners=["team:data"],
     pool="imports",
-    check_specs=[
-        AssetCheckSpec(
-            "nothing_there_in_part",
-            asset="import_verification",
-            description="No batch is in the log in part: a request is taken whole or not at all.",
-        )
-    ],
+    check_specs=[NOTHING_THERE_IN_PART],
 )
 def import_verification(
     context: AssetExecutionContext,
@@ -190,41 +193,57 @@ def import_verification(
         clock=system_clock,
         notify=context.log.info,
     )
-    in_part = [verdict for verdict in verdicts if verdict.finding == "partly"]
+    check = check_verdicts(verdicts, show_persons=data_directory.show_persons)
     yield MaterializeResult(
-        metadata={
-            "dagster/row_count": len(verdicts),
-            **{
-                finding: sum(verdict.finding == finding for verdict in verdicts)
-                for finding in ("found", "absent", "partly", "waiting")
-            },
-            "batches": _table([_of_verdict(verdict) for verdict in verdicts]),
-        },
+        metadata=describe_verdicts(verdicts),
         check_results=[
             AssetCheckResult(
-                check_name="nothing_there_in_part",
-                passed=not in_part,
-                severity=AssetCheckSeverity.ERROR,
-                description=" ".join(
-                    f"Batch {verdict.batch.batch_id}: {verdict.reason}." for verdict in in_part
-                )
-                or None,
-                metadata={
-                    "missing_lines": _table(
-                        [
-                            {
-                                "batch": verdict.batch.batch_id,
-                                "line": line[:LONGEST_LINE_SHOWN]
-                                if data_directory.show_persons
-                                else NOT_SHOWN,
-                            }
-                            for verdict in in_part
-                            for line in verdict.missing_lines
-                        ]
-                    )
-                },
+                check_name=check.check_name,
+                passed=check.passed,
+                severity=check.severity,
+                description=check.description,
+                metadata=check.metadata,
             )
         ],
+    )
+
+
+def describe_verdicts(verdicts: "Sequence[Verdict]") -> Mapping[str, Any]:
+    """What was found out about imports, as metadata."""
+    return {
+        "dagster/row_count": len(verdicts),
+        **{
+            finding: sum(verdict.finding == finding for verdict in verdicts)
+            for finding in ("found", "absent", "partly", "waiting")
+        },
+        "batches": _table([_of_verdict(verdict) for verdict in verdicts]),
+    }
+
+
+def check_verdicts(verdicts: "Sequence[Verdict]", *, show_persons: bool) -> AssetCheckEvaluation:
+    """Whether no batch is there in part."""
+    in_part = [verdict for verdict in verdicts if verdict.finding == "partly"]
+    return AssetCheckEvaluation(
+        asset_key=NOTHING_THERE_IN_PART.asset_key,
+        check_name=NOTHING_THERE_IN_PART.name,
+        passed=not in_part,
+        severity=AssetCheckSeverity.ERROR,
+        description=" ".join(
+            f"Batch {verdict.batch.batch_id}: {verdict.reason}." for verdict in in_part
+        )
+        or None,
+        metadata={
+            "missing_lines": _table(
+                [
+                    {
+                        "batch": verdict.batch.batch_id,
+                        "line": line[:LONGEST_LINE_SHOWN] if show_persons else NOT_SHOWN,
+                    }
+                    for verdict in in_part
+                    for line in verdict.missing_lines
+                ]
+            )
+        },
     )
 
 

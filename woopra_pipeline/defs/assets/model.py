@@ -14,8 +14,8 @@ from dagster import (
 
 from woopra_pipeline.defs.lineage import column_lineage
 from woopra_pipeline.defs.metadata import column_schema, preview
-from woopra_pipeline.defs.partitions import UP_TO_DATE_BY_NINE
 from woopra_pipeline.defs.resources import DataDirectoryResource
+from woopra_pipeline.errors import ModelError
 from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.tables import MODEL_TABLES
 
@@ -24,7 +24,7 @@ from woopra_pipeline.tables import MODEL_TABLES
     specs=[
         AssetSpec(
             table.name,
-            deps=[*(parsed.name for parsed in table.made_of), "current_day"],
+            deps=[parsed.name for parsed in table.made_of],
             description=f"{table.comment}.",
             group_name="model",
             kinds={"duckdb"},
@@ -33,7 +33,6 @@ from woopra_pipeline.tables import MODEL_TABLES
                 "dagster/column_schema": column_schema(table),
                 "dagster/table_name": f"woopra.main.{table.name}",
             },
-            freshness_policy=UP_TO_DATE_BY_NINE,
         )
         for table in MODEL_TABLES
     ],
@@ -53,12 +52,15 @@ def model(
     from woopra_pipeline.lake.homes import bring_parsed_days
     from woopra_pipeline.lake.project import claim_lake
     from woopra_pipeline.model.update import update_model
+    from woopra_pipeline.parse.miscounts import find_miscounts
 
     directory = data_directory.directory
     if (lake := data_directory.open_lake()) is not None:
         claim_lake(lake, directory)
         for log_day, error in bring_parsed_days(lake, directory).bad.items():
             context.log.warning(f"{log_day} is as it is here: {error}")
+    if wrong := find_miscounts(directory):
+        raise ModelError(f"{wrong[0].error()}. The model stays as it is")
     update = update_model(
         directory,
         notify=context.log.info,
@@ -80,6 +82,7 @@ def model(
             yield MaterializeResult(
                 asset_key=table.name,
                 metadata={
+                    **({"chart": charts[table.name]} if table.name in charts else {}),
                     "dagster/row_count": update.row_counts[table.name],
                     "dagster/column_lineage": column_lineage(table),
                     "method": update.method,
@@ -88,9 +91,8 @@ def model(
                     "days_removed": len(update.removed),
                     "days_grown": len(update.grown),
                     "pids_touched": update.touched_pid_count,
-                    "seconds": update.seconds,
+                    "seconds": round(update.seconds, 1),
                     "path": MetadataValue.path(directory.published_model),
                     "preview": previews[table.name],
-                    **({"chart": charts[table.name]} if table.name in charts else {}),
                 },
             )

@@ -1,55 +1,40 @@
 """The parsed days: each archived file as typed tables, one set of Parquet files a day."""
 
-from collections.abc import Iterator
 from datetime import date
 from typing import TYPE_CHECKING
 
-from dagster import (
-    AssetExecutionContext,
-    AssetKey,
-    AssetSpec,
-    BackfillPolicy,
-    MaterializeResult,
-    MetadataValue,
-    multi_asset,
-)
+from dagster import AssetExecutionContext, AssetSpec, MetadataValue
 
 from woopra_pipeline.clock import system_clock
-from woopra_pipeline.defs.days import AssetMetadata, work_through_days
+from woopra_pipeline.defs.assets.export import RAW_EXPORT
+from woopra_pipeline.defs.days import AssetMetadata, WorkedDays, work_through
 from woopra_pipeline.defs.metadata import column_schema
-from woopra_pipeline.defs.partitions import UP_TO_DATE_BY_NINE, log_days
 from woopra_pipeline.defs.resources import DataDirectoryResource
-from woopra_pipeline.tables import DELETES_LOG, PARSED_TABLES
+from woopra_pipeline.tables import PARSED_TABLES
 from woopra_pipeline.woopra.log_days import log_day_at
+from woopra_pipeline.wording import count
 
 if TYPE_CHECKING:
     from woopra_pipeline.parse.parsed_days import ParsedDay
 
-DELETES_KEY = AssetKey(DELETES_LOG.name)
+LOG_TABLES = [
+    AssetSpec(
+        table.name,
+        deps=[RAW_EXPORT],
+        description=f"{table.comment}.",
+        group_name="log",
+        kinds={"parquet"},
+        owners=["team:data"],
+        metadata={"dagster/column_schema": column_schema(table)},
+    )
+    for table in PARSED_TABLES
+]
 
 
-@multi_asset(
-    specs=[
-        AssetSpec(
-            table.name,
-            deps=["raw_export"],
-            description=f"{table.comment}.",
-            group_name="log",
-            kinds={"parquet"},
-            owners=["team:data"],
-            metadata={"dagster/column_schema": column_schema(table)},
-            freshness_policy=UP_TO_DATE_BY_NINE,
-        )
-        for table in PARSED_TABLES
-    ],
-    partitions_def=log_days,
-    backfill_policy=BackfillPolicy.single_run(),
-    can_subset=True,
-)
-def parsed_days(
-    context: AssetExecutionContext, data_directory: DataDirectoryResource
-) -> Iterator[MaterializeResult[None]]:
-    """Parse the archived file of each log day; every line of it is counted exactly once.
+def parse_days(
+    context: AssetExecutionContext, days: WorkedDays, data_directory: DataDirectoryResource
+) -> None:
+    """Parse the archived files of the log days that were fetched; each line is counted once.
 
     All tables come from one reading, so all are made, whichever are selected. With a lake, a day
     that was parsed elsewhere is taken from there instead, and what is parsed is put there.
@@ -63,11 +48,12 @@ def parsed_days(
 
     directory = data_directory.directory
     archive = Archive(directory.raw)
-    days = [date.fromisoformat(key) for key in context.partition_keys]
     lake = data_directory.open_lake()
     if lake is not None:
         claim_lake(lake, directory)
-    at_once = days_at_once(archive, days)
+    log_days = days.without_bad()
+    context.log.info(f"Parsing {count(len(log_days), 'log day')}")
+    at_once = days_at_once(archive, log_days)
     with Workers() as workers:
         shared = workers if at_once > 1 else None
 
@@ -76,21 +62,12 @@ def parsed_days(
                 return parse_log_day(archive, log_day, directory.parsed, workers=shared)
             return take_or_parse(lake, directory, log_day, workers=shared)
 
-        work_through_days(
-            context,
-            parse,
-            _describe,
-            threads=at_once,
-        )
+        work_through(context, days, parse, _describe, threads=at_once)
     if data_directory.keep_raw_days:
         today = log_day_at(system_clock())
         removed = remove_old_files(archive, directory.parsed, today, data_directory.keep_raw_days)
         if removed:
             context.log.info(f"raw files of {len(removed)} old log days were removed")
-    # Nearly all of the model depends on the deletes. Recorded last, they keep a backfill from
-    # beginning it while Dagster still records the days of the other tables.
-    for key in sorted(context.selected_asset_keys, key=lambda key: key == DELETES_KEY):
-        yield MaterializeResult(asset_key=key)
 
 
 def _describe(day: "ParsedDay") -> tuple[str, AssetMetadata]:

@@ -2,6 +2,7 @@
 
 from dagster import AssetExecutionContext, BackfillPolicy, MaterializeResult, MetadataValue, asset
 
+from woopra_pipeline.defs.metadata import DECIMALS
 from woopra_pipeline.defs.resources import DataDirectoryResource
 from woopra_pipeline.tables import MODEL_TABLES
 
@@ -19,17 +20,21 @@ def project_report(
 ) -> MaterializeResult[None]:
     """The project on one page, for readers without SQL: `reports/project.html`.
 
-    People, visits and actions with charts of them, where they come from, who comes back, and how
-    good the data is. It is one file that loads nothing, so it can be mailed or put anywhere.
+    People by day, week and month, visits and actions, where they come from, who comes back, the
+    merges, and how good the data is. It is one file that loads nothing, so it can be mailed or put
+    anywhere.
     """
     from woopra_pipeline.report.page import write_report
 
-    report = write_report(data_directory.directory)
+    report = write_report(data_directory.directory, show_persons=data_directory.show_persons)
     context.log.info(f"Open {report.path} in a browser")
     return MaterializeResult(
         metadata={
             "path": MetadataValue.path(report.path),
             "bytes": report.path.stat().st_size,
-            **report.headline,
+            **{
+                name: round(value, DECIMALS) if isinstance(value, float) else value
+                for name, value in report.headline.items()
+            },
         }
     )
