@@ -36,7 +36,10 @@ class World:
 
 
 def make_world(directory: Path, people: int, days: int) -> World:
-    settings = SandboxSettings(seed=SEED, people=people, days=days)
+    # A longer world begins earlier: all of its days must be over by the clock of this machine, too.
+    years = timedelta(days=365) * (days // 100)
+    first_day = SandboxSettings().first_day - years
+    settings = SandboxSettings(seed=SEED, people=people, days=days, first_day=first_day)
     last_day = settings.first_day + timedelta(days=days - 1)
     sandbox = Sandbox(directory, settings, clock=frozen_clock(end_of_log_day(last_day)))
     sandbox.make_files(settings.first_day, last_day)
