@@ -31,9 +31,9 @@ EVERY_LINE_ACCOUNTED = AssetCheckSpec(
 
 
 def account_for_lines(directory: DataDirectory, days: WorkedDays) -> Iterator[AssetCheckEvaluation]:
-    """Evaluate the check for each day; a day of which it does not hold is bad, and so the reverse.
+    """Evaluate the check for each day: of a bad day it does not hold; enter the days it finds bad.
 
-    Dagster would show it as not executed of a day that it was to be about, and says nothing of.
+    If nothing were said of a day, Dagster would show that the check did not run.
     """
     from woopra_pipeline.archive import Archive
     from woopra_pipeline.parse.miscounts import miscount_of
