@@ -8,10 +8,11 @@ MINUTES ?= 10
 DRIVER := .venv/.installed-driver
 SPARK_VERSION := 4.3.0
 SPARK := .venv/.installed-spark-$(SPARK_VERSION)
+DBT := .venv/.installed-dbt
 EXPLORE := .venv/.installed-explore
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo lake-demo test test-fast test-long test-spark test-ui storm ui explore bench
+.PHONY: help install install-spark install-ui demo lake-demo test test-fast test-long test-spark test-dbt test-ui storm ui explore bench
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,14 +52,28 @@ $(SPARK): $(INSTALLED)
 		pyspark==$(SPARK_VERSION)
 	touch $@
 
+install-spark: $(SPARK)
+
 test-spark: $(SPARK)  ## the tables of the lake on a Spark cluster, which needs Java
 	.ci/spark
 	$(BIN)/pytest -m spark
+
+# So has dbt: it needs other versions of what Dagster needs.
+$(DBT): $(INSTALLED) docs/examples/dbt/constraints.txt
+	$(PYTHON) -m venv .venv/dbt
+	.venv/dbt/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint docs/examples/dbt/constraints.txt dbt-core dbt-duckdb duckdb
+	touch $@
+
+test-dbt: $(DBT)  ## the dbt project of the docs, built by dbt
+	$(BIN)/pytest woopra_pipeline_tests/cli/test_dbt.py
 
 $(DRIVER): $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
 		--constraint constraints.txt --editable '.[dev,ui,explore]'
 	touch $@
+
+install-ui: $(DRIVER)
 
 test-ui: $(DRIVER)  ## the UI in a real browser; SCREENSHOTS=1 retakes the pictures of the docs
 	.ci/browser

@@ -28,7 +28,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import imports, parse
-from benchmarks.comparing import compare, of_commit
+from benchmarks.comparing import compare, last_of_commit
 from benchmarks.days import DAYS, GROWTH, Project, grown, run_days, tell_memory, tell_stages
 from benchmarks.days import SIZE as GROWTH_STAGE
 from benchmarks.lake import compare_engines
@@ -36,7 +36,7 @@ from benchmarks.lake_upload import compare_days
 from benchmarks.orchestration import DAYS_OF_A_YEAR, SMALL_WORLD, run_backfills, run_year
 from benchmarks.peers import install_peers
 from benchmarks.questions import ask, ask_only_model
-from benchmarks.records import FILE, FOLDER, Results, ResultsError, read, start
+from benchmarks.records import FILE, FOLDER, Results, ResultsError, start
 from benchmarks.report import is_whole, write_docs, write_report
 from benchmarks.startup import compare_starts
 from benchmarks.tables import COMPARED, compared_rows, markdown, show
@@ -103,7 +103,9 @@ def main() -> None:
             print(markdown(COMPARED, compared_rows(compared)), end="")
             return
         results = (
-            last_run(path, arguments.again, arguments.size) if arguments.again else run(arguments)
+            last_of_commit(path, arguments.again, arguments.size)
+            if arguments.again
+            else run(arguments)
         )
         show(results, Console())
         if is_whole(results):
@@ -127,22 +129,6 @@ def run(arguments: argparse.Namespace) -> Results:
     finally:
         shutil.rmtree(root)
     return results
-
-
-def last_run(path: Path, commit: str, size: str) -> Results:
-    """What `make bench` of that size found at a commit; of each figure, what came last.
-
-    Raises `ResultsError` if there is none.
-    """
-    found = {
-        record.key: record
-        for record in of_commit(read(path), path, commit)
-        if record.setting.size == size
-    }
-    if not found:
-        raise ResultsError(f"{path} has no run of size {size} of {commit}")
-    records = list(found.values())
-    return Results(records[-1].setting, None, records)
 
 
 class Bench:

@@ -11,6 +11,7 @@ merge at the end of the chain. Every update runs in a process of its own, in tur
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from benchmarks.measuring import Costs, fresh, in_rounds
@@ -111,9 +112,7 @@ class Bench:
         return in_rounds(
             repeat,
             {
-                update: fresh(
-                    update_and_forget, self.directory, before=lambda lines=lines: prepare(lines)
-                )
+                update: fresh(update_and_forget, self.directory, before=partial(prepare, lines))
                 for update, lines in days.items()
             },
         )

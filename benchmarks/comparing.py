@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.records import WITHOUT_UNIT, Record, ResultsError, Spread, git, read
+from benchmarks.records import WITHOUT_UNIT, Record, Results, ResultsError, Spread, git, read
 
 Key = tuple[str, str, str, str]
 
@@ -95,3 +95,19 @@ def matched(earlier: Sequence[Record], later: Sequence[Record]) -> list[Compared
         for key, values in after.items()
         if key in before
     ]
+
+
+def last_of_commit(path: Path, commit: str, size: str) -> Results:
+    """What was measured of a commit in that size; of each figure, what came last.
+
+    Raises `ResultsError` if there is none.
+    """
+    found = {
+        record.key: record
+        for record in of_commit(read(path), path, commit)
+        if record.setting.size == size
+    }
+    if not found:
+        raise ResultsError(f"{path} has no results of {commit} in size {size}")
+    records = list(found.values())
+    return Results(records[-1].setting, None, records)

@@ -9,15 +9,12 @@ what is measured.
 """
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import httpx
-
-from benchmarks.lake import compute_tables_anew
-from benchmarks.measuring import Cost, Costs, fresh, in_rounds
+from benchmarks.measuring import Costs, fresh, in_rounds
 from benchmarks.questions import QUESTIONS
 from benchmarks.records import (
     MEGABYTES,
@@ -31,16 +28,10 @@ from benchmarks.records import (
     ratios,
 )
 from benchmarks.single import arguments_of, single
+from benchmarks.stages import closed_day, copy, download_only, fetch, parse, update
 from benchmarks.worlds import World, make_world
-from woopra_pipeline.archive.days import Archive
-from woopra_pipeline.archive.fetch import fetch_log_day
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.files import sync
-from woopra_pipeline.model.update import update_model
-from woopra_pipeline.parse.parse_day import parse_log_day
 from woopra_pipeline.sandbox import Service, serve
-from woopra_pipeline.woopra.client import WoopraClient
-from woopra_pipeline.woopra.settings import WoopraSettings
 
 HISTORY_DAYS = 60
 DAYS = HISTORY_DAYS + 1
@@ -49,7 +40,7 @@ UNCOMPRESSED = Service(compresses=False)
 GROWTH = (1, 4, 16)
 """How much more data the worlds have than the smallest one."""
 SIZE = "growth"
-STAGES = ("download", "parse", "build", "new day", "late day", "publish")
+STAGES = ("download", "parse", "build", "new day", "late day")
 GROWN = (*STAGES, "closed day", *(f"{question}, model" for question in QUESTIONS))
 CLOSED_DAY = ("closed day, download", "closed day, parse", "closed day, model")
 PORTABLE_SQL = "portable SQL on DuckDB"
@@ -148,6 +139,9 @@ def run_days(results: Results, project: Project, repeat: int, factor: int) -> di
 
     What is compared is measured in the same rounds. `factor` tells this world from others.
     """
+    # Loaded here, or the memory of all other work would be measured with it.
+    from benchmarks.lake_tables import compute_tables_anew  # noqa: PLC0415
+
     project.aside.mkdir(parents=True)
     directory, days, last = project.directory, project.world.days, [project.last]
     with serve(project.world.sandbox, service=UNCOMPRESSED) as running:
@@ -197,13 +191,10 @@ def run_days(results: Results, project: Project, repeat: int, factor: int) -> di
                 COPY: fresh(copy, directory),
             },
         )
-    publishing = [
-        Cost(cost.value, cost.processor_seconds, cost.peak_megabytes, None, cost.busy)
-        for cost in costs["closed day, model"].all
-    ]
-    costs["publish"] = Costs(publishing)
     for name, costs_of_stage in costs.items():
         results.costs(SIZE, grown(name, factor), costs_of_stage)
+    of_model = costs["closed day, model"]
+    results.add(SIZE, grown("publish", factor), SECONDS, of_model.values, of_model.busy)
     for name, megabytes_of_it in sizes(project).items():
         results.add(SIZE, grown(name, factor), MEGABYTES, [megabytes_of_it])
     return costs
@@ -215,10 +206,18 @@ def tell_stages(results: Results, costs: Mapping[str, Costs]) -> None:
         ("download", "into the archive, beside the same requests with nothing kept", None, None),
         ("new day", "beside building the model from all days", "build", 1 / 8),
         ("late day", "beside building the model from all days", "build", 1 / 8),
-        ("publish", "beside a plain copy of the file", COPY, None),
     ):
         other = costs[below or "download, nothing kept"]
         results.beside(stage, what, costs[stage], other, bar=Bar(at_most=bar))
+    publishing, copying = costs["closed day, model"].values, costs[COPY].seconds
+    results.add(
+        "publish",
+        "beside a plain copy of the file",
+        RATIO,
+        ratios(publishing, copying),
+        [*costs["closed day, model"].busy, *costs[COPY].busy],
+        figures=both(publishing, copying, SECONDS),
+    )
     build, portable = costs["build"], costs[PORTABLE_SQL]
     for what, unit, bar in (
         ("processor time, beside the lake's portable SQL on DuckDB", PROCESSOR, 1.3),
@@ -243,65 +242,19 @@ def tell_memory(
 ) -> None:
     """Note how the peaks of two worlds compare, the first and the last of `GROWTH`."""
     for stage in (*STAGES, "closed day"):
-        if stage != "publish":
-            results.beside(
-                "memory",
-                f"{stage}: its peak with {GROWTH[-1] // GROWTH[0]} times the data",
-                largest[stage],
-                smallest[stage],
-                MEGABYTES,
-                bar=Bar(at_most=1.5),
-                pairs=crossed,
-            )
+        results.beside(
+            "memory",
+            f"{stage}: its peak with {GROWTH[-1] // GROWTH[0]} times the data",
+            largest[stage],
+            smallest[stage],
+            MEGABYTES,
+            bar=Bar(at_most=1.5),
+            pairs=crossed,
+        )
 
 
 def clear(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def download_only(_: DataDirectory, settings: WoopraSettings, days: Sequence[date]) -> None:
-    """The same requests, with nothing done to what comes."""
-    with httpx.Client(auth=(settings.app_id, settings.secret_key)) as client:
-        for day in days:
-            parameters = {
-                settings.project_parameter: settings.project,
-                settings.file_parameter: day.isoformat(),
-            }
-            with client.stream("GET", settings.url(settings.export_path), params=parameters) as got:
-                for _ in got.iter_raw():
-                    pass
-
-
-def fetch(directory: DataDirectory, settings: WoopraSettings, days: Sequence[date]) -> None:
-    archive = Archive(directory.raw)
-    with WoopraClient(settings) as client:
-        for day in days:
-            fetch_log_day(client, archive, day)
-
-
-def parse(directory: DataDirectory, days: Sequence[date]) -> None:
-    archive = Archive(directory.raw)
-    for day in days:
-        parse_log_day(archive, day, directory.parsed)
-
-
-def update(directory: DataDirectory) -> float:
-    """Bring the model up to date; returns the seconds it took to publish it."""
-    return update_model(directory).publishing_seconds
-
-
-def closed_day(directory: DataDirectory, settings: WoopraSettings, day: date) -> None:
-    fetch(directory, settings, [day])
-    parse(directory, [day])
-    update(directory)
-
-
-def copy(directory: DataDirectory) -> None:
-    """A plain copy of the published file, on disk."""
-    path = directory.root / "copy"
-    shutil.copyfile(directory.published_model, path)
-    sync(path)
-    path.unlink()
 
 
 def sizes(project: Project) -> dict[str, float]:

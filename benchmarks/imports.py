@@ -12,7 +12,6 @@ this is done in turn, and again in empty data directories. Peak memory is that o
 it has made lines for the first time.
 """
 
-import resource
 import shutil
 import time
 from datetime import date
@@ -21,7 +20,7 @@ from pathlib import Path
 import duckdb
 import orjson
 
-from benchmarks.measuring import fresh, timed
+from benchmarks.measuring import fresh, peak_so_far, timed
 from benchmarks.records import MEGABYTES, RATIO, Results, both
 from benchmarks.single import arguments_of, single
 from woopra_pipeline.clock import system_clock
@@ -143,7 +142,7 @@ def measure_once(root: Path, name: str, lines: int, number: int) -> dict[str, fl
     rows = read_parquet([directory.root.parent / "rows.parquet"])
     (folder / f"{name}.sql").write_text(f"from {rows}")
     seconds, processor, plan = timed(make_lines, directory, name)
-    peak_megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    peak = peak_so_far()
     bare = bare_seconds(directory, plan)
     query, _, _ = timed(read_rows, directory, name)
     accept_all(directory)
@@ -155,7 +154,7 @@ def measure_once(root: Path, name: str, lines: int, number: int) -> dict[str, fl
         "bare": plan.line_count / bare,
         "query": lines / query,
         "again": lines / again,
-        "peak": peak_megabytes,
+        "peak": peak,
     }
 
 

@@ -4,6 +4,8 @@
     python -m benchmarks.lake --visits 100000       # so many visits a day at the largest size
     python -m benchmarks.lake --clusters            # Sail with two workers and Spark as well
 
+Spark is measured if `make test-spark` has put it into `.venv`.
+
 Each engine works in processes of its own, on three sizes, each four times the one before. All
 tables are compared with the model's.
 """
@@ -11,9 +13,11 @@ tables are compared with the model's.
 import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.lake_tables import compute_tables_anew
 from benchmarks.measuring import Cost, Costs, fresh, in_rounds, measured_here
 from benchmarks.records import (
     EXPONENT,
@@ -28,8 +32,6 @@ from benchmarks.synthetic_days import make_parsed_days
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.lake.checking import compare_with_model
 from woopra_pipeline.lake.location import open_lake
-from woopra_pipeline.lake.publication import PUBLISHED
-from woopra_pipeline.lake.updating import update_tables
 from woopra_pipeline.model.update import update_model
 from woopra_pipeline_tests.lake.sail_cluster import sail_cluster
 from woopra_pipeline_tests.lake.spark_cluster import spark_cluster, spark_home
@@ -73,9 +75,7 @@ def compare_engines(
         costs = in_rounds(
             repeat,
             {
-                MODEL: fresh(
-                    update_model, directory, before=lambda folder=directory: remove_model(folder)
-                ),
+                MODEL: fresh(update_model, directory, before=partial(remove_model, directory)),
                 DUCKDB: equal_tables(directory, None),
                 SAIL: equal_tables(directory, "sail"),
             },
@@ -125,13 +125,6 @@ def equal_tables(directory: DataDirectory, spark: str | None) -> Callable[[], Co
         return cost
 
     return measure
-
-
-def compute_tables_anew(directory: DataDirectory, spark: str | None) -> None:
-    """Compute the tables of the lake; the data directory is the lake as well."""
-    lake = open_lake(str(directory.root))
-    lake.remove([PUBLISHED])
-    update_tables(lake, directory, spark=spark)
 
 
 def assert_equal(directory: DataDirectory) -> None:

@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Sequence
 from datetime import date
 
-from benchmarks.days import copy
 from benchmarks.measuring import Costs, Measure, fresh, in_new_process, in_rounds
 from benchmarks.records import (
     MEGABYTES,
@@ -23,6 +22,7 @@ from benchmarks.records import (
     ratios,
 )
 from benchmarks.single import arguments_of, single
+from benchmarks.stages import copy
 from benchmarks.synthetic_days import make_parsed_days
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.model.update import update_model

@@ -9,10 +9,11 @@ import shutil
 from datetime import date
 from pathlib import Path
 
-from benchmarks.days import DAYS, UNCOMPRESSED, fetch, parse, update
+from benchmarks.days import DAYS, UNCOMPRESSED
 from benchmarks.measuring import fresh, in_rounds
 from benchmarks.records import PROCESSOR, SECONDS, Bar, Results
 from benchmarks.single import arguments_of, single
+from benchmarks.stages import fetch, parse, update
 from benchmarks.worlds import World, make_world
 from woopra_pipeline.cli.backfill import backfill
 from woopra_pipeline.data_directory import DataDirectory

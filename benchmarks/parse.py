@@ -20,15 +20,13 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
-from benchmarks.measuring import Costs, fresh, in_rounds
+from benchmarks.measuring import Costs, Measure, fresh, in_rounds
 from benchmarks.peers import NAMES, Peer, reading
-from benchmarks.records import MEGABYTES, RATIO, Bar, Results, both, crossed, ratios
+from benchmarks.records import MEGABYTES, NO_BAR, RATIO, Bar, Results, both, crossed, ratios
 from benchmarks.single import arguments_of, single
+from benchmarks.stages import make_table, parse_archived
 from benchmarks.worlds import DAY, World, archive_file, clean_lines, make_world
 from woopra_pipeline.archive.days import Archive
-from woopra_pipeline.parse.parse_day import parse_log_day
 from woopra_pipeline.sql_text import exact_files
 from woopra_pipeline.tables import ACTION_FIELDS, VISIT_FIELDS, Column, ColumnType
 
@@ -114,9 +112,9 @@ def compare(
     } | {"uniform": make_file(root, "uniform", uniform, megabytes)}
     measures = {}
     for name, file in files.items():
-        measures[name] = fresh(parse_archived, file)
+        measures[name] = parsing(file)
         if name in ("clean", "uniform"):
-            measures[BARE.format(name)] = fresh(read_json, file.plain)
+            measures[BARE.format(name)] = reading_json(file)
     for peer in peers.keys() - SHARES.keys():
         measures[peer] = reading(peers[peer], files[lines_for(peer)].plain)
     costs = in_rounds(repeat, measures)
@@ -140,6 +138,7 @@ def compare(
     for variant in [*VARIANTS][1:]:
         what = f"{variant}, beside clean lines"
         rate_beside(results, what, variant, "clean", costs=costs, bar=DIRT)
+        work_beside(results, what, variant, "clean", costs=costs, bar=DIRT)
 
 
 def compare_ten_times(
@@ -148,9 +147,7 @@ def compare_ten_times(
     """The rate and the memory of ten times as many clean lines, beside what `compare` found."""
     file = make_file(root, TEN_TIMES, list(clean_lines(world)), 10 * megabytes)
     bare = BARE.format(TEN_TIMES)
-    costs = in_rounds(
-        repeat, {TEN_TIMES: fresh(parse_archived, file), bare: fresh(read_json, file.plain)}
-    )
+    costs = in_rounds(repeat, {TEN_TIMES: parsing(file), bare: reading_json(file)})
     for name, costs_of_name in costs.items():
         note(results, name, costs_of_name, file.megabytes)
     shutil.rmtree(file.plain.parent)
@@ -187,6 +184,7 @@ def note(results: Results, name: str, costs: Costs, megabytes: float) -> None:
 def beside_bare(results: Results, name: str, costs: Mapping[str, Costs]) -> None:
     what = f"{name} lines, beside DuckDB's bare typed read_json"
     rate_beside(results, what, name, BARE.format(name), costs=costs, bar=BESIDE_BARE)
+    work_beside(results, what, name, BARE.format(name), costs=costs)
 
 
 def rate_beside(
@@ -200,15 +198,27 @@ def rate_beside(
     pairs: Callable[[Sequence[float], Sequence[float]], list[float]] = ratios,
 ) -> None:
     """Note the ratio of two rates, which were noted before."""
-    rates, processor = (
-        [results.find(STAGE, name, unit).rounds for name in (ours, others)]
-        for unit in (RATE, PROCESSOR_COST)
-    )
-    figures = "; ".join(
-        (both(rates[0], rates[1], RATE), both(processor[0], processor[1], PROCESSOR_COST))
-    )
+    rate, other = (results.find(STAGE, name, RATE).rounds for name in (ours, others))
     busy = [*costs[ours].busy, *costs[others].busy]
-    results.add(STAGE, what, RATIO, pairs(rates[0], rates[1]), busy, bar=bar, figures=figures)
+    figures = both(rate, other, RATE)
+    results.add(STAGE, what, RATIO, pairs(rate, other), busy, bar=bar, figures=figures)
+
+
+def work_beside(
+    results: Results,
+    what: str,
+    ours: str,
+    others: str,
+    *,
+    costs: Mapping[str, Costs],
+    bar: Bar = NO_BAR,
+) -> None:
+    """Note the ratio of what a second of the processors does, in the same direction as rates."""
+    work, other = (results.find(STAGE, name, PROCESSOR_COST).rounds for name in (ours, others))
+    busy = [*costs[ours].busy, *costs[others].busy]
+    figures = both(work, other, PROCESSOR_COST)
+    what = f"{what}, by the processors"
+    results.add(STAGE, what, RATIO, ratios(other, work), busy, bar=bar, figures=figures)
 
 
 def write_file(
@@ -259,19 +269,17 @@ def action(chance: random.Random, time_ms: int) -> dict[str, object]:
     }
 
 
-def parse_archived(file: File) -> None:
-    shutil.rmtree(file.parsed, ignore_errors=True)
-    parse_log_day(Archive(file.archived), DAY, file.parsed)
+def parsing(file: File) -> Measure:
+    return fresh(parse_archived, file.archived, DAY, file.parsed)
 
 
-def read_json(plain: Path) -> None:
-    """Read the file into a typed table in memory."""
-    with duckdb.connect() as connection:
-        connection.execute("set enable_progress_bar = false")
-        connection.execute(
-            f"create table lines as from read_json({exact_files([plain])}, "
-            f"format = 'newline_delimited', columns = {columns_of_lines()})"
-        )
+def reading_json(file: File) -> Measure:
+    """Measures how DuckDB reads the plain file into a typed table."""
+    return fresh(
+        make_table,
+        f"from read_json({exact_files([file.plain])}, "
+        f"format = 'newline_delimited', columns = {columns_of_lines()})",
+    )
 
 
 def columns_of_lines() -> str:

@@ -1,6 +1,5 @@
 """What `make bench` has shown: its tables and its chart, in a folder and in the docs."""
 
-import math
 import re
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from benchmarks.days import GROWN, GROWTH, SIZE, STAGES, grown
 from benchmarks.parse import RATE, UNIFORM_ONLY
 from benchmarks.peers import NAMES
 from benchmarks.questions import QUESTIONS
-from benchmarks.records import MEGABYTES, SECONDS, Results
+from benchmarks.records import MEGABYTES, PROCESSOR, SECONDS, Results, exponents
 from benchmarks.tables import BARS, Rows, about, bar_rows, markdown
 from woopra_pipeline.data_directory import checkout
 
@@ -25,14 +24,15 @@ OURS = "woopra-pipeline"
 
 
 def growth_rows(results: Results) -> Rows:
-    """For each stage the seconds by size, and the exponent from the middle size to the largest."""
+    """For each stage the processor seconds by size, and how they grow.
+
+    The exponent is that from the middle size to the largest: 1 is as the data, 0 is not at all.
+    """
     rows = []
     for name in GROWN:
-        seconds = [results.find(SIZE, grown(name, factor), SECONDS) for factor in GROWTH]
-        middle, largest = (record.spread.median for record in seconds[-2:])
-        exponent = math.log(largest / middle) / math.log(GROWTH[-1] / GROWTH[-2])
-        medians = (f"{record.spread.median:.3f} s" for record in seconds)
-        rows.append((name, *medians, f"{exponent:.2f}"))
+        work = [results.median(SIZE, grown(name, factor), PROCESSOR) for factor in GROWTH]
+        (exponent,) = exponents(work[-1:], work[-2:-1], GROWTH[-1] / GROWTH[-2])
+        rows.append((name, *(f"{each:.3f} s" for each in work), f"{exponent:.2f}"))
     return rows
 
 
@@ -64,7 +64,7 @@ def tables(results: Results) -> str:
     return "\n".join(
         [
             markdown(BARS, bar_rows(results.records)),
-            markdown(("growth", *sizes, "exponent"), growth_rows(results)),
+            markdown(("processor seconds", *sizes, "exponent"), growth_rows(results)),
             f"{about(results)}.\n",
         ]
     )
@@ -152,14 +152,14 @@ def chart_of_growth(results: Results) -> alt.Chart:
         {
             "stage": name,
             "megabytes": raw_megabytes(results, factor),
-            "seconds": results.median(SIZE, grown(name, factor), SECONDS),
+            "seconds": results.median(SIZE, grown(name, factor), PROCESSOR),
         }
         for name in shown
         for factor in GROWTH
     ]
     ticks = [round(raw_megabytes(results, factor)) for factor in GROWTH]
     return (
-        alt.Chart(alt.Data(values=rows), title="Seconds by MB of log, both logarithmic")
+        alt.Chart(alt.Data(values=rows), title="Processor seconds by MB of log, both logarithmic")
         .mark_line(point=True)
         .encode(
             x=alt.X("megabytes:Q", scale=alt.Scale(type="log"), axis=alt.Axis(values=ticks)),

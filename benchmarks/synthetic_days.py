@@ -26,6 +26,7 @@ from woopra_pipeline.tables import (
 FIRST_DAY = date(2026, 1, 1)
 ACTIONS_PER_VISIT = 3
 PEOPLE_PER_DAILY_VISIT = 5
+THREE_MONTHS = 8_000_000_000
 
 LINES = """
     create or replace temp table lines as
@@ -113,26 +114,38 @@ TIMED = """
     select
         *,
         timestamptz '2026-01-01 08:00:00+00'
-            + to_milliseconds((hash(origin, visit) % 8000000000)::bigint) as started_at
+            + to_milliseconds((hash(origin, visit) % $milliseconds)::bigint) as started_at
     from lines
 """
 
 
-def make_parsed_days(directory: DataDirectory, days: int, visits_per_day: int) -> list[date]:
-    """Write `days` parsed days of `visits_per_day` visits (re-logged ones come on top)."""
+def make_parsed_days(
+    directory: DataDirectory, days: int, visits_per_day: int, *, milliseconds: int = THREE_MONTHS
+) -> list[date]:
+    """Write `days` parsed days of `visits_per_day` visits (re-logged ones come on top).
+
+    Visits begin within so many `milliseconds` after the first day begins, whenever they are logged.
+    """
     made = []
     with duckdb.connect() as connection:
         connection.execute("create temp table leftovers (pid varchar)")
         for number in range(days):
             log_day = FIRST_DAY + timedelta(days=number)
-            _make_lines(connection, number, visits_per_day)
+            _make_lines(connection, number, visits_per_day, milliseconds)
             _write(connection, directory, log_day)
             made.append(log_day)
     return made
 
 
-def _make_lines(connection: duckdb.DuckDBPyConnection, day: int, visits: int) -> None:
-    values = {"day": day, "visits": visits, "people": visits * PEOPLE_PER_DAILY_VISIT}
+def _make_lines(
+    connection: duckdb.DuckDBPyConnection, day: int, visits: int, milliseconds: int
+) -> None:
+    values = {
+        "day": day,
+        "visits": visits,
+        "people": visits * PEOPLE_PER_DAILY_VISIT,
+        "milliseconds": milliseconds,
+    }
     connection.execute(f"select setseed({(day + 1) / 10_000})")
     for statement in (LINES, MERGES, LEFTOVERS, RELOGS, TIMED):
         used = {name: value for name, value in values.items() if f"${name}" in statement}

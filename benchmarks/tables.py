@@ -98,6 +98,9 @@ def about(results: Results) -> str:
     changed = ", with changes to it" if setting.is_dirty else ""
     loads = [load for record in results.records for load in record.load]
     load = f"load {min(loads):.1f} to {max(loads):.1f}" if loads else "load unknown"
+    before = [share for record in results.records for share in record.others_before]
+    if before:
+        load += f", others at {min(before):.0%} to {max(before):.0%} before the measurements"
     return (
         f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gigabytes']} GB, "
         f"{load}; {packages}; commit {setting.commit[:12]}{changed}; "

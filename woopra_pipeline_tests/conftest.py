@@ -2,9 +2,12 @@
 
 Where several processes run tests, DuckDB works on one thread in each of them: there is a process
 for every core already, and the logs of tests are so small that threads mostly wait for each other.
-The long tests, tests run in a single process, and programs that tests start have all threads.
+The files that it makes there have blocks of 16 KB instead of 256, most of which would be nothing
+but zeros to write. The long tests, tests run in a single process, and programs that tests start
+have all threads, and blocks as users have them.
 """
 
+import gc
 import multiprocessing
 import os
 from collections.abc import Iterator
@@ -29,20 +32,21 @@ settings.load_profile("reproducible" if os.environ.get("CI") else "any speed")
 
 
 _connect = duckdb.connect
-_takes_all_threads = False
+_is_long = False
 
 
-def _connect_on_one_thread(
+def _connect_for_little(
     database: str | Path = ":memory:", read_only: bool = False, config: dict[str, Any] | None = None
 ) -> duckdb.DuckDBPyConnection:
     config = dict(config or {})
-    if not _takes_all_threads:
+    if not _is_long:
         config.setdefault("threads", 1)
+        config.setdefault("default_block_size", "16384")
     return _connect(database, read_only, config)
 
 
 if "PYTEST_XDIST_WORKER" in os.environ:
-    duckdb.connect = _connect_on_one_thread
+    duckdb.connect = _connect_for_little
 
 
 multiprocessing.get_context("forkserver").set_forkserver_preload(
@@ -82,17 +86,25 @@ def is_dear(item: pytest.Item) -> bool:
     of imports with it.
     """
     fixtures = item._fixtureinfo.name2fixturedefs  # type: ignore[attr-defined]
+    parameters = getattr(item, "callspec", None)
     return bool(
         is_hypothesis_test(getattr(item, "obj", None))
+        or (parameters and "examples" in parameters.params)
         or DEAR_IMPORTS & set(vars(getattr(item, "module", item)))
         or DEAR_FIXTURES & fixtures.keys()
         or any(definitions[-1].scope == "module" for definitions in fixtures.values())
     )
 
 
+def pytest_collection_finish() -> None:
+    # What is loaded by now stays, and the collector need not look at it again and again.
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    global _takes_all_threads  # noqa: PLW0603
-    _takes_all_threads = item.get_closest_marker("long") is not None
+    global _is_long  # noqa: PLW0603
+    _is_long = item.get_closest_marker("long") is not None
 
 
 class FrozenTime:

@@ -1,7 +1,7 @@
 """Dagster's storage without what takes most of its time where runs are as short as in tests.
 
 It waits for the disk with each event, makes an engine for each connection, which then compiles
-every statement anew, and reads ninety files of migrations whenever an instance is opened or a run
+every statement again, and reads ninety files of migrations whenever an instance is opened or a run
 begins. Importing this makes it do each of the last two once in a process, and the first never: what
 it records need not survive a power failure here.
 """

@@ -72,7 +72,7 @@ def fetch_log_day(
     Other bytes that lose lines, because fewer of them are readable or most are rejected where that
     was not so, become current only if the caller says `accept_shorter`; otherwise they are held
     back beside the current file, and that is a `LinesLostError`.
-    A damaged manifest is made anew first, from what files there are. Lines of `persons`, who were
+    A damaged manifest is made again first, from what files there are. Lines of `persons`, who were
     erased, are overwritten before the file gets there (R10); what counts as the same bytes are
     those that were delivered.
     Any other error leaves the archive as it was.

@@ -1,4 +1,4 @@
-"""A damaged manifest of the archive, made anew from the files that it spoke of.
+"""A damaged manifest of the archive, made again from the files that it spoke of.
 
 A file's name begins with the first digits of the SHA-256 of its content, so the files themselves
 say whether they are whole. What was known of the download besides is lost.
@@ -16,12 +16,12 @@ from woopra_pipeline.archive.staging import LineCount
 from woopra_pipeline.errors import ArchiveError
 from woopra_pipeline.locks import locked_folder
 
-MADE_ANEW = "the manifest was damaged and was made anew from the file"
+MADE_ANEW = "the manifest was damaged and was made again from the file"
 STATUS_OF_A_DOWNLOAD = 200
 
 
 def get_or_mend(archive: Archive, log_day: date) -> ArchivedDay:
-    """The current version of `log_day`, whose manifest is made anew if it is damaged.
+    """The current version of `log_day`, whose manifest is made again if it is damaged.
 
     Raises `ArchiveError` if the day is not archived, or if no file of it is whole either.
     """
@@ -41,7 +41,7 @@ def get_or_mend(archive: Archive, log_day: date) -> ArchivedDay:
 def find_or_mend(archive: Archive, log_day: date) -> ArchivedDay | None:
     """The current version of `log_day`, whose folder is locked; None if there is none.
 
-    A damaged manifest is made anew. That the time of a file is the time it was downloaded is the
+    A damaged manifest is made again. That the time of a file is the time it was downloaded is the
     best that is known. The current version is the latest that has no fewer lines than those before.
     """
     try:

@@ -62,7 +62,7 @@ def prove(directory: DataDirectory, batches: Sequence[int]) -> list[Verdict]:
 
 
 def rebuild(directory: DataDirectory) -> Rebuilt:
-    """Make a lost ledger anew."""
+    """Make a lost ledger again."""
     return rebuild_ledger(directory, settings=_settings())
 
 

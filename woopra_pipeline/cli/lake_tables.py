@@ -12,12 +12,19 @@ from woopra_pipeline.lake.engines import spark_from_environment
 from woopra_pipeline.lake.location import Lake
 from woopra_pipeline.lake.publication import the_publication
 from woopra_pipeline.lake.updating import update_tables
+from woopra_pipeline.model.typed_settings import TypedSettings
 from woopra_pipeline.wording import count
 
 
 def compute(lake: Lake, directory: DataDirectory) -> None:
     """Compute the tables from the days in the lake, and show how many rows they have."""
-    update = update_tables(lake, directory, spark=spark_from_environment(), notify=say)
+    update = update_tables(
+        lake,
+        directory,
+        spark=spark_from_environment(),
+        typed=TypedSettings.from_environment(),
+        notify=say,
+    )
     of_days = f"of {count(update.day_count, 'log day')}, revision {update.publication.revision}"
     if not update.is_new:
         show(f"The tables in the lake are up to date: {of_days}")

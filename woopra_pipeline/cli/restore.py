@@ -6,12 +6,14 @@ import click
 
 from woopra_pipeline.cli.lake import project, the_lake
 from woopra_pipeline.cli.progress import BackfillProgress
-from woopra_pipeline.cli.terminal import show
+from woopra_pipeline.cli.terminal import say, show
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.defs.backfill import Progress
 from woopra_pipeline.lake.days import log_days_in
 from woopra_pipeline.lake.homes import restore_days
 from woopra_pipeline.lake.project import claim_lake
+from woopra_pipeline.model.outstanding import read_manifests
+from woopra_pipeline.privacy.register import read_register
 from woopra_pipeline.woopra.log_days import log_day_from_text
 from woopra_pipeline.wording import count, spans
 
@@ -52,10 +54,25 @@ def command(*, first: str | None, last: str | None, take_lake: bool, model: bool
         f"{count(len(log_days), 'log day')} in the lake, {len(brought):,} of them brought here now "
         f"({count(byte_count, 'byte')})"
     )
+    _say_if_erasures_are_missing(directory)
     if model:
         importlib.import_module("woopra_pipeline.cli.runs").update_model(directory)
     if worked.bad:
         raise click.ClickException(
             f"{len(worked.bad):,} of {count(len(log_days), 'log day')} could not be restored: "
             f"{spans(worked.bad)}"
+        )
+
+
+def _say_if_erasures_are_missing(directory: DataDirectory) -> None:
+    """Say what to copy if days are here of which lines were erased, and nobody is registered."""
+    manifests = read_manifests(directory)
+    are_erased = any(day.erased_line_count for day in manifests.archived.values()) or any(
+        day.erased_count for day in manifests.parsed.values()
+    )
+    if are_erased and not read_register(directory.erasures).erasures:
+        say(
+            f"Persons were erased from these days, and who they were is not known here: copy "
+            f"erasures/ from a backup, or from a machine that has it, to {directory.erasures} "
+            "before anything is fetched, or they come back"
         )

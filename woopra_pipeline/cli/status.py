@@ -1,5 +1,6 @@
 """`woopra-pipeline status`: what there is, judged by the files and the model."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,6 +15,8 @@ from woopra_pipeline.control_characters import visible
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import PipelineError
 from woopra_pipeline.imports.ledger.reading import read_line_counts
+from woopra_pipeline.lake.condition import LakeCondition, read_condition
+from woopra_pipeline.lake.location import LAKE_VARIABLE
 from woopra_pipeline.model.database import connect_published, is_as_published
 from woopra_pipeline.model.outstanding import outstanding, read_fingerprints, read_manifests
 from woopra_pipeline.privacy.register import find_unfinished
@@ -53,6 +56,8 @@ class Status:
     """Erasures that were entered, and of which something may be left to do."""
     problems: list[str]
     """What is damaged or cannot be read, and what to do; none of it is counted above."""
+    lake: LakeCondition | None
+    """What is in the lake, if there is one."""
 
 
 @click.command("status")
@@ -115,7 +120,13 @@ def read_status(directory: DataDirectory) -> Status:
         imports=imports,
         unfinished_erasures=unfinished,
         problems=problems,
+        lake=_lake(directory),
     )
+
+
+def _lake(directory: DataDirectory) -> LakeCondition | None:
+    location = os.environ.get(LAKE_VARIABLE)
+    return read_condition(location, directory.types) if location else None
 
 
 @dataclass(frozen=True)
@@ -188,6 +199,8 @@ def _lines(status: Status) -> list[tuple[str, str]]:
     ]
     lines += [("", f"{number:,} {reason}") for reason, number in status.rejected_lines.items()]
     lines += [("Damaged" if number == 0 else "", problem) for number, problem in problems]
+    if status.lake is not None:
+        lines.append(("In the lake", _in_lake(status.lake)))
     if status.imports:
         lines.append(("Import lines", states(status.imports)))
     lines += [
@@ -204,6 +217,18 @@ def _lines(status: Status) -> list[tuple[str, str]]:
             ("", "Start with `woopra-pipeline demo` or `woopra-pipeline backfill FROM TO`")
         )
     return lines
+
+
+def _in_lake(lake: LakeCondition) -> str:
+    if lake.problem is not None:
+        return f"not read: {visible(lake.problem)}"
+    days = _days(lake.log_days)
+    if lake.revision is None:
+        return f"{days}; no tables yet: run `woopra-pipeline lake update`"
+    tables = f"{days}; tables of revision {lake.revision}"
+    if lake.tables_are_behind:
+        return f"{tables} are of other days or settings: run `woopra-pipeline lake update`"
+    return f"{tables} are up to date"
 
 
 def _held_back(log_days: list[date]) -> list[tuple[str, str]]:

@@ -46,7 +46,7 @@ FOLDER_PREFIX = "open-"
 LOG_NAME = "log.jsonl"
 
 MOST_FILES = 500
-"""Reading a file costs more than a few rows: past this number all are made anew from the start."""
+"""Reading a file costs more than a few rows: past this number all are made again from the start."""
 
 COUNTS = [name for name in WrittenPart.__struct_fields__ if name.endswith("_count")]
 
@@ -204,7 +204,7 @@ def _count_erased(day: ParsedDay, persons: ErasedPersons) -> int:
 
 
 def overwrite_current_day(parsed_folder: Path, log_day: date, persons: ErasedPersons) -> int:
-    """Make an open day anew, in another folder, without the lines of erased persons (R10).
+    """Make an open day again, in another folder, without the lines of erased persons (R10).
 
     Returns how many lines that were. The folder of before is gone afterwards.
     """
@@ -223,8 +223,8 @@ def overwrite_current_day(parsed_folder: Path, log_day: date, persons: ErasedPer
 def remove_unnamed(parsed_folder: Path) -> None:
     """Remove what no manifest names from the folders of days that are or were current.
 
-    That is what killed steps left, and current days that were closed or started anew since the step
-    before; these are left until then for the sake of those who are reading them.
+    That is what killed steps left, and current days that were closed or started again since the
+    step before. These are left until then, because somebody may still read them.
     """
     for day_folder in {path.parent for path in parsed_folder.glob(f"*/{FOLDER_PREFIX}*")}:
         with locked_folder(day_folder):

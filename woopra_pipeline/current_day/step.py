@@ -69,7 +69,7 @@ def follow_current_day(
     `parsed_folder` is `DataDirectory.parsed`. Lines of `persons`, who were erased, are overwritten
     before they become part of the day (R10). Each step appears whole or not at all (R9); two at
     once follow one another. If the file is not the one that was followed so far, and that not by
-    accident, the day is started anew. Raises what `WoopraClient.read_log_day_from` raises, except
+    accident, the day is started again. Raises what `WoopraClient.read_log_day_from` raises, except
     that a file that is not there yet is no error, and `ParsedDayError` if files cannot be written.
     """
     now = clock()

@@ -54,7 +54,7 @@ def _numbers(connection: duckdb.DuckDBPyConnection, sql: str) -> Sequence[int]:
             from profiles
             group by day
         )
-        select log_day, ({sql}) from log_days order by log_day desc limit {DAYS}
+        select log_day, ({sql}) from log_days where not is_open order by log_day desc limit {DAYS}
         """,
         {"time_zone": LOG_TIME_ZONE.key},
     ).fetchall()

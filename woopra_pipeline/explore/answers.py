@@ -1,6 +1,6 @@
 """What the pages of the app ask of the published model.
 
-Every answer opens the model anew, so that a page that is open for days answers from the model of
+Every answer opens the model again, so that a page that is open for days answers from the model of
 the day, and an update finds nobody in its way.
 """
 
@@ -70,6 +70,14 @@ PROPERTIES = """
     where pid = $pid
     order by key
 """
+IS_WHOLE = """
+    coalesce(
+        period >= (select min(log_day) from log_days)
+        and period_after(period, 1, $grain)
+            <= (select max(log_day) + 1 from log_days where not is_open),
+        false
+    ) as is_whole
+"""
 MERGES_A_DAY = """
     select log_day as period, count(*) as merges
     from profile_merges
@@ -112,6 +120,14 @@ class Model:
         (days,) = self.figures("period")
         return (days["first"], days["last"]) if days["first"] else None
 
+    def people_a_day(self) -> list[Row]:
+        """People on each log day that is over, new and returning ones, as in the report."""
+        days = self.log_days()
+        if days is None:
+            return []
+        first, last = days
+        return self.figures("people", grain="day", first=first, last=last)
+
     def events(self) -> list[Row]:
         """The names of actions, the most frequent ones first, with how many did it how often."""
         return self.rows(EVENTS, rows=MOST_EVENTS)
@@ -121,13 +137,17 @@ class Model:
         return [row["key"] for row in self.rows(PROPERTY_NAMES, event=_event(event))]
 
     def trend(self, event: str, grain: str) -> list[Row]:
-        """How often an event was done."""
-        return self.rows(f"from {table_of('trend', _event(event), grain=grain)}")
+        """How often an event was done; `is_whole`: the period is over, and all of it is logged."""
+        report = table_of("trend", _event(event), grain=grain)
+        return self.rows(f"select *, {IS_WHOLE} from {report}", grain=grain)
 
     def trend_by(self, event: str, name: str, grain: str) -> list[Row]:
         """The same, split by a property."""
         report = table_of("trend_by", _event(event), name, grain=grain)
-        return self.rows(f"select * replace (coalesce(value, '(none)') as value) from {report}")
+        return self.rows(
+            f"select * replace (coalesce(value, '(none)') as value), {IS_WHOLE} from {report}",
+            grain=grain,
+        )
 
     def funnel(self, steps: Sequence[str], days: float) -> list[Row]:
         """How many people get from one step to the next."""

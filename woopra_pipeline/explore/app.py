@@ -70,7 +70,7 @@ def _(page):
                 justify="start",
             ),
             mo.md("## People a day"),
-            charts.trend(model.trend(ANY, "day"), "people"),
+            charts.trend(model.people_a_day(), "people"),
             mo.md("## What they do"),
             mo.ui.table(model.events(), selection=None),
         ]
@@ -112,7 +112,8 @@ def _(page, trend_event, trend_grain, trend_number, trend_property):
             trend_event.value or ANY, trend_property.value, trend_grain.value
         )
         trend_chart = charts.trend_by(trend_rows, trend_number.value)
-    mo.vstack([trend_controls, trend_chart, mo.ui.table(trend_rows, selection=None)])
+    trend_note = mo.md("A hollow point: a period that is not over, or not in the log as a whole.")
+    mo.vstack([trend_controls, trend_chart, trend_note, mo.ui.table(trend_rows, selection=None)])
     return
 
 

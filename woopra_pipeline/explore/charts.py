@@ -20,7 +20,10 @@ FEW = 20
 
 
 def trend(rows: Sequence[Row], number: str) -> Chart:
-    """One of the numbers of a trend (`people`, `visits`, `actions`) in every period."""
+    """One of the numbers of a trend (`people`, `visits`, `actions`) in every period.
+
+    A period that is not over, or in the log as a whole, is a hollow point beside the line.
+    """
     return _line(rows, number, alt.value(BLUE))
 
 
@@ -86,11 +89,17 @@ def bars(rows: Sequence[Row], number: str) -> Chart:
 
 
 def _line(rows: Sequence[Row], number: str, color: Any) -> Chart:
-    base = _days(rows, number).encode(color=color)
-    periods = {row["period"] for row in rows}
-    line = base.mark_line(strokeWidth=2)
+    whole = [row for row in rows if row["is_whole"]]
+    unfinished = [row for row in rows if not row["is_whole"]]
+    base = _days(whole, number).encode(color=color)
+    layers = [base.mark_line(strokeWidth=2)]
     # One period makes no line.
-    layers = [line, base.mark_point(filled=True)] if len(periods) < FEW else [line]
+    if len({row["period"] for row in whole}) < FEW:
+        layers.append(base.mark_point(filled=True))
+    # Less than a whole period would look like a fall.
+    if unfinished:
+        hollow = _days(unfinished, number).mark_point(filled=False, size=50)
+        layers.append(hollow.encode(color=color))
     return _finished(alt.layer(*layers).properties(height=HEIGHT))
 
 

@@ -157,7 +157,7 @@ def note(folder: Path, header: PlanHeader, requests: Iterable[Request]) -> None:
 
 
 def replace_journal(folder: Path, header: PlanHeader, requests: Iterable[Request]) -> None:
-    """Write a plan's journal anew, whole or not at all."""
+    """Write a plan's journal again, whole or not at all."""
     with replacing(folder / JOURNAL_NAME) as temporary:
         temporary.write_bytes(_text(header, requests))
 

@@ -1,7 +1,7 @@
 """What was imported, as users see it: `imports.duckdb`, made from the ledger and published.
 
 Like the model it is written in a private file and put in place whole. The lines of a batch file
-are read into it once; what became of them is taken from the ledger anew each time.
+are read into it once; what became of them is taken from the ledger again each time.
 """
 
 import sqlite3
@@ -80,7 +80,7 @@ def publish_imports(ledger: Ledger) -> bool:
 
 
 def forget_publication(directory: DataDirectory) -> None:
-    """Make everything of `imports.duckdb` anew the next time; its lock must be held."""
+    """Make everything of `imports.duckdb` again the next time; its lock must be held."""
     (directory.imports / "published.json").unlink(missing_ok=True)
     remove(directory.imports / f"build-{SCHEMA_VERSION}.duckdb")
 
@@ -177,7 +177,7 @@ def _create(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _load(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
-    # A ledger that was made anew, or came from a backup, may give the number of a file to another.
+    # A ledger that was made again, or came from a backup, may give the number of a file to another.
     connection.execute("create temp table earlier_files as select file_id, path from ledger.files")
     for table, rows in ledger.shown_tables():
         connection.execute(f"truncate ledger.{table}")

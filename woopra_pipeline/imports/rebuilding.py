@@ -1,4 +1,4 @@
-"""A lost ledger made anew from what stands beside the batch files, and from `imports.duckdb`.
+"""A lost ledger made again from what stands beside the batch files, and from `imports.duckdb`.
 
 Whatever may have been sent becomes `unknown`, and verification finds out from the log. What else is
 known by a ledger that is only too old stays. The new ledger is put in place whole; the other one is
@@ -84,7 +84,7 @@ class _Plan:
 def rebuild_ledger(
     directory: DataDirectory, *, settings: ImportSettings, clock: Clock = system_clock
 ) -> Rebuilt:
-    """Make the ledger anew from the batch files and what stands beside them.
+    """Make the ledger again from the batch files and what stands beside them.
 
     Raises `LedgerError` if the ledger is fine, or a source is being imported, or a batch file is
     missing or damaged; then everything is as it was.

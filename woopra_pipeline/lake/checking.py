@@ -4,24 +4,27 @@ Of both, the rows are counted and their hashes added up. Only where these differ
 compared one with another.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
 
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.lake.attaching import open_tables
+from woopra_pipeline.lake.engine import EVENTS_PREFIX
 from woopra_pipeline.lake.location import Lake
 from woopra_pipeline.lake.publication import the_publication
 from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.sql_text import quoted
-from woopra_pipeline.tables import LAKE_TABLES, ColumnType, ModelTable
+from woopra_pipeline.tables import MODEL_TABLES
 
 HOW_IT_WENT = {"fetched_at", "applied_at"}
 """Columns that depend on when and how the days came, and are not compared."""
 
 MOST_EXAMPLES = 5
-LAKE_PREFIX = "lake_"
+
+Types = Mapping[str, str]
+"""The types of the columns of a query, as DuckDB names them, by the names of the columns."""
 
 
 @dataclass(frozen=True)
@@ -46,37 +49,52 @@ class Comparison:
 def compare_with_model(
     lake: Lake, directory: DataDirectory, *, memory_limit: str | None = None
 ) -> Iterator[Comparison]:
-    """Compare every published table of the lake with the published model.
+    """Compare every published table of the lake with the published model, and those of one alone.
 
     Raises `LakeError` if the lake has no tables or cannot be read, and `ModelError` if there is no
     model.
     """
     publication = the_publication(lake)
     with connect_published(directory, memory_limit=memory_limit) as model:
-        open_tables(model, lake, publication, prefix=LAKE_PREFIX)
-        for table in LAKE_TABLES:
-            yield _compare(model, table)
+        in_lake = {
+            name: query for name, (_, query) in open_tables(model, lake, publication).items()
+        }
+        in_model = _model_queries(model)
+        for name in dict.fromkeys((*in_model, *in_lake)):
+            yield _compare(model, name, in_lake.get(name), in_model.get(name))
 
 
-def _compare(connection: duckdb.DuckDBPyConnection, table: ModelTable) -> Comparison:
-    columns = tuple(column.name for column in table.columns if column.name not in HOW_IT_WENT)
-    # JSON as its text, which is kept to the letter.
-    values = ", ".join(
-        f"{quoted(column.name)}{'::varchar' if column.type is ColumnType.JSON else ''}"
-        for column in table.columns
-        if column.name not in HOW_IT_WENT
+def _model_queries(model: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """The query for the rows of each table of the model, by its name in the lake."""
+    events = model.sql(
+        "select table_name from information_schema.tables where table_schema = 'events' order by 1"
+    ).fetchall()
+    return {table.name: f"from {table.name}" for table in MODEL_TABLES} | {
+        f"{EVENTS_PREFIX}{name}": f"from events.{quoted(name)}" for (name,) in events
+    }
+
+
+def _compare(
+    connection: duckdb.DuckDBPyConnection, name: str, lake: str | None, model: str | None
+) -> Comparison:
+    """Compare two queries; None stands for one without rows or columns."""
+    lake_types, model_types = (
+        {} if query is None else _types(connection, query) for query in (lake, model)
     )
-    lake = f"select {values} from {LAKE_PREFIX}{table.name}"
-    model = f"select {values} from {table.name}"
+    columns = tuple(
+        column for column in dict.fromkeys((*model_types, *lake_types)) if column not in HOW_IT_WENT
+    )
+    lake = _values(columns, lake, lake_types, model_types)
+    model = _values(columns, model, model_types, lake_types)
     lake_rows, *lake_hashes = _sums(connection, lake)
     model_rows, *model_hashes = _sums(connection, model)
-    comparison = Comparison(table.name, columns, lake_rows, model_rows)
+    comparison = Comparison(name, columns, lake_rows, model_rows)
     if (lake_rows, lake_hashes) == (model_rows, model_hashes):
         return comparison
     only_in_lake, lake_examples = _surplus(connection, lake, model)
     only_in_model, model_examples = _surplus(connection, model, lake)
     return Comparison(
-        table.name,
+        name,
         columns,
         lake_rows,
         model_rows,
@@ -85,6 +103,26 @@ def _compare(connection: duckdb.DuckDBPyConnection, table: ModelTable) -> Compar
         lake_examples,
         model_examples,
     )
+
+
+def _types(connection: duckdb.DuckDBPyConnection, query: str) -> Types:
+    described = connection.execute(f"describe {query}").fetchall()
+    return {name: kind for name, kind, *_ in described}
+
+
+def _values(columns: Sequence[str], query: str | None, types: Types, others: Types) -> str:
+    """The query for these columns, NULL where it has none; in one type with the other side."""
+    if query is None:
+        return f"select {', '.join(['null'] * len(columns))} where false"
+    selected = []
+    for name in columns:
+        # JSON as its text, which is kept to the letter.
+        is_text = "JSON" in (types.get(name), others.get(name)) or (
+            types.get(name) != others.get(name, types.get(name))
+        )
+        value = quoted(name) if name in types else "null"
+        selected.append(f"{value}{'::varchar' if is_text else ''} as {quoted(name)}")
+    return f"select {', '.join(selected)} from ({query})"
 
 
 def _sums(connection: duckdb.DuckDBPyConnection, rows: str) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
     tables/TABLE/_delta_log/                 what delta-rs commits
     tables/TABLE/<revision>/*.parquet        the files of one revision, large tables by month
+    tables/events/TABLE/…                    the same for the typed tables of events
 
 No engine needs to know of Delta. A commit replaces all files of a table by those of a revision, and
 carries its name. Earlier versions can be read as long as their files are kept.
@@ -11,6 +12,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -18,9 +20,10 @@ import pyarrow as pa
 
 from woopra_pipeline.errors import LakeError
 from woopra_pipeline.lake.engine import MONTH, layout_of
-from woopra_pipeline.lake.location import Lake, missing_extra
+from woopra_pipeline.lake.lake_tables import LakeTable
+from woopra_pipeline.lake.location import Entry, Lake, missing_extra
 from woopra_pipeline.sql_text import literal
-from woopra_pipeline.tables import Column, ColumnType, ModelTable
+from woopra_pipeline.tables import Column, ColumnType
 
 try:
     from deltalake import CommitProperties, DeltaTable
@@ -29,9 +32,6 @@ try:
     from deltalake.transaction import AddAction, create_table_with_add_actions
 except ModuleNotFoundError:
     raise missing_extra() from None
-
-TABLES = "tables"
-"""The folder of all tables in the lake."""
 
 DELTA_TYPES: Mapping[ColumnType, str] = {
     ColumnType.BIGINT: "long",
@@ -79,23 +79,13 @@ class DataFile:
     """The first and the last log day in it, if the file says so."""
 
 
-def table_folder(table: ModelTable) -> str:
-    """The folder of a table in the lake."""
-    return f"{TABLES}/{table.name}"
-
-
-def data_folder(table: ModelTable, revision: str) -> str:
-    """The folder for the files of a revision of a table."""
-    return f"{table_folder(table)}/{revision}"
-
-
 def data_files(
-    lake: Lake, connection: duckdb.DuckDBPyConnection, table: ModelTable, revision: str
+    lake: Lake, connection: duckdb.DuckDBPyConnection, table: LakeTable, revision: str
 ) -> list[DataFile]:
     """The files of a revision that have rows; `connection` can reach the lake."""
     entries = [
         entry
-        for entry in lake.entries(data_folder(table, revision))
+        for entry in lake.entries(table.data_folder(revision))
         if entry.name.endswith(".parquet")
     ]
     if not entries:
@@ -111,7 +101,7 @@ def data_files(
     }
     return [
         DataFile(
-            path=entry.name.removeprefix(f"{table_folder(table)}/"),
+            path=entry.name.removeprefix(f"{table.folder}/"),
             size=entry.size,
             modified_ms=int(entry.modified_at.timestamp() * 1000),
             month=_month_of(entry.name),
@@ -130,24 +120,23 @@ def _month_of(name: str) -> str | None:
     )
 
 
-def open_table(lake: Lake, table: ModelTable, version: int | None = None) -> DeltaTable | None:
-    """A table at its latest version, or at this one; None if there is none yet."""
+def open_table(lake: Lake, folder: str, version: int | None = None) -> DeltaTable | None:
+    """The table in a folder at its latest version, or at this one; None if there is none yet."""
+    address = lake.uri(folder)
     try:
-        return DeltaTable(
-            lake.uri(table_folder(table)), version=version, storage_options=lake.storage_options
-        )
+        return DeltaTable(address, version=version, storage_options=lake.storage_options)
     except TableNotFoundError:
         return None
     except (DeltaError, OSError):
         raise LakeError(
-            f"{lake.uri(table_folder(table))} cannot be read as a Delta table: remove that folder, "
+            f"{address} cannot be read as a Delta table: remove that folder, "
             "then `woopra-pipeline lake update` makes it anew"
         ) from None
 
 
 def commit(
     lake: Lake,
-    table: ModelTable,
+    table: LakeTable,
     before: DeltaTable | None,
     files: Sequence[DataFile],
     revision: str,
@@ -158,7 +147,7 @@ def commit(
     and None is returned.
     """
     schema = delta_schema(table)
-    partition_by = [MONTH] if layout_of(table).by_month else None
+    partition_by = [MONTH] if layout_of(table.table).by_month else None
     properties = CommitProperties(custom_metadata={"revision": revision}, max_commit_retries=0)
     actions: list[Any] = [_add_action(file) for file in files]
     try:
@@ -172,20 +161,20 @@ def commit(
             )
             return before.version() + 1
         create_table_with_add_actions(
-            lake.uri(table_folder(table)),
+            lake.uri(table.folder),
             schema,
             actions,
             mode="error" if before is None else "overwrite",
             partition_by=partition_by,
             name=table.name,
-            description=table.comment,
+            description=table.table.comment,
             storage_options=lake.storage_options,
             commit_properties=properties,
         )
     except CommitFailedError:
         return None
     except DeltaError:
-        if before is None and open_table(lake, table) is not None:
+        if before is None and open_table(lake, table.folder) is not None:
             return None
         raise
     return 0 if before is None else before.version() + 1
@@ -210,37 +199,43 @@ def _add_action(file: DataFile) -> AddAction:
     )
 
 
-def delta_schema(table: ModelTable) -> Schema:
+def delta_schema(table: LakeTable) -> Schema:
     """The schema of a table, with what its columns mean."""
-    columns = [*table.columns, *([MONTH_COLUMN] if layout_of(table).by_month else [])]
+    columns = [
+        *zip(table.stored_names, table.table.columns, strict=True),
+        *([(MONTH, MONTH_COLUMN)] if layout_of(table.table).by_month else []),
+    ]
     return Schema(
         [
             Field(
-                column.name,
+                name,
                 PrimitiveType(DELTA_TYPES[column.type]),
                 nullable=column.nullable,
                 metadata={"comment": column.comment},
             )
-            for column in columns
+            for name, column in columns
         ]
     )
 
 
-def files_of(lake: Lake, table: ModelTable, version: int) -> list[str]:
+def files_of(lake: Lake, table: LakeTable, version: int) -> list[str]:
     """The addresses of the files of a version of a table."""
-    delta = open_table(lake, table, version)
+    delta = open_table(lake, table.folder, version)
     if delta is None:
         raise LakeError(
-            f"{lake.uri(table_folder(table))} is missing: `woopra-pipeline lake update` makes it"
+            f"{lake.uri(table.folder)} is missing: `woopra-pipeline lake update` makes it"
         )
     actions = pa.table(delta.get_add_actions())
     paths = actions["path"].to_pylist() if actions.num_rows else []
-    return [lake.uri(f"{table_folder(table)}/{path}") for path in paths]
+    return [lake.uri(f"{table.folder}/{path}") for path in paths]
 
 
-def vacuum(lake: Lake, table: ModelTable, version: int, kept_for: timedelta) -> None:
-    """Remove files that are of no version for longer than `kept_for`, but none of `version`."""
-    delta = open_table(lake, table)
+def vacuum(lake: Lake, folder: str, version: int, kept_for: timedelta) -> None:
+    """Remove a table's files that are of no version for longer than `kept_for`.
+
+    None of `version` is removed.
+    """
+    delta = open_table(lake, folder)
     if delta is not None:
         delta.vacuum(
             retention_hours=int(kept_for / timedelta(hours=1)),
@@ -249,3 +244,14 @@ def vacuum(lake: Lake, table: ModelTable, version: int, kept_for: timedelta) -> 
             full=True,
             keep_versions=[version],
         )
+
+
+def remove_table(lake: Lake, entries: Sequence[Entry]) -> None:
+    """Remove a whole table, of which these are all files.
+
+    Its latest commits go first, one by one: so there is a table or none, whatever is killed.
+    """
+    commits = [entry.name for entry in entries if "_delta_log" in Path(entry.name).parts]
+    for name in sorted(commits, reverse=True):
+        lake.remove([name])
+    lake.remove([entry.name for entry in entries if entry.name not in commits])

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from woopra_pipeline.lake.engine import MONTH, Engine, Layout
 from woopra_pipeline.lake.location import Lake
-from woopra_pipeline.sql_text import exact_pattern, literal
+from woopra_pipeline.sql_text import exact_pattern, literal, quoted
 from woopra_pipeline.tables import ColumnType, Table
 
 MEMORY_LIMIT = "4GB"
@@ -20,6 +20,7 @@ FUNCTIONS_OF_SPARK = (
     "unix_date(day) as day - date '1970-01-01'",
     "date_from_unix_date(number) as date '1970-01-01' + number::integer",
     "timestamp_seconds(seconds) as to_timestamp(seconds)",
+    "timestamp_micros(micros) as make_timestamptz(micros)",
     "unix_micros(moment) as epoch_us(moment)",
     "get_json_object(json, path) as json ->> path",
     "shiftright(number, digits) as number >> digits",
@@ -106,6 +107,32 @@ class DuckDBEngine(Engine):
             if layout.order:
                 query += f" order by {', '.join(layout.order)}"
         self._connection.execute(f"copy ({query}) to {literal(target)} ({options})")
+
+    def quoted(self, name: str) -> str:
+        """A name as SQL."""
+        return quoted(name)
+
+    def literal(self, text: str) -> str:
+        """A text as SQL."""
+        return literal(text) if "\0" not in text else f"decode(unhex('{text.encode().hex()}'))"
+
+    def tagged_members(self, properties: str) -> str:
+        """A map from the keys of a JSON object to its tagged values."""
+        return f"""
+            map_from_entries(list_transform(
+                map_entries(from_json({properties}, '"MAP(VARCHAR, JSON)"')),
+                lambda member: {{
+                    'key': member.key,
+                    'value': case
+                        when starts_with(member.value, '"') then '"' || (member.value ->> '$')
+                        when member.value::varchar <> 'null' then member.value::varchar
+                    end
+                }}
+            ))"""
+
+    def json_string(self, text: str) -> str:
+        """A text as a JSON string."""
+        return f"to_json({text})::varchar"
 
     def close(self) -> None:
         """End what was started, and remove what was kept."""

@@ -1,7 +1,8 @@
 """What computes the tables of the lake: the few things an engine must be able to do.
 
-`WOOPRA_SPARK` names the engine. All of them run the queries of `model.sql`. What they say in other
-words is in `phrases`, and in the types of the columns that are written.
+`WOOPRA_SPARK` names the engine. All of them run the queries of `model.sql` and `typed.sql`. What
+they say in other words is in `phrases`, in how they take JSON apart, and in the types of the
+columns that are written.
 """
 
 from abc import ABC, abstractmethod
@@ -13,10 +14,13 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from woopra_pipeline.errors import ConfigurationError
 from woopra_pipeline.tables import (
     ACTIONS,
+    IDENTIFIERS,
+    PEOPLE,
     PID_ALIASES,
     PROFILE_PROPERTIES,
     PROFILES,
     VISITS,
+    Column,
     ColumnType,
     Table,
 )
@@ -31,6 +35,9 @@ INSTALL = "pip install 'woopra-pipeline[lake,spark]'"
 SCRATCH = "scratch"
 """The folder of the lake in which engines keep what is needed until all tables are there."""
 
+EVENTS_PREFIX = "events."
+"""What the name of the typed table of an event begins with."""
+
 MONTH = "log_month"
 """The column that large tables are partitioned by: the first day of the log day's month."""
 
@@ -43,12 +50,16 @@ class Layout:
     order: tuple[str, ...] = ()
 
 
+LAYOUT_OF_EVENTS = Layout(order=("log_day", "log_line", "action_index"))
+
 LAYOUTS: Mapping[str, Layout] = {
     VISITS.name: Layout(by_month=True, order=("log_day", "log_line")),
     ACTIONS.name: Layout(by_month=True, order=("log_day", "log_line", "action_index")),
     PROFILES.name: Layout(order=("pid",)),
+    PEOPLE.name: Layout(order=("pid",)),
     PROFILE_PROPERTIES.name: Layout(order=("pid", "key")),
     PID_ALIASES.name: Layout(order=("pid",)),
+    IDENTIFIERS.name: Layout(order=("value", "key")),
 }
 """The tables that can be large. Whoever asks for a month or a person then reads little of them."""
 
@@ -60,6 +71,8 @@ def missing_spark() -> ConfigurationError:
 
 def layout_of(table: Table) -> Layout:
     """The layout of a public table."""
+    if table.name.startswith(EVENTS_PREFIX):
+        return LAYOUT_OF_EVENTS
     return LAYOUTS.get(table.name, Layout())
 
 
@@ -121,15 +134,35 @@ class Engine(ABC):
     ) -> None:
         self.close()
 
+    @abstractmethod
+    def quoted(self, name: str) -> str:
+        """A name as SQL, whatever characters are in it."""
+
+    @abstractmethod
+    def literal(self, text: str) -> str:
+        """A text as SQL, whatever characters are in it."""
+
+    @abstractmethod
+    def tagged_members(self, properties: str) -> str:
+        """The SQL of a map from the keys of a JSON object to its values, as tagged values.
+
+        `typed.sql` says what a tagged value is. `properties` is the SQL of the object's text.
+        """
+
+    @abstractmethod
+    def json_string(self, text: str) -> str:
+        """The SQL of a text as a JSON string, as DuckDB writes it."""
+
     def public_query(self, table: Table) -> str:
         """The query for the rows of a public table, with the columns and types it is declared with.
 
         The column of the month is added where the layout is by month.
         """
-        columns = [
-            f"cast({column.name} as {self.types[column.type]}) as {column.name}"
-            for column in table.columns
-        ]
+        columns = [self.public_column(column, column.name) for column in table.columns]
         if layout_of(table).by_month:
             columns.append(f"cast(date_trunc('month', log_day) as date) as {MONTH}")
         return f"select {', '.join(columns)} from {table.name}"
+
+    def public_column(self, column: Column, value: str, name: str | None = None) -> str:
+        """A column of a public table as SQL: its value, its type, and what it is called there."""
+        return f"cast({value} as {self.types[column.type]}) as {self.quoted(name or column.name)}"

@@ -30,6 +30,7 @@ from woopra_pipeline.lake.location import Lake
 from woopra_pipeline.lake.putting import put_day
 from woopra_pipeline.lake.taking import take_day
 from woopra_pipeline.lake.versions import every_version
+from woopra_pipeline.model.typed_settings import DEFAULT_SETTINGS, TypedSettings
 from woopra_pipeline.parse.parsed_days import ParsedDay, find_parsed_day
 from woopra_pipeline.parse.pseudonyms import KEY_NAME
 from woopra_pipeline.privacy.persons import ErasedPersons
@@ -80,6 +81,7 @@ def erase_in_tables(
     directory: DataDirectory,
     *,
     spark: str | None = None,
+    typed: TypedSettings = DEFAULT_SETTINGS,
     notify: Callable[[str], None] = lambda message: None,
 ) -> bool:
     """Compute the tables of the lake anew, if there are any, and remove all earlier versions.
@@ -90,17 +92,16 @@ def erase_in_tables(
     if not lake.folders("tables"):
         return False
     # What these need is only there with an extra.
-    from woopra_pipeline.lake.delta_tables import vacuum
     from woopra_pipeline.lake.publication import read_publication
-    from woopra_pipeline.lake.updating import update_tables
-    from woopra_pipeline.tables import LAKE_TABLES
+    from woopra_pipeline.lake.updating import remove_earlier, update_tables
 
     if read_publication(lake).publication is None:
         return False
-    update = update_tables(lake, directory, spark=spark, notify=notify, kept_for=AT_ONCE)
+    update = update_tables(
+        lake, directory, spark=spark, typed=typed, notify=notify, kept_for=AT_ONCE
+    )
     if not update.is_new:
-        for table in LAKE_TABLES:
-            vacuum(lake, table, update.publication.tables[table.name].version, AT_ONCE)
+        remove_earlier(lake, update.publication, AT_ONCE)
     return True
 
 

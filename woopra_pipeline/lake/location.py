@@ -145,9 +145,10 @@ class Lake(ABC):
         )
 
 
-def open_lake(location: str) -> Lake:
+def open_lake(location: str, *, is_patient: bool = True) -> Lake:
     """The lake at `location`: `s3://bucket/prefix`, `gs://…`, `az://container/…`, or a folder.
 
+    A store that does not answer is asked again for some minutes, unless not `is_patient`.
     Nothing is read or written yet. Raises `ConfigurationError` if it is no such place, or what
     reaches it is not installed.
     """
@@ -158,7 +159,7 @@ def open_lake(location: str) -> Lake:
         return FolderLake(Path(location))
     if scheme not in SCHEMES:
         raise ConfigurationError(
-            f"{LAKE_VARIABLE} is {_without_credentials(location)}, and {scheme}:// is not a "
+            f"{LAKE_VARIABLE} is {without_credentials(location)}, and {scheme}:// is not a "
             "place for a lake: name s3://bucket/prefix, gs://bucket/prefix, az://container/prefix "
             "or a folder"
         )
@@ -168,7 +169,7 @@ def open_lake(location: str) -> Lake:
         r"([A-Za-z0-9._=-]+(/[A-Za-z0-9._=-]+)*)?", prefix
     ):
         raise ConfigurationError(
-            f"{LAKE_VARIABLE} is {_without_credentials(location)}: write it as "
+            f"{LAKE_VARIABLE} is {without_credentials(location)}: write it as "
             f"{scheme}://BUCKET/PREFIX, of letters, digits and . _ = - /"
         )
     try:
@@ -176,7 +177,7 @@ def open_lake(location: str) -> Lake:
         from woopra_pipeline.lake.object_store import ObjectStoreLake
     except ModuleNotFoundError:
         raise missing_extra() from None
-    return ObjectStoreLake(scheme, bucket, prefix)
+    return ObjectStoreLake(scheme, bucket, prefix, is_patient=is_patient)
 
 
 def missing_extra() -> ConfigurationError:
@@ -184,6 +185,6 @@ def missing_extra() -> ConfigurationError:
     return ConfigurationError(f"{LAKE_VARIABLE} needs libraries that are not installed: {INSTALL}")
 
 
-def _without_credentials(location: str) -> str:
+def without_credentials(location: str) -> str:
     """The location as it was set, without user and password that may be in it by mistake."""
     return re.sub(r"//[^/]*@", "//", location)

@@ -633,20 +633,11 @@ select
 from times
 group by pid;
 
--- Profiles. A profile is provisional if it is the end of a merge of which something is missing, or of
--- one that voided nothing we know of while a later log day is not there (R6).
--- Reads: audits, day_ledger, profile_properties, seen.
-create temporary view profiles as
+-- Profiles without their properties. A profile is provisional if it is the end of a merge of which
+-- something is missing, or of one that voided nothing we know of while a later log day is not there (R6).
+-- Reads: audits, day_ledger, seen.
+create temporary view seen_profiles as
 with
-    objects as (
-        select
-            pid,
-            {members} as members,
-            max(case when key = 'email' then text end) as email,
-            max(case when key = 'name' then text end) as name
-        from profile_properties
-        group by pid
-    ),
     days_before as (
         select log_day, lag(log_day) over (order by log_day) as day_before
         from day_ledger
@@ -665,17 +656,34 @@ with
     )
 select
     seen.pid,
-    '{' || coalesce(objects.members, '') || '}' as properties,
-    objects.email,
-    objects.name,
     seen.first_seen_at,
     seen.last_seen_at,
     seen.visit_count,
     seen.action_count,
     provisional.pid is not null as is_provisional
 from seen
-left join objects on seen.pid = objects.pid
 left join provisional on seen.pid = provisional.pid;
+
+-- Profiles.
+-- Reads: profile_properties, seen_profiles.
+create temporary view profiles as
+with
+    objects as (
+        select
+            pid,
+            {members} as members,
+            max(case when key = 'email' then text end) as email,
+            max(case when key = 'name' then text end) as name
+        from profile_properties
+        group by pid
+    )
+select
+    seen_profiles.*,
+    '{' || coalesce(objects.members, '') || '}' as properties,
+    objects.email,
+    objects.name
+from seen_profiles
+left join objects on seen_profiles.pid = objects.pid;
 
 
 -- ALIASES (R5): a living pid is its own alias, one without a profile leads where its last delete leads,

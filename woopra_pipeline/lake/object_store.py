@@ -36,12 +36,13 @@ SILENCE_SECONDS = 60
 """How long a store may say nothing before a request counts as failed, and is tried again."""
 
 RETRIES: "RetryConfig" = {"max_retries": 6, "retry_timeout": timedelta(minutes=3)}
+NO_RETRIES: "RetryConfig" = {"max_retries": 0, "retry_timeout": timedelta(seconds=10)}
 
 
 class ObjectStoreLake(Lake):
     """A lake in an object store: below a prefix of a bucket or container."""
 
-    def __init__(self, scheme: str, bucket: str, prefix: str) -> None:
+    def __init__(self, scheme: str, bucket: str, prefix: str, *, is_patient: bool = True) -> None:
         self.scheme, self.bucket, self.prefix = scheme, bucket, prefix
         self.location = f"{scheme}://{bucket}/{prefix}".rstrip("/")
         self._check_endpoint()
@@ -50,7 +51,7 @@ class ObjectStoreLake(Lake):
             bucket,
             prefix=prefix or None,
             client_options=client_options(allows_http=self.uses_http),
-            retry_config=RETRIES,
+            retry_config=RETRIES if is_patient else NO_RETRIES,
         )
 
     def uri(self, name: str = "") -> str:

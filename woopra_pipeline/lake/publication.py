@@ -6,6 +6,7 @@ Delta commits one table at a time. So whoever reads several tables takes the ver
 names, which are all of one revision: the tables of before or of after, never a mixture (R9).
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from hashlib import sha256
@@ -13,8 +14,9 @@ from hashlib import sha256
 import msgspec
 
 from woopra_pipeline.errors import LakeError
-from woopra_pipeline.lake.delta_tables import TABLES
+from woopra_pipeline.lake.lake_tables import TABLES
 from woopra_pipeline.lake.location import Lake
+from woopra_pipeline.model.typed_tables import TypedChoice
 from woopra_pipeline.parse.parsed_days import ParsedDay
 
 PUBLISHED = f"{TABLES}/published.json"
@@ -33,10 +35,14 @@ class Publication(msgspec.Struct, frozen=True):
 
     revision: str
     days: str
-    """Stands for the set of days, and for what computes the tables: see `digest`."""
+    """Stands for the set of days, for what computes the tables, and for what users choose of the
+    typed ones: see `digest`."""
     engine: str
     published_at: datetime
     tables: Mapping[str, TableVersion]
+    """The versions by table: those of `tables`, people, and `events.NAME` for each event."""
+    retired: Mapping[str, datetime] = {}
+    """Tables of events that were published lately and are no more, and since when."""
     format: int = FORMAT
 
 
@@ -84,7 +90,8 @@ def publish(lake: Lake, publication: Publication, version: str | None) -> bool:
     return lake.exchange(PUBLISHED, content, version)
 
 
-def digest(days: Iterable[ParsedDay], script: str) -> str:
-    """What stands for a set of days and for the SQL: equal ones make equal tables."""
+def digest(days: Iterable[ParsedDay], script: str, choice: TypedChoice) -> str:
+    """What stands for a set of days, the SQL, and the choice: equal ones make equal tables."""
     fingerprints = "".join(f"{day.log_day} {day.fingerprint}\n" for day in days)
-    return sha256(f"{script}\n{fingerprints}".encode()).hexdigest()
+    chosen = json.dumps(choice.content)
+    return sha256(f"{script}\n{chosen}\n{fingerprints}".encode()).hexdigest()

@@ -1,10 +1,12 @@
-"""The SQL of the lake's tables, `model.sql`, as queries in the order in which they run."""
+"""The SQL of the lake's tables, `model.sql` and `typed.sql`, as queries in the order of running."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files as package_files
+
+SCRIPTS = ("model.sql", "typed.sql")
 
 STATEMENT = re.compile(
     r"^create (?P<kind>table|temporary view) (?P<name>\w+) as\n(?P<query>.*?);$",
@@ -27,13 +29,15 @@ class Query:
 
 @cache
 def script_text() -> str:
-    """The whole of `model.sql`."""
-    return (package_files(__package__) / "model.sql").read_text(encoding="utf-8")
+    """The whole of both files."""
+    return "".join(
+        (package_files(__package__) / name).read_text(encoding="utf-8") for name in SCRIPTS
+    )
 
 
 @cache
 def queries() -> tuple[Query, ...]:
-    """The queries of `model.sql`, first to last."""
+    """The queries of both files, first to last."""
     return tuple(
         Query(found["name"], found["kind"] == "table", found["query"])
         for found in STATEMENT.finditer(script_text())

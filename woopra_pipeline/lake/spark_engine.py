@@ -1,5 +1,6 @@
 """Spark Connect as the engine of the lake: a cluster of Spark or of Sail."""
 
+import re
 import socket
 import sys
 import tempfile
@@ -14,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from woopra_pipeline.errors import ConfigurationError, LakeError
+from woopra_pipeline.lake import spark_json
 from woopra_pipeline.lake.engine import (
     MONTH,
     SCRATCH,
@@ -52,22 +54,6 @@ except ModuleNotFoundError:
     raise missing_spark() from None
 
 
-def _json_string(text: str) -> str:
-    """A text as a JSON string, in SQL.
-
-    Only what is in an array can be had as JSON. Control characters are written with capitals, as
-    DuckDB does; Sail does not. An escaped backslash is put aside meanwhile, for what follows it is
-    no control character.
-    """
-    written = f"substr(to_json(array({text})), 2, length(to_json(array({text}))) - 2)"
-    corrected = rf"replace({written}, r'\\', chr(1))"
-    for number in range(32):
-        if (digits := f"{number:04x}") != digits.upper():
-            corrected = rf"replace({corrected}, r'\u{digits}', r'\u{digits.upper()}')"
-    corrected = rf"replace({corrected}, chr(1), r'\\')"
-    return rf"case when instr({written}, r'\u00') > 0 then {corrected} else {written} end"
-
-
 DEFAULT_PORT = 15002
 LONGEST_CONNECT_SECONDS = 10
 
@@ -91,7 +77,7 @@ class SparkEngine(Engine):
         # In place of listagg(…) within group (order by key), which takes Sail thirty times as long.
         "members": (
             "array_join(transform(sort_array(collect_list(named_struct("
-            f"'key', key, 'member', {_json_string('key')} || ':' || value"
+            f"'key', key, 'member', {spark_json.json_string('key')} || ':' || value"
             "))), each -> each.member), ',')"
         )
     }
@@ -145,13 +131,14 @@ class SparkEngine(Engine):
     def write(self, query: str, folder: str, layout: Layout) -> None:
         """Write the rows of a query as Parquet files below a folder of the lake.
 
-        By month, all rows of a log day go to one file, of which each has some of the days.
+        By month, all rows of a log day go to one file, of which each has some of the days; without,
+        all rows with the same value in the first column of the order.
         """
         frame = self._run(query)
         if layout.by_month:
             frame = frame.repartition("log_day").sortWithinPartitions(MONTH, *layout.order)
         elif layout.order:
-            frame = frame.repartition("pid").sortWithinPartitions(*layout.order)
+            frame = frame.repartition(layout.order[0]).sortWithinPartitions(*layout.order)
         writer = frame.write.mode("overwrite")
         if layout.by_month:
             writer = writer.partitionBy(MONTH)
@@ -161,6 +148,25 @@ class SparkEngine(Engine):
         """End the session, and remove what was kept."""
         self._session.stop()
         self._lake.remove([entry.name for entry in self._lake.entries(self._scratch)])
+
+    def quoted(self, name: str) -> str:
+        """A name as SQL."""
+        return "`" + name.replace("`", "``") + "`"
+
+    def literal(self, text: str) -> str:
+        """A text as SQL."""
+        # Spark sees more than text in some characters, also between quotes.
+        if re.fullmatch("[A-Za-z0-9_ .:/@+-]*", text):
+            return f"'{text}'"
+        return f"decode(unhex('{text.encode().hex()}'), 'UTF-8')"
+
+    def tagged_members(self, properties: str) -> str:
+        """A map from the keys of a JSON object to its tagged values."""
+        return spark_json.tagged_members(properties)
+
+    def json_string(self, text: str) -> str:
+        """A text as a JSON string."""
+        return spark_json.json_string(text)
 
     def _run(self, query: str) -> DataFrame:
         return self._session.sql(query)

@@ -13,11 +13,13 @@ once, one is told that the other was first.
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 
@@ -31,13 +33,14 @@ from woopra_pipeline.lake.days import KEPT_FOR, parsed_days_in
 from woopra_pipeline.lake.delta_tables import (
     commit,
     data_files,
-    data_folder,
     open_table,
+    remove_table,
     vacuum,
 )
 from woopra_pipeline.lake.duckdb_engine import MEMORY_LIMIT
 from woopra_pipeline.lake.engine import SCRATCH
 from woopra_pipeline.lake.engines import open_engine
+from woopra_pipeline.lake.lake_tables import EVENTS, LakeTable, folder_of
 from woopra_pipeline.lake.location import Lake
 from woopra_pipeline.lake.publication import (
     Found,
@@ -49,10 +52,19 @@ from woopra_pipeline.lake.publication import (
 )
 from woopra_pipeline.lake.script import script_text
 from woopra_pipeline.locks import HeldElsewhereError, held
-from woopra_pipeline.tables import LAKE_TABLES
+from woopra_pipeline.model.typed_settings import (
+    DEFAULT_SETTINGS,
+    TypedSettings,
+    read_pinned_types,
+)
+from woopra_pipeline.model.typed_tables import TypedChoice
 
 PATIENCE_SECONDS = 600.0
 """How long an update waits for another one on this machine."""
+TABLES_AT_ONCE = 8
+
+Item = TypeVar("Item")
+Done = TypeVar("Done")
 
 
 @dataclass(frozen=True)
@@ -75,6 +87,7 @@ def update_tables(
     directory: DataDirectory,
     *,
     spark: str | None = None,
+    typed: TypedSettings = DEFAULT_SETTINGS,
     clock: Clock = system_clock,
     notify: Callable[[str], None] = lambda message: None,
     memory_limit: str = MEMORY_LIMIT,
@@ -83,17 +96,20 @@ def update_tables(
 ) -> TablesUpdate:
     """Compute the public tables from the parsed days in the lake, and publish them.
 
-    Does nothing if the published tables were made of these days. `spark` is what `WOOPRA_SPARK`
-    says. DuckDB takes up to `memory_limit`, and works on disk below `directory.lake_scratch` past
-    it. Files of earlier versions are removed after `kept_for`.
+    Does nothing if the published tables were made of these days, and of the same choice of what is
+    typed: `typed`, and the `types.yml` of `directory`. `spark` is what `WOOPRA_SPARK` says. DuckDB
+    takes up to `memory_limit`, and works on disk below `directory.lake_scratch` past it. Files of
+    earlier versions are removed after `kept_for`.
 
     Raises `LakeError` if another update was first or the lake cannot be reached, `DiskFullError` if
-    there is no room on this disk, and `ConfigurationError` if something needed is not installed.
+    there is no room on this disk, and `ConfigurationError` if something needed is not installed or
+    `types.yml` is not what it should be.
     """
     started = time.monotonic()
+    choice = TypedChoice(typed, read_pinned_types(directory.types))
     found = read_publication(lake)
     days = list(parsed_days_in(lake).values())
-    of_days = digest(days, script_text())
+    of_days = digest(days, script_text(), choice)
     if found.publication is not None and found.publication.days == of_days:
         return TablesUpdate(found.publication, False, len(days), time.monotonic() - started)
     revision = f"{clock():%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
@@ -101,12 +117,13 @@ def update_tables(
         with open_engine(spark, lake, scratch=scratch, memory_limit=memory_limit) as engine:
             notify(f"computing the tables from {len(days)} log days on {engine.name}")
             try:
-                compute_tables(
+                tables = compute_tables(
                     engine,
                     lake,
                     days,
-                    lambda table: data_folder(table, revision),
+                    lambda table: table.data_folder(revision),
                     applied_at=clock(),
+                    choice=choice,
                 )
             except engine.errors as error:
                 raise LakeError(
@@ -116,32 +133,86 @@ def update_tables(
                 ) from error
             engine_name = engine.name
         notify("publishing the tables")
-        versions = _commit_all(lake, revision, found)
-    publication = Publication(revision, of_days, engine_name, clock(), versions)
+        versions = _commit_all(lake, tables, revision, found)
+    publication = Publication(
+        revision,
+        of_days,
+        engine_name,
+        clock(),
+        versions,
+        _retired(found.publication, versions, clock(), kept_for),
+    )
     if not publish(lake, publication, found.version):
         raise _other_was_first(lake)
-    for table in LAKE_TABLES:
-        vacuum(lake, table, versions[table.name].version, kept_for)
+    remove_earlier(lake, publication, kept_for, clock=clock)
     _remove_scratch(lake, clock, kept_for)
     return TablesUpdate(publication, True, len(days), time.monotonic() - started)
 
 
-def _commit_all(lake: Lake, revision: str, found: Found) -> dict[str, TableVersion]:
+def _commit_all(
+    lake: Lake, tables: Sequence[LakeTable], revision: str, found: Found
+) -> dict[str, TableVersion]:
     """Commit the files of a revision to every table, if nobody else has published meanwhile."""
     with duckdb.connect() as connection:
         lake.let_duckdb_reach(connection)
-        files = {table.name: data_files(lake, connection, table, revision) for table in LAKE_TABLES}
-    opened = {table.name: open_table(lake, table) for table in LAKE_TABLES}
+        files = _of_each(
+            tables, lambda table: data_files(lake, connection.cursor(), table, revision)
+        )
+    opened = _of_each(tables, lambda table: open_table(lake, table.folder))
     if read_publication(lake).version != found.version:
         raise _other_was_first(lake)
+    # One after another: so the first table says which of two updates at once goes on.
     versions = {}
-    for table in LAKE_TABLES:
-        version = commit(lake, table, opened[table.name], files[table.name], revision)
+    for table in tables:
+        version = commit(lake, table, opened[table], files[table], revision)
         if version is None:
             raise _other_was_first(lake)
-        row_count = sum(file.row_count for file in files[table.name])
+        row_count = sum(file.row_count for file in files[table])
         versions[table.name] = TableVersion(version, row_count)
     return versions
+
+
+def _retired(
+    before: Publication | None,
+    versions: Mapping[str, TableVersion],
+    now: datetime,
+    kept_for: timedelta,
+) -> dict[str, datetime]:
+    """The tables that are published no more, and are still kept."""
+    if before is None:
+        return {}
+    retired = {**dict.fromkeys(before.tables, now), **before.retired}
+    return {
+        name: since
+        for name, since in retired.items()
+        if name not in versions and now - since < kept_for
+    }
+
+
+def remove_earlier(
+    lake: Lake, publication: Publication, kept_for: timedelta, *, clock: Clock = system_clock
+) -> None:
+    """Remove the files of versions that are not published, and were not for longer than `kept_for`.
+
+    So go the tables of events that have none any more.
+    """
+    _of_each(
+        publication.tables,
+        lambda name: vacuum(lake, folder_of(name), publication.tables[name].version, kept_for),
+    )
+    kept = {folder_of(name) for name in (*publication.tables, *publication.retired)}
+    for name in lake.folders(EVENTS):
+        if (folder := f"{EVENTS}/{name}") not in kept:
+            entries = list(lake.entries(folder))
+            if all(clock() - entry.modified_at >= kept_for for entry in entries):
+                remove_table(lake, entries)
+
+
+def _of_each(items: Iterable[Item], work: Callable[[Item], Done]) -> dict[Item, Done]:
+    """What `work` returns for each; some at once, for a store takes its time to answer."""
+    items = list(items)
+    with ThreadPoolExecutor(TABLES_AT_ONCE) as pool:
+        return dict(zip(items, pool.map(work, items), strict=True))
 
 
 def _other_was_first(lake: Lake) -> LakeError:

@@ -27,7 +27,7 @@ from woopra_pipeline.tables import (
 )
 
 SCHEMA_VERSION = 5
-"""Raised whenever the tables of this module change; an older build file is then built anew."""
+"""Raised whenever the tables of this module change; an older build file is then built again."""
 
 LOG_POSITION = Column(
     "log_position",

@@ -37,7 +37,7 @@ class Stage(Enum):
     ALIASES_RENEWED = ("departed_pids",)
     RELOGS_AUDITED = ("relog_audit",)
     TYPED_WHOLE = ("typed_whole",)
-    """Once for some days at a time, if all typed relations are made anew."""
+    """Once for some days at a time, if all typed relations are made again."""
     TYPED_CHANGES = ("typed_changes",)
     """Otherwise once."""
     TYPED_RELATIONS = ("typed_relations",)

@@ -4,7 +4,7 @@ A type follows from the values of all living rows. So the values of each propert
 kind: what an update brings is added, what it voids or takes away is taken off, and the type is read
 from the sums. The rows of a relation are stored in a table of the schema `log`, whose columns only
 ever come. Users see a view of it, with the names and the order that follow from the days alone.
-Rows come and go with each update. A table is made anew only if a column gets another type, or if a
+Rows come and go with each update. A table is made again only if a column gets another type, or if a
 property has come that the limits had left out.
 """
 
@@ -39,7 +39,7 @@ MOST_DISTINCT = 100
 MOST_NAMED = 5
 """How many of the names and keys that are left out are named."""
 MOST_UNUSED = 50
-"""How many stored columns may be of no use any more before their table is made anew."""
+"""How many stored columns may be of no use any more before their table is made again."""
 LONGEST_SHOWN = 80
 PEOPLE_NUMBER = 0
 """The number of the relation of the profiles."""
@@ -62,6 +62,11 @@ class TypedColumn:
     name: str
     type: str
     is_pinned: bool
+
+    @property
+    def comment(self) -> str:
+        """What users are told of it."""
+        return f"Property {_shown(self.key)}"
 
 
 @dataclass
@@ -93,6 +98,13 @@ class TypedRelation:
         return "log.actions where name = $event and voided_by is null"
 
     @property
+    def comment(self) -> str:
+        """What users are told of it."""
+        if self.event is None:
+            return PEOPLE.comment
+        return f"Living actions with the name {_shown(self.event)}"
+
+    @property
     def own_columns(self) -> tuple[Column, ...]:
         """The columns it has whatever its properties are."""
         return PEOPLE.columns if self.event is None else EVENT_COLUMNS
@@ -111,11 +123,15 @@ class TypedChoice:
     def fingerprint(self, connection: duckdb.DuckDBPyConnection) -> str:
         """Changes with any of it, and with how DuckDB digests values."""
         ((digest,),) = connection.sql("select hash('a value')::varchar").fetchall()
+        return hashlib.sha256(json.dumps([*self.content, digest]).encode()).hexdigest()
+
+    @property
+    def content(self) -> list[object]:
+        """All of it, in a form that equal choices share."""
         pinned = sorted(
             [event is None, event or "", *rest] for (event, *rest) in _flat(self.pinned)
         )
-        content = json.dumps([vars(self.settings), pinned, digest])
-        return hashlib.sha256(content.encode()).hexdigest()
+        return [vars(self.settings), pinned]
 
 
 def _flat(pinned: Types) -> Iterable[tuple[str | None, str, str]]:
@@ -151,7 +167,7 @@ def update_typed_relations(
     """Bring the typed relations in line with the living rows, within the update's transaction.
 
     The working tables of the update say what has come and gone. If the relations were made by
-    another choice, or by none, they are made anew from all rows. Types that are not those of
+    another choice, or by none, they are made again from all rows. Types that are not those of
     `earlier_types` are noted in `log.type_changes`. While a day is followed (not `is_day_over`),
     later changes are told by the same types, so that a night's check sees those of all the day.
     """
@@ -163,7 +179,7 @@ def update_typed_relations(
     else:
         _run(connection, Stage.TYPED_CHANGES)
         _count(connection, choice.settings)
-    wanted = _wanted(connection, choice)
+    wanted = wanted_relations(connection, choice)
     _Making(connection, wanted, is_whole=is_whole).run()
     _note_changes(connection, earlier_types, wanted.values())
     if is_day_over or is_whole:
@@ -241,8 +257,13 @@ _TYPE = f"""
 """
 
 
-def _wanted(connection: duckdb.DuckDBPyConnection, choice: TypedChoice) -> dict[int, TypedRelation]:
-    """The relations that follow from the counts and the choice, by number."""
+def wanted_relations(
+    connection: duckdb.DuckDBPyConnection, choice: TypedChoice
+) -> dict[int, TypedRelation]:
+    """The relations that follow from the counts and the choice, by number.
+
+    Reads log.typed_relations and log.typed_properties.
+    """
     settings = choice.settings
     chosen = connection.execute(
         "select relation, event from log.typed_relations "
@@ -291,32 +312,36 @@ def _columns(
     )
 
 
-def distinct_names(wanted: Sequence[str], reserved: Sequence[str]) -> dict[str, str]:
+def name_for_duckdb(text: str) -> str:
+    """The text with U+FFFD for each NUL, and `_` for nothing: what DuckDB takes for a name."""
+    return text.replace("\0", "\ufffd") or "_"
+
+
+def distinct_names(
+    wanted: Sequence[str],
+    reserved: Sequence[str],
+    written: Callable[[str], str] = name_for_duckdb,
+) -> dict[str, str]:
     """A name for each of the texts, of which no two differ only in case, nor from a reserved one.
 
-    A text is its own name, unless one that stands before it has that name already: then it gets the
-    first of `_2`, `_3`, … that is free. What DuckDB takes for no name is written with U+FFFD for
-    each NUL, and `_` for nothing.
+    A text's name is what is `written` for it, unless one that stands before it has that name
+    already: then it gets the first of `_2`, `_3`, … that is free.
     """
     taken = {name.lower() for name in reserved}
     names = {}
     for text in wanted:
-        name = _name(text)
+        name = written(text)
         if name.lower() not in taken:
             taken.add(name.lower())
             names[text] = name
     for text in wanted:
         if text not in names:
             number = 2
-            while f"{_name(text)}_{number}".lower() in taken:
+            while f"{written(text)}_{number}".lower() in taken:
                 number += 1
-            names[text] = f"{_name(text)}_{number}"
+            names[text] = f"{written(text)}_{number}"
             taken.add(names[text].lower())
     return names
-
-
-def _name(text: str) -> str:
-    return text.replace("\0", "\ufffd") or "_"
 
 
 def _present(connection: duckdb.DuckDBPyConnection) -> dict[int, TypedRelation]:
@@ -365,9 +390,9 @@ class _Making:
         self.stored_places: dict[str, list[int]] = defaultdict(list)
         self.forgotten: list[int] = []
         self.made: list[TypedRelation] = []
-        for table, place in self._rows(_STORED_PLACES):
-            self.stored_places[table].append(place)
         if not is_whole:
+            for table, place in self._rows(_STORED_PLACES):
+                self.stored_places[table].append(place)
             self.new = set(self._rows("from new_properties"))
             self.reseen = set(self._rows("from reseen_properties"))
             self.changed = {event for (event,) in self._rows("select event from changed_relations")}
@@ -481,16 +506,11 @@ class _Making:
             f"{relation.places[column.key]} as {quoted(column.name)}" for column in relation.columns
         ]
         comments = {column.name: column.comment for column in relation.own_columns}
-        comments |= {column.name: f"Property {_shown(column.key)}" for column in relation.columns}
-        comment = (
-            PEOPLE.comment
-            if relation.event is None
-            else f"Living actions with the name {_shown(relation.event)}"
-        )
+        comments |= {column.name: column.comment for column in relation.columns}
         made = [
             f"create or replace view {relation.view} as "
             f"select {', '.join([*own, *more])} from {relation.table}",
-            f"comment on view {relation.view} is {literal(comment)}",
+            f"comment on view {relation.view} is {literal(relation.comment)}",
             *(
                 f"comment on column {relation.view}.{quoted(name)} is {literal(text)}"
                 for name, text in comments.items()
@@ -503,31 +523,7 @@ class _Making:
         """Write down where everything stands now."""
         if not self.made and not self.forgotten:
             return
-        numbers = [*self.forgotten, *(relation.number for relation in self.made)]
-        columns = [(relation, column) for relation in self.made for column in relation.columns]
-        self.connection.execute(
-            "delete from log.typed_columns where relation in (select unnest(?::bigint[]))",
-            [numbers],
-        )
-        self.connection.execute(
-            "insert into log.typed_columns select unnest(?::bigint[]), unnest(?::varchar[]), "
-            "unnest(?::varchar[]), unnest(?::varchar[]), unnest(?::varchar[]), "
-            "unnest(?::boolean[])",
-            [
-                [relation.number for relation, _ in columns],
-                [column.key for _, column in columns],
-                [relation.places[column.key] for relation, column in columns],
-                [column.name for _, column in columns],
-                [column.type for _, column in columns],
-                [column.is_pinned for _, column in columns],
-            ],
-        )
-        self.connection.execute(
-            "update log.typed_relations as known set name = changed.name from "
-            "(select unnest(?::bigint[]) as relation, unnest(?::varchar[]) as name) as changed "
-            "where known.relation = changed.relation",
-            [numbers, [*([None] * len(self.forgotten)), *(made.name for made in self.made)]],
-        )
+        save_relations(self.connection, self.made, self.forgotten)
         self.connection.execute(
             "delete from log.typed_relations where row_count = 0 and event is not null"
         )
@@ -608,6 +604,42 @@ class _Making:
             )
         if due:
             _run(self.connection, Stage.TYPED_LEVELS)
+
+
+def save_relations(
+    connection: duckdb.DuckDBPyConnection,
+    made: Sequence[TypedRelation],
+    forgotten: Sequence[int] = (),
+) -> None:
+    """Write down the names and columns of relations, and that others, by number, have none.
+
+    Writes log.typed_columns and log.typed_relations.
+    """
+    numbers = [*forgotten, *(relation.number for relation in made)]
+    columns = [(relation, column) for relation in made for column in relation.columns]
+    connection.execute(
+        "delete from log.typed_columns where relation in (select unnest(?::bigint[]))",
+        [numbers],
+    )
+    connection.execute(
+        "insert into log.typed_columns select unnest(?::bigint[]), unnest(?::varchar[]), "
+        "unnest(?::varchar[]), unnest(?::varchar[]), unnest(?::varchar[]), "
+        "unnest(?::boolean[])",
+        [
+            [relation.number for relation, _ in columns],
+            [column.key for _, column in columns],
+            [relation.places[column.key] for relation, column in columns],
+            [column.name for _, column in columns],
+            [column.type for _, column in columns],
+            [column.is_pinned for _, column in columns],
+        ],
+    )
+    connection.execute(
+        "update log.typed_relations as known set name = changed.name from "
+        "(select unnest(?::bigint[]) as relation, unnest(?::varchar[]) as name) as changed "
+        "where known.relation = changed.relation",
+        [numbers, [*([None] * len(forgotten)), *(made.name for made in made)]],
+    )
 
 
 def _value(column: TypedColumn, place: int) -> str:

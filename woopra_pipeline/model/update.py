@@ -64,7 +64,7 @@ from woopra_pipeline.woopra.log_days import log_position
 from woopra_pipeline.wording import count
 
 REBUILD_SHARE = 0.5
-"""Above this share of changed lines, building anew is cheaper than changing what is there."""
+"""Above this share of changed lines, building again is cheaper than changing what is there."""
 
 SWEEP_FACTOR = 8
 """How many times more rows the first way of the re-log audit may have: it costs less for each."""
@@ -73,8 +73,8 @@ PATIENCE_SECONDS = 600.0
 """How long an update waits for another one that holds the model."""
 
 Method = Literal["none", "types", "days", "rebuild"]
-"""How a difference was applied: there was none, only what is typed was made anew because a setting
-or `types.yml` changed, day by day, or by building the model anew."""
+"""How a difference was applied: there was none, only what is typed was made again because a setting
+or `types.yml` changed, day by day, or by building the model again."""
 
 
 @dataclass(frozen=True)
@@ -172,11 +172,11 @@ def update_model(
 
     Does nothing, and publishes nothing, if there is no difference. Another choice of what is typed
     than before, by `typed` or `types.yml`, is a difference, and so are report macros of another
-    version. Above `rebuild_share`, changed
-    lines as a share of all lines, the model is built anew, with the same result. DuckDB takes up to
-    `memory_limit` (`4GB`), and works on disk past it.
+    version. Above `rebuild_share`, changed lines as a share of all lines, the model is built
+    again, with the same result. DuckDB takes up to `memory_limit` (`4GB`), and works on disk past
+    it.
 
-    What is damaged is made anew, and `notify` hears of it: a build file from the parsed days, a
+    What is damaged is made again, and `notify` hears of it: a build file from the parsed days, a
     parsed day from the archive, a published file from the build file. Raises `ConfigurationError`
     if `types.yml` is not what it should be, `ArchiveError` if a damaged parsed day is not archived,
     `DiskFullError` if there is no room, `DatabaseHeldError` if
@@ -315,7 +315,7 @@ class _WholeDays:
         if was_current and log_day not in archive.log_days():
             self._notify(
                 f"{log_day} was followed so far and is damaged: it is left out of the model until "
-                f"it is followed anew or fetched ({error})"
+                f"it is followed again or fetched ({error})"
             )
             return
         self._notify(f"{log_day} is parsed again from the archive ({error})")
@@ -473,7 +473,7 @@ def _is_published(directory: DataDirectory, revision: str) -> bool:
 
 
 def _set_revision(connection: duckdb.DuckDBPyConnection) -> None:
-    """Name the state of the model anew, so that it is published."""
+    """Name the state of the model again, so that it is published."""
     connection.execute("update log.state set revision = ?", [secrets.token_hex(8)])
 
 

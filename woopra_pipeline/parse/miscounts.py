@@ -32,7 +32,7 @@ class Miscount:
 def find_miscounts(directory: DataDirectory) -> list[Miscount]:
     """Compare, by their manifests, all parsed days with the files they were made from.
 
-    Days that are to be parsed anew, or cannot be read, are left out.
+    Days that are to be parsed again, or cannot be read, are left out.
     """
     archive = Archive(directory.raw)
     miscounts = []

@@ -97,7 +97,7 @@ def parse_log_day(
 
 
 def _current(parsed_folder: Path, log_day: date) -> ParsedDay | None:
-    """The day as it was parsed before; None as well if that is damaged, and to be made anew."""
+    """The day as it was parsed before; None as well if that is damaged, and to be made again."""
     try:
         day = find_parsed_day(parsed_folder, log_day)
         if day is not None:

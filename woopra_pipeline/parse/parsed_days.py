@@ -199,7 +199,7 @@ def manifest_of(parsed_day: ParsedDay) -> object:
 
 
 def _parse_again(log_day: date) -> str:
-    return f"`woopra-pipeline backfill {log_day} {log_day}` makes the parsed day anew"
+    return f"`woopra-pipeline backfill {log_day} {log_day}` makes the parsed day again"
 
 
 def _read_path(_: type, name: str) -> Path:

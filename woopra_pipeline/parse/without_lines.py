@@ -23,7 +23,7 @@ FOLDER_NAME_LENGTH = 16
 
 
 def leave_out(day: ParsedDay, log_lines: AbstractSet[int]) -> ParsedDay:
-    """Make the parsed day anew without these lines, which count as erased (R10).
+    """Make the parsed day again without these lines, which count as erased (R10).
 
     None of them is a delete line.
     It becomes current whole or not at all (R9), and the folder of before is removed. Whoever calls

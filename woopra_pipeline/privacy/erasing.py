@@ -121,9 +121,9 @@ def finish(
     lake_lines = 0
     if lake is not None:
         lake_lines = erase_in_lake(lake, directory, erased_persons(directory), notify=notify)
-        erase_in_tables(lake, directory, spark=spark, notify=notify)
+        erase_in_tables(lake, directory, spark=spark, typed=typed, notify=notify)
     if directory.reports.is_dir():
-        notify("making the reports anew")
+        notify("making the reports again")
         write_report(directory)
     receipts = []
     for erasure in unfinished:

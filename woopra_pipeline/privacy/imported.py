@@ -2,7 +2,7 @@
 
 An import line has no pid; whose it is, its identifiers say, by their digests in the register. A
 line keeps its place and its length, and the ledger its keys, so that nothing is sent twice. The
-keys of overwritten lines are noted beside the file, for a ledger that has to be made anew.
+keys of overwritten lines are noted beside the file, for a ledger that has to be made again.
 """
 
 import json
@@ -52,7 +52,7 @@ def erase_imported(
     clock: Clock = system_clock,
     notify: Callable[[str], None] = lambda message: None,
 ) -> ErasedImports:
-    """Overwrite what was to be imported of erased persons before their erasure, and publish anew.
+    """Overwrite what was to be imported of erased persons before their erasure, and publish again.
 
     Raises `LedgerError` if a source is being imported, or the ledger or a batch file is damaged;
     called again, it goes on.

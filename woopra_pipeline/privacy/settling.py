@@ -355,7 +355,7 @@ class _Settling:
 
 
 def overwrite_day(directory: DataDirectory, log_day: date, persons: ErasedPersons) -> int:
-    """Overwrite the lines of `persons` in all files of a day, and parse it anew.
+    """Overwrite the lines of `persons` in all files of a day, and parse it again.
 
     Returns how many lines that were.
     """

@@ -1,32 +1,33 @@
-"""The charts: small, quiet, and drawn without a browser.
+"""The charts: small, quiet, as pictures that are drawn without a browser, or for a page to draw.
 
-Each shows one question over a period, a point a day, or the daily average of a week or month. No
-text of the project's own ever gets into one.
+Each shows one question over a period: a point a day, or the daily average of a week or month.
+People are counted in each day, week or month. No text of the project's own ever gets into one.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from math import ceil
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import altair as alt
 import duckdb
 import vl_convert
 
-from woopra_pipeline.report.figures import Period, Row, of_period
+from woopra_pipeline.report.figures import Period, Row, figures, of_period
 from woopra_pipeline.woopra.log_days import log_days_between
 
-Chart: TypeAlias = alt.LayerChart | alt.FacetChart | alt.VConcatChart
-"""A chart that can be drawn."""
-
-BLUE = "#2b6cb0"
-LIGHT_BLUE = "#90b8de"
+BLUE = "#3f7fc4"
+LIGHT_BLUE = "#8fbbe6"
 ORANGE = "#dd7a2b"
 INK = "#4a5565"
 PALE = "#e6e9ee"
 
 WIDTH, HEIGHT, LOW = 560, 120, 80
+PAGE_HEIGHT = 150
+NARROW = 300
+"""Wide enough where no script may draw: it is drawn larger where there is more room."""
 FEW = 20
 MOST_TICKS = 8
 A_QUARTER = 130
@@ -67,49 +68,96 @@ STYLE: dict[str, Any] = {
 }
 
 
+@dataclass(frozen=True)
+class Panel:
+    """One plot over a period: a title, and a line, or bars on each other, per series."""
+
+    title: str
+    period: Period
+    rows: Sequence[Row]
+    """One a bin: `day`, and a number for each series."""
+    series: Mapping[str, str]
+    """The names of the series with their colors."""
+    mark: Literal["line", "bar"] = "bar"
+    is_share: bool = False
+    highest: float | None = None
+    """Where the axis ends; None: where the numbers do."""
+    told: Sequence[str] = ()
+    """What is told of a bin beside the series."""
+
+
+Chart: TypeAlias = tuple[Panel, ...]
+"""Panels below each other, of one period."""
+
+
+def people(connection: duckdb.DuckDBPyConnection, period: Period) -> Chart:
+    """People in each whole bin: new ones, whose first action ever is in it, and returning ones."""
+    rows = [
+        {"day": row["period"], **row}
+        for row in figures(
+            connection, "people", grain=period.bin, first=period.first, last=period.last
+        )
+        if row["is_whole"]
+    ]
+    series = {"returning": BLUE, "new": LIGHT_BLUE}
+    return (Panel(f"People a {period.bin}", period, rows, series, told=("people",)),)
+
+
 def activity(connection: duckdb.DuckDBPyConnection, period: Period) -> Chart:
     """Visits and actions a day, by when they happened."""
     rows = of_period(connection, "activity", period)
-    return _lines(
-        rows,
-        period,
-        "Visits and actions a day",
-        {"actions": LIGHT_BLUE, "visits": BLUE},
-        _counts(),
-    )
+    title = _by_bin("Visits and actions a day", period)
+    series = {"actions": LIGHT_BLUE, "visits": BLUE}
+    return (Panel(title, period, rows, series, mark="line"),)
 
 
 def merges(connection: duckdb.DuckDBPyConnection, period: Period) -> Chart:
     """Merges a day, by log day, and below them what became of the actions they voided."""
     rows = of_period(connection, "merges", period)
     of_actions = {"logged again": LIGHT_BLUE, "missing": ORANGE}
-    chart: alt.VConcatChart = alt.vconcat(
-        _bars(rows, period, "Merges and deletes a day", {"merges": BLUE}, _counts()),
-        _bars(rows, period, "Actions they voided", of_actions, _counts()),
-        spacing=8,
-    ).resolve_scale(color="independent")
-    return chart
+    return (
+        Panel(_by_bin("Merges and deletes a day", period), period, rows, {"merges": BLUE}),
+        Panel(_by_bin("Actions they voided", period), period, rows, of_actions),
+    )
 
 
 def identified(connection: duckdb.DuckDBPyConnection, period: Period) -> Chart:
     """Of the people first seen in each bin, the share known today by more than a cookie."""
     rows = of_period(connection, "identified", period)
-    title = "People identified by now, by when they were first seen"
-    return _lines(rows, period, title, {"share": BLUE}, _shares(1.0))
+    title = _by_bin("People identified by now, by when they were first seen", period)
+    of_people = ("identified", "people")
+    return (
+        Panel(
+            title,
+            period,
+            rows,
+            {"share": BLUE},
+            mark="line",
+            is_share=True,
+            highest=1.0,
+            told=of_people,
+        ),
+    )
 
 
 def rejected(connection: duckdb.DuckDBPyConnection, period: Period) -> Chart:
     """The share of lines that could not be read, by log day."""
     rows = of_period(connection, "rejected", period)
-    highest = max((row["share"] for row in rows), default=0.0)
+    title = _by_bin("Share of lines that could not be read", period)
     # A hundredth fills the chart at least: a single bad line is no mountain.
-    shares = _shares(max(highest, 0.01))
-    return _bars(rows, period, "Share of lines that could not be read", {"share": ORANGE}, shares)
+    highest = max([0.01, *(row["share"] for row in rows)])
+    of_lines = ("rejected", "lines")
+    return (
+        Panel(
+            title, period, rows, {"share": ORANGE}, is_share=True, highest=highest, told=of_lines
+        ),
+    )
 
 
 Drawing: TypeAlias = Callable[[duckdb.DuckDBPyConnection, Period], Chart]
 
 CHARTS: Mapping[str, Drawing] = {
+    "people": people,
     "activity": activity,
     "merges": merges,
     "identified": identified,
@@ -119,56 +167,110 @@ CHARTS: Mapping[str, Drawing] = {
 
 def to_svg(chart: Chart) -> str:
     """`chart` as an SVG element with its size in pixels; nothing in it is loaded from elsewhere."""
-    svg = vl_convert.vegalite_to_svg(chart.to_dict(), config=STYLE, allowed_base_urls=[])
+    # All axes are equally wide, so that panels below each other share their days.
+    panels = [
+        alt.layer(*_marks(panel, WIDTH)).properties(
+            title=panel.title, width=WIDTH, height=HEIGHT if len(chart) == 1 else LOW
+        )
+        for panel in chart
+    ]
+    whole = alt.vconcat(*panels, spacing=8).resolve_scale(color="independent")
+    return _svg(whole, STYLE)
+
+
+def to_narrow_svg(panel: Panel) -> str:
+    """`panel` without its title, as an SVG element for where no script may draw it."""
+    chart = alt.layer(*_marks(panel, NARROW)).properties(width=NARROW, height=HEIGHT)
+    return _svg(chart, STYLE | {"legend": STYLE["legend"] | {"orient": "top"}})
+
+
+def _svg(chart: alt.LayerChart | alt.FacetChart | alt.VConcatChart, style: dict[str, Any]) -> str:
+    svg = vl_convert.vegalite_to_svg(chart.to_dict(), config=style, allowed_base_urls=[])
     # Dagster keeps a picture with every materialization, so what is not seen is left out.
     return PLACES.sub(lambda place: DIGITS.sub(r"\1", place[0]), UNDRAWN.sub("", svg))
 
 
-def _lines(
-    rows: Iterable[Row], period: Period, title: str, series: Mapping[str, str], amounts: alt.Y
-) -> alt.LayerChart | alt.FacetChart:
-    points = _long(rows, series)
-    base = _base(points, period, title, series, amounts=amounts, height=HEIGHT)
-    line = base.mark_line(strokeWidth=1.8)
-    # One day makes no line.
-    return alt.layer(line, base.mark_point(filled=True)) if len(points) < FEW else alt.layer(line)
+def to_interactive(panel: Panel) -> dict[str, Any]:
+    """A Vega-Lite chart of `panel`: as wide as where it stands, and tells of the bin pointed at.
+
+    It has no title, and no colors for text and ground: those are the page's.
+    """
+    chart = alt.layer(*_marks(panel, None), _pointed_at(panel)).properties(
+        width="container", height=PAGE_HEIGHT, autosize=alt.AutoSizeParams(type="fit-x")
+    )
+    spec: dict[str, Any] = chart.to_dict()
+    return spec
 
 
-def _bars(
-    rows: Iterable[Row], period: Period, title: str, series: Mapping[str, str], amounts: alt.Y
-) -> alt.LayerChart | alt.FacetChart:
-    days_a_bar = {"day": 1, "week": 7, "month": 30}[period.bin]
-    width = 0.75 * WIDTH * days_a_bar / (period.day_count + days_a_bar)
-    points = [point for point in _long(rows, series) if point["amount"]]
-    base = _base(points, period, title, series, amounts=amounts, height=LOW)
-    return alt.layer(base.mark_bar(size=min(max(width, 1), 24)))
+def _by_bin(title: str, period: Period) -> str:
+    return title if period.bin == "day" else f"{title}, by {period.bin}"
 
 
-def _long(rows: Iterable[Row], series: Iterable[str]) -> list[dict[str, Any]]:
-    return [
-        {"day": row["day"].isoformat(), "series": name, "amount": row[name]}
-        for row in rows
-        for name in series
+def _marks(panel: Panel, width: int | None) -> list[alt.Chart]:
+    """The layers of a panel that is `width` pixels wide; None: as wide as its place."""
+    points = [
+        {"day": row["day"].isoformat(), "series": name, "amount": row[name], "place": place}
+        for row in panel.rows
+        for place, name in enumerate(panel.series)
+        # Of the stack a bar of nothing is none.
+        if panel.mark == "line" or row[name]
     ]
+    colors = alt.Scale(domain=list(panel.series), range=list(panel.series.values()))
+    legend = alt.Legend() if len(panel.series) > 1 else None
+    base = alt.Chart(alt.InlineData(values=points)).encode(
+        x=_days(panel.period),
+        y=_amounts(panel),
+        color=alt.Color("series:N", scale=colors, legend=legend),
+        # The first of the series stands at the bottom.
+        order=alt.Order("place:Q"),
+    )
+    if panel.mark == "line":
+        line = base.mark_line(strokeWidth=1.8)
+        # One day makes no line.
+        return [line, base.mark_point(filled=True)] if len(points) < FEW else [line]
+    bins = panel.period.bin_count + 1
+    if width is None:
+        return [base.mark_bar(size=alt.ExprRef(f"clamp(0.75 * width / {bins}, 1, 24)"))]
+    return [base.mark_bar(size=min(max(0.75 * width / bins, 1), 24))]
 
 
-def _base(
-    points: list[dict[str, Any]],
-    period: Period,
-    title: str,
-    series: Mapping[str, str],
-    *,
-    amounts: alt.Y,
-    height: int,
-) -> alt.Chart:
-    colors = alt.Scale(domain=list(series), range=list(series.values()))
-    legend = alt.Legend() if len(series) > 1 else None
-    return alt.Chart(
-        alt.InlineData(values=points),
-        title=title if period.bin == "day" else f"{title}, by {period.bin}",
-        width=WIDTH,
-        height=height,
-    ).encode(x=_days(period), y=amounts, color=alt.Color("series:N", scale=colors, legend=legend))
+def _pointed_at(panel: Panel) -> alt.Chart:
+    """A stripe a bin, seen where it is pointed at; it says in words what is there."""
+    bins = max(panel.period.bin_count, 1)
+    named = [*panel.told, *panel.series]
+    rows = [
+        {"day": row["day"].isoformat(), **{name: row[name] for name in named}} for row in panel.rows
+    ]
+    when, form = {
+        "day": ("day", "%a %-d %b %Y"),
+        "week": ("week of", "%-d %b %Y"),
+        "month": ("month", "%b %Y"),
+    }[panel.period.bin]
+    hover = alt.selection_point(on="pointerover", clear="pointerout", empty=False)
+    chart: alt.Chart = (
+        alt.Chart(alt.InlineData(values=rows))
+        .mark_rule(strokeWidth=alt.ExprRef(f"clamp(width / {bins}, 2, 60)"))
+        .encode(
+            x=_days(panel.period),
+            opacity=alt.condition(hover, alt.value(0.15), alt.value(0)),
+            tooltip=[
+                alt.Tooltip("day:T", title=when, format=form, timeUnit="utcyearmonthdate"),
+                *(
+                    alt.Tooltip(f"{name}:Q", format=".1%" if name == "share" else ",.1~f")
+                    for name in named
+                ),
+            ],
+        )
+        .add_params(hover)
+    )
+    return chart
+
+
+def _amounts(panel: Panel) -> alt.Y:
+    form = "~%" if panel.is_share else "~s"
+    axis = alt.Axis(labelExpr=f"format(datum.value, '{form}')")
+    scale = alt.Undefined if panel.highest is None else alt.Scale(domain=[0, panel.highest])
+    return alt.Y("amount:Q", axis=axis, scale=scale)
 
 
 def _days(period: Period) -> alt.X:
@@ -178,7 +280,9 @@ def _days(period: Period) -> alt.X:
     )
     ticks, form = _ticks(period)
     values = [tick.isoformat() for tick in ticks]
-    return alt.X("day:T", scale=scale, axis=alt.Axis(values=values, format=form))
+    # Where there is no room for all, some go.
+    axis = alt.Axis(values=values, format=form, labelOverlap="parity", labelSeparation=8)
+    return alt.X("day:T", scale=scale, axis=axis)
 
 
 def _ticks(period: Period) -> tuple[list[date], str]:
@@ -189,12 +293,3 @@ def _ticks(period: Period) -> tuple[list[date], str]:
     elif period.day_count > 2 * MOST_TICKS:
         days = [day for day in days if day.weekday() == 0]
     return days[:: ceil(len(days) / MOST_TICKS)], form
-
-
-def _counts() -> alt.Y:
-    return alt.Y("amount:Q", axis=alt.Axis(labelExpr="format(datum.value, '~s')"))
-
-
-def _shares(highest: float) -> alt.Y:
-    axis = alt.Axis(labelExpr="format(datum.value, '~%')")
-    return alt.Y("amount:Q", axis=axis, scale=alt.Scale(domain=[0, highest]))

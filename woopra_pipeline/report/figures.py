@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from importlib.resources import files as package_files
+from math import ceil
 from typing import Any, Literal, TypeAlias
 
 import duckdb
@@ -37,6 +38,11 @@ class Period:
     def day_count(self) -> int:
         """How many days it has."""
         return (self.last - self.first).days + 1
+
+    @property
+    def bin_count(self) -> int:
+        """How many bins it has, about."""
+        return ceil(self.day_count / {"day": 1, "week": 7, "month": 30}[self.bin])
 
     def last_days(self, number: int) -> "Period":
         """Its last `number` days at most, day by day."""

@@ -1,12 +1,14 @@
 """The report: one HTML file about the project, for readers without SQL.
 
-It stands alone: styles and charts are inside, nothing is loaded from anywhere, and it holds no
-script. It is a function of the published model, so equal models make equal files.
+It stands alone: styles, charts and the script that draws them are inside, nothing is loaded from
+anywhere, and no other script may run in it. Where none may, charts are pictures. It is a function
+of the published model and the time at which it is made.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,15 @@ import duckdb
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from woopra_pipeline.archive.project import read_owner
+from woopra_pipeline.clock import Clock, system_clock
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.full_disk import needs_room
 from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.replacing import replacing
-from woopra_pipeline.report.charts import CHARTS, to_svg
+from woopra_pipeline.report.charts import CHARTS, Panel, people, to_interactive, to_narrow_svg
 from woopra_pipeline.report.figures import Period, Row, figures, gaps, of_period, whole_period
-from woopra_pipeline.wording import spans
+from woopra_pipeline.report.script import chart_script, script_source
+from woopra_pipeline.wording import count, spans
 
 REPORT_NAME = "project.html"
 
@@ -29,6 +33,8 @@ TOP_ROWS = 10
 REASONS = 5
 LARGEST = 5
 WEEKS = 8
+PEOPLE_DAYS = 56
+MOST_WEEKS = 53
 
 
 @dataclass(frozen=True)
@@ -41,28 +47,54 @@ class Report:
 
 @dataclass(frozen=True)
 class Cohort:
-    """The people first seen in one week, and the share of them that came in each week since."""
+    """The people whose first action was in one week, and how many came in each week since."""
 
     week: date
     people: int
-    shares: tuple[float, ...]
+    came: tuple[int, ...]
 
 
-def write_report(directory: DataDirectory) -> Report:
+@dataclass(frozen=True)
+class PageChart:
+    """A panel in the page: its name there, what Vega draws, and a picture for where it may not."""
+
+    name: str
+    title: str
+    drawn: str
+    picture: str
+
+
+def write_report(
+    directory: DataDirectory, *, clock: Clock = system_clock, show_persons: bool = False
+) -> Report:
     """Write `reports/project.html` about the published model, whole or not at all (R9).
 
-    Raises `ModelError` if nothing has been published yet.
+    With `show_persons` it names the largest profiles and the identifiers that several share. Raises
+    `ModelError` if nothing has been published yet.
     """
     with connect_published(directory) as connection:
         (headline,) = figures(connection, "headline")
-        html = _html(connection, headline, _project(directory))
+        html = _html(
+            connection,
+            headline,
+            project=_project(directory),
+            made_at=clock(),
+            show_persons=show_persons,
+        )
     path = directory.reports / REPORT_NAME
     with needs_room(directory.reports, "writing the report"), replacing(path) as temporary:
         temporary.write_text(html, encoding="utf-8")
     return Report(path, headline)
 
 
-def _html(connection: duckdb.DuckDBPyConnection, headline: Row, project: str) -> str:
+def _html(
+    connection: duckdb.DuckDBPyConnection,
+    headline: Row,
+    *,
+    project: str,
+    made_at: datetime,
+    show_persons: bool,
+) -> str:
     environment = Environment(
         loader=PackageLoader(__package__, "templates"),
         autoescape=True,
@@ -70,11 +102,20 @@ def _html(connection: duckdb.DuckDBPyConnection, headline: Row, project: str) ->
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": _number, "percent": _percent, "day": _day, "spans": spans}
+    environment.filters |= {
+        "number": _number,
+        "percent": _percent,
+        "change": _change,
+        "day": _day,
+        "short_day": _short_day,
+        "spans": spans,
+        "count": count,
+    }
     (quality,) = figures(connection, "quality")
     period = whole_period(connection)
     return environment.get_template("project.html").render(
         project=project,
+        made_at=f"{_day(made_at)} at {made_at:%H:%M} UTC",
         headline=headline,
         quality=quality,
         gaps=gaps(connection),
@@ -82,7 +123,11 @@ def _html(connection: duckdb.DuckDBPyConnection, headline: Row, project: str) ->
         largest_profiles=figures(connection, "largest_profiles", rows=LARGEST),
         busiest_merge_day=figures(connection, "busiest_merge_day"),
         shared_identifiers=figures(connection, "shared_identifiers"),
+        shared_values=figures(connection, "shared_values", rows=LARGEST) if show_persons else [],
+        show_persons=show_persons,
         period=period,
+        script=chart_script(),
+        script_source=script_source(),
         **(_of_period(connection, period) if period else {}),
     )
 
@@ -91,7 +136,13 @@ def _of_period(connection: duckdb.DuckDBPyConnection, period: Period) -> dict[st
     recent = period.last_days(TOP_DAYS)
     return {
         "recent": recent,
-        "charts": {name: to_svg(draw(connection, period)) for name, draw in CHARTS.items()},
+        "lately": of_period(connection, "people_lately", period),
+        "people_charts": _people_charts(connection, period),
+        "charts": {
+            name: _page_charts(name, draw(connection, period))
+            for name, draw in CHARTS.items()
+            if name != "people"
+        },
         "tops": {
             title: of_period(connection, name, recent, rows=TOP_ROWS)
             for title, name in (
@@ -101,25 +152,47 @@ def _of_period(connection: duckdb.DuckDBPyConnection, period: Period) -> dict[st
                 ("Actions", "action_names"),
             )
         },
-        "cohorts": _cohorts(of_period(connection, "retention", period, weeks=WEEKS), period.last),
+        "cohorts": _cohorts(of_period(connection, "retention", period, weeks=WEEKS)),
     }
 
 
-def _cohorts(rows: Sequence[Row], last_day: date) -> list[Cohort]:
-    people: dict[date, dict[int, int]] = {}
-    for row in rows:
-        people.setdefault(row["cohort"], {})[row["weeks_later"]] = row["people"]
+def _people_charts(connection: duckdb.DuckDBPyConnection, period: Period) -> list[PageChart]:
+    """People a day lately, and a week and a month, where more than one of these is whole."""
+    weekly = period.last_days(7 * MOST_WEEKS)
+    asked = {
+        "people-a-day": period.last_days(PEOPLE_DAYS),
+        "people-a-week": Period(weekly.first, weekly.last, "week"),
+        "people-a-month": Period(period.first, period.last, "month"),
+    }
+    charts = {name: people(connection, asked_for) for name, asked_for in asked.items()}
     return [
-        Cohort(
-            week,
-            came[0],
-            # A week counts when its last day is over.
-            tuple(
-                came.get(later, 0) / came[0] for later in range(((last_day - week).days + 1) // 7)
-            ),
+        chart
+        for name, panels in charts.items()
+        for chart in _page_charts(name, panels)
+        if name == "people-a-day" or len(panels[0].rows) > 1
+    ]
+
+
+def _page_charts(name: str, panels: Sequence[Panel]) -> list[PageChart]:
+    return [
+        PageChart(
+            f"{name}-{number}" if number else name,
+            panel.title,
+            # In an element of a page, a script may end anywhere.
+            json.dumps(to_interactive(panel), sort_keys=True).replace("<", "\\u003c"),
+            to_narrow_svg(panel),
         )
-        for week, came in people.items()
-        if 0 in came
+        for number, panel in enumerate(panels)
+    ]
+
+
+def _cohorts(rows: Sequence[Row]) -> list[Cohort]:
+    cohorts: dict[date, list[Row]] = {}
+    for row in rows:
+        cohorts.setdefault(row["cohort"], []).append(row)
+    return [
+        Cohort(week, weeks[0]["size"], tuple(row["people"] for row in weeks))
+        for week, weeks in cohorts.items()
     ]
 
 
@@ -136,6 +209,17 @@ def _percent(share: float) -> str:
     if 0 < share < 0.01:
         return f"{share:.2%}" if share >= 0.0001 else "under 0.01%"
     return f"{share:.0%}"
+
+
+def _short_day(day: date) -> str:
+    return f"{day.day} {day:%b %Y}"
+
+
+def _change(now: int, before: int) -> str:
+    """How many more or fewer than before, always with the number that it is measured by."""
+    if not before:
+        return "0 before"
+    return f"{(now - before) / before:+.0%} from {before:,}"
 
 
 def _day(day: date) -> str:

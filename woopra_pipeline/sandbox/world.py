@@ -228,7 +228,7 @@ class Sandbox:
         try:
             return _decoded(path.read_bytes())
         except (msgspec.DecodeError, ValueError):
-            # It is made anew from the one before, which costs time and nothing else.
+            # It is made again from the one before, which costs time and nothing else.
             path.unlink()
             raise _DamagedStateError from None
 

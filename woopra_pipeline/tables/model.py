@@ -322,7 +322,7 @@ MODEL_TABLES: tuple[ModelTable, ...] = (
     REJECTED_LINES,
 )
 
-LAKE_TABLES = tuple(
-    table for table in MODEL_TABLES if table not in (PEOPLE, IDENTIFIERS, PROPERTY_TYPES)
-)
-"""The public tables that the lake has too: those whose columns do not follow from the log."""
+LAKE_TABLES = tuple(table for table in MODEL_TABLES if table is not PEOPLE)
+"""The tables of the lake whose columns are known beforehand. `people` and the typed tables of the
+events are there too, with the columns that `property_types` names.
+"""

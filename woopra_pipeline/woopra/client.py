@@ -180,7 +180,7 @@ class WoopraClient:
     def download_log_day(self, log_day: date, consume: Callable[[ExportResponse], T]) -> T:
         """Download the file of a closed log day; return what `consume` made of it.
 
-        `consume` is called anew for each attempt and must start over. It reads the chunks to
+        `consume` is called again for each attempt and must start over. It reads the chunks to
         their end, and may raise `AttemptFailedError` where it sees that the body is not whole.
 
         Raises `LogDayNotClosedError` before any request is made, or if the service's clock, which

@@ -4,7 +4,7 @@ The service counts over all endpoints of a project together, so everything that 
 in one SQLite file, whatever process or thread it runs in and however often it is restarted.
 
 The count is a help, not a record: nothing that may happen to it stops the pipeline. A file that is
-damaged or another program's is put aside, and the count begins anew. Requests that are counted at
+damaged or another program's is put aside, and the count begins again. Requests that are counted at
 a time still to come are forgotten: the clock was wrong then, or was set back since, and they would
 block all others until it has caught up.
 """
@@ -107,7 +107,7 @@ class RateBudget:
                     Path(f"{self._path}{suffix}").replace(f"{aside}{suffix}")
         self._notify(
             f"The rate budget {self._path} could not be read ({problem}) and was put aside as "
-            f"{aside.name}: requests of the last day are counted anew"
+            f"{aside.name}: requests of the last day are counted again"
         )
 
     def _unusable(self, error: sqlite3.DatabaseError) -> ConfigurationError:

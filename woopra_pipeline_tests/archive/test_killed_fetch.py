@@ -18,7 +18,6 @@ FIRST = b'{"type":"visit","pid":"a"}\n' * 3
 SECOND = b'{"type":"visit","pid":"b"}\n' * 100_000
 
 processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload([__name__])
 
 
 def _fetch(folder, base_url, fatal_event=None):

@@ -1,4 +1,4 @@
-"""A damaged manifest of the archive is made anew from the files, if they are whole."""
+"""A damaged manifest of the archive is made again from the files, if they are whole."""
 
 import os
 from datetime import UTC, date, datetime

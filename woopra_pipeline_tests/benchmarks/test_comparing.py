@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks import comparing
-from benchmarks.comparing import Compared, compare, matched
+from benchmarks.comparing import Compared, compare, last_of_commit, matched
 from benchmarks.records import RATIO, SECONDS, Record, Results, ResultsError, Setting, Spread
 from benchmarks.tables import compared_rows
 
@@ -107,3 +107,16 @@ def test_a_commit_that_git_does_not_know_is_named(tmp_path, name):
     put(path, EARLIER, one=[1.0])
     with pytest.raises(ResultsError, match=f"git knows no commit {name}"):
         compare(path, name, "HEAD")
+
+
+def test_of_a_commit_each_figure_is_shown_as_it_came_last(path):
+    put(path, EARLIER, one=[1.0], other=[1.0])
+    put(path, replace(EARLIER, run="2026-01-03"), other=[2.0])
+    put(path, replace(EARLIER, size="large"), one=[9.0])
+    results = last_of_commit(path, "earlier", "default")
+    assert {record.name: record.rounds for record in results.records} == {
+        "one": [1.0],
+        "other": [2.0],
+    }
+    with pytest.raises(ResultsError, match="no results of earlier in size tiny"):
+        last_of_commit(path, "earlier", "tiny")

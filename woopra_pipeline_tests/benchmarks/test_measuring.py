@@ -12,6 +12,7 @@ from benchmarks.measuring import (
     fresh,
     in_rounds,
     machine_ticks,
+    peak_so_far,
     running,
     seconds_of_packages,
     share_of_others,
@@ -74,6 +75,14 @@ def test_the_machine_and_this_process_are_seen_to_work():
     assert 0 <= busy.before <= 1
     assert 0 <= busy.during <= 1
     assert busy.load >= 0
+
+
+@on_linux
+def test_the_peak_of_a_new_process_is_its_own():
+    block = b"x" * 100_000_000
+    assert peak_so_far() > 100
+    assert fresh(peak_so_far)().value < 100
+    assert len(block) == 100_000_000
 
 
 def test_where_the_system_does_not_tell_nothing_is_said(monkeypatch):

@@ -89,7 +89,7 @@ def test_no_secret_is_printed_or_written(with_failures):
     assert not [path for path in written if SECRET_KEY.encode() in path.read_bytes()]
 
 
-def test_a_file_with_fewer_lines_needs_a_word_of_the_user(command_line):
+def test_a_file_with_fewer_lines_needs_a_word_of_the_user(command_line, command_line_here):
     day = "2026-01-01"
     line = b'{"type":"visit","pid":"a"}\n'
     with ScriptedServer([whole(line * 69)]) as server:
@@ -97,8 +97,8 @@ def test_a_file_with_fewer_lines_needs_a_word_of_the_user(command_line):
         assert command_line("backfill", day, day, **variables).returncode == 0
         server.answers(whole(line * 46))
         failed = command_line("backfill", day, day, **variables)
-        status = json.loads(command_line("status", "--format", "json").stdout)
-        printed = command_line("status").stdout
+        status = json.loads(command_line_here("status", "--format", "json").stdout)
+        printed = command_line_here("status").stdout
         accepted = command_line("backfill", day, day, "--accept-shorter", **variables)
     assert failed.returncode == 1
     assert "46 readable and 0 rejected lines" in failed.stderr

@@ -6,10 +6,11 @@ import pytest
 
 from woopra_pipeline.report.page import write_report
 from woopra_pipeline.sandbox import Sandbox, SandboxSettings, Service, serve
-from woopra_pipeline_tests.cli.conftest import CommandLine, CommandLineForked
+from woopra_pipeline_tests.cli.conftest import CommandLine, CommandLineForked, CommandLineHere
 from woopra_pipeline_tests.model.published_tables import in_order, published_tables
 
 DAYS = ("2026-01-01", "2026-01-02")
+ACTIONS = "select log_day, pid, name from actions order by all"
 SOURCE = """
 select crm as visitor
 from read_csv('crm*.csv') as crm
@@ -26,8 +27,8 @@ def all_of_it(command_line: CommandLine) -> list[object]:
     (sources / "crm.sql").write_text(SOURCE)
     (sources / "crm1.csv").write_text("email,plan\nada@example.com,pro\n")
 
-    def run(*arguments: str) -> str:
-        done = command_line(*arguments, **environment)
+    def run(*arguments: str, by: CommandLine = command_line) -> str:
+        done = by(*arguments, **environment)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -40,12 +41,13 @@ def all_of_it(command_line: CommandLine) -> list[object]:
         }
         printed = [run("backfill", DAYS[0], day) for day in DAYS]
         printed.append(run("import", "crm", "--day", DAYS[1]))
+    here = CommandLineHere(command_line.folder)
     report = write_report(command_line.directory).path.read_text(encoding="utf-8")
     return [
         *printed,
-        run("query", "select log_day, pid, name from actions order by all", "--format", "csv"),
-        run("query", "select state, line from import_lines"),
-        run("status").partition("\n")[2],
+        run("query", ACTIONS, "--format", "csv", by=here),
+        run("query", "select state, line from import_lines", by=here),
+        run("status", by=here).partition("\n")[2],
         report.count("<svg"),
         in_order(published_tables(command_line.directory)),
     ]

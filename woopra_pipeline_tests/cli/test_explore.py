@@ -7,6 +7,8 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
+from woopra_pipeline.cli.status import read_status
+from woopra_pipeline.explore import charts
 from woopra_pipeline.explore.answers import ANY, Model
 from woopra_pipeline.explore.own_pages import OwnPagesOnly
 
@@ -98,9 +100,35 @@ def test_trends_of_any_action_are_split(demo_line):
     assert "(none)" in {row["value"] for row in model.trend_by(ANY, "format", "week")}
 
 
+def test_a_period_that_is_not_whole_is_marked(demo_line):
+    model = Model(demo_line.directory)
+    weeks = [(str(row["period"]), row["is_whole"]) for row in model.trend("pv", "week")]
+    assert weeks == [
+        ("2025-12-29", False),
+        ("2026-01-05", True),
+        ("2026-01-12", True),
+        ("2026-01-19", True),
+        ("2026-01-26", False),
+    ]
+    assert not any(row["is_whole"] for row in model.trend_by("pv", "title", "month"))
+    points = str(charts.trend(model.trend("pv", "week"), "people").to_dict())
+    assert points.count("2026-01-26") == points.count("'filled': False") == 1
+
+
+def test_people_a_day_are_those_of_the_trend(demo_line):
+    model = Model(demo_line.directory)
+    days = model.people_a_day()
+    trend = model.trend(ANY, "day")
+    assert [(row["period"], row["people"]) for row in days] == [
+        (row["period"], row["people"]) for row in trend
+    ]
+    assert all(row["new"] + row["returning"] == row["people"] for row in days)
+
+
 def test_the_data_page_has_what_the_report_has(demo_line):
     model = Model(demo_line.directory)
     told = model.quality()
     assert told["quality"][0]["log_days"] == 28
-    assert told["reasons"]
+    assert sum(row["lines"] for row in told["reasons"]) == told["quality"][0]["rejected_lines"]
+    assert model.gaps() == read_status(demo_line.directory).gaps == []
     assert told["largest"]

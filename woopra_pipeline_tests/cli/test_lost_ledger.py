@@ -1,20 +1,29 @@
-"""What each command says of a ledger that is missing or damaged, and how it is made anew."""
+"""What each command says of a ledger that is missing or damaged, and how it is made again."""
+
+import shutil
 
 import pytest
+
+from woopra_pipeline_tests.cli.conftest import CommandLineForked, CommandLineHere
+from woopra_pipeline_tests.shared_folders import shared_folder
 
 DAY = "2026-01-28"
 SENTENCE = "put it back from a backup, or make it again from the batch files with"
 
 
 @pytest.fixture
-def lost(command_line):
+def folder(tmp_path, tmp_path_factory):
     """A data directory that has sent a line."""
-    sources = command_line.folder / "imports" / "sources"
-    sources.mkdir(parents=True)
-    (sources / "it.sql").write_text("select {'email': 'a'} as visitor")
-    done = command_line("import", "--day", DAY)
-    assert done.stdout == f"it: 1 accepted for {DAY}\n", done.stderr
-    return command_line
+
+    def make(folder):
+        sources = folder / "imports" / "sources"
+        sources.mkdir(parents=True)
+        (sources / "it.sql").write_text("select {'email': 'a'} as visitor")
+        done = CommandLineForked(folder)("import", "--day", DAY)
+        assert done.stdout == f"it: 1 accepted for {DAY}\n", done.stderr
+
+    made = shared_folder(tmp_path_factory, "cli-import", make)
+    return shutil.copytree(made, tmp_path / "data")
 
 
 def remove(path):
@@ -26,17 +35,18 @@ def fill_with_zeros(path):
 
 
 @pytest.mark.parametrize("damage", [remove, fill_with_zeros], ids=["missing", "damaged"])
-def test_a_lost_ledger_is_told_of_and_rebuilt(lost, damage):
-    damage(lost.folder / "imports" / "ledger.sqlite")
-    for arguments in (
-        ["import", "--list"],
-        ["import", "--day", DAY],
-        ["import", "it", "--day", DAY, "--dry-run"],
-        ["import", "--again", "1"],
-        ["import", "--settle", "1", "--as", "planned"],
-        ["import", "--verify"],
+def test_a_lost_ledger_is_told_of_and_rebuilt(folder, damage):
+    lost, sending = CommandLineHere(folder), CommandLineForked(folder)
+    damage(folder / "imports" / "ledger.sqlite")
+    for command_line, *arguments in (
+        [lost, "import", "--list"],
+        [sending, "import", "--day", DAY],
+        [sending, "import", "it", "--day", DAY, "--dry-run"],
+        [lost, "import", "--again", "1"],
+        [lost, "import", "--settle", "1", "--as", "planned"],
+        [lost, "import", "--verify"],
     ):
-        done = lost(*arguments)
+        done = command_line(*arguments)
         assert done.returncode == 1
         assert SENTENCE in done.stderr
         assert "Traceback" not in done.stderr
@@ -50,7 +60,7 @@ def test_a_lost_ledger_is_told_of_and_rebuilt(lost, damage):
     assert done.returncode == 0, done.stderr
     assert "1 line of 1 request may have been imported, and are not sent again" in done.stdout
     assert ("kept as" in done.stdout) == (damage is fill_with_zeros)
-    done = lost("import", "--day", DAY)
+    done = sending("import", "--day", DAY)
     assert done.stdout.splitlines()[0] == f"it: 1 unknown for {DAY}", done.stderr
     assert "1 unknown" in lost("status").stdout
     done = lost("import", "--rebuild-ledger")

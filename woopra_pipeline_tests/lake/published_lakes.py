@@ -10,9 +10,10 @@ from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.lake.attaching import attach_statements
 from woopra_pipeline.lake.duckdb_extensions import load_extension
 from woopra_pipeline.lake.homes import log_days_here, put_missing_days
+from woopra_pipeline.lake.lake_tables import folder_of
 from woopra_pipeline.lake.location import Lake
 from woopra_pipeline.lake.publication import Publication, the_publication
-from woopra_pipeline.tables import LAKE_TABLES
+from woopra_pipeline.sql_text import quoted
 from woopra_pipeline_tests.lake.days_here import make_day
 from woopra_pipeline_tests.model.interpreter import Row
 from woopra_pipeline_tests.model.published_tables import in_order, read_table
@@ -27,15 +28,17 @@ def put_log(lake: Lake, directory: DataDirectory, log: dict[date, bytes]) -> Non
 
 def seen_by_readers(lake: Lake, publication: Publication | None = None) -> dict[str, list[str]]:
     """The rows of every table, for whoever pastes what `lake attach` prints into DuckDB."""
+    publication = publication or the_publication(lake)
     with duckdb.connect() as connection:
-        for statement in attach_statements(lake, publication or the_publication(lake)):
+        for statement in attach_statements(lake, publication):
             verb, _, rest = statement.partition(" ")
             if verb == "load":
                 load_extension(connection, rest)
             elif verb != "install":
                 connection.execute(statement)
         rows: dict[str, list[Row]] = {
-            table.name: read_table(connection, table.name) for table in LAKE_TABLES
+            name: read_table(connection, ".".join(map(quoted, name.split(".", 1))))
+            for name in publication.tables
         }
         return in_order(rows)
 
@@ -44,14 +47,15 @@ def revisions(lake: Lake) -> set[str]:
     """The revisions that the published versions of all tables were committed with."""
     publication = the_publication(lake)
     found = set()
-    for table in LAKE_TABLES:
-        version = publication.tables[table.name].version
+    for name, table in publication.tables.items():
         delta = DeltaTable(
-            lake.uri(f"tables/{table.name}"),
-            version=version,
+            lake.uri(folder_of(name)),
+            version=table.version,
             storage_options=lake.storage_options,
         )
-        found.add(delta.history(1)[0]["revision"])
+        # The history goes on past the version that was opened.
+        (commit,) = [each for each in delta.history() if each["version"] == table.version]
+        found.add(commit["revision"])
     return found
 
 

@@ -8,7 +8,7 @@ from woopra_pipeline.archive.project import claim_archive
 from woopra_pipeline.lake.days import log_days_in
 from woopra_pipeline.lake.location import LAKE_VARIABLE, open_lake
 from woopra_pipeline.model.database import connect_published
-from woopra_pipeline_tests.cli.conftest import CommandLine, CommandLineHere
+from woopra_pipeline_tests.cli.conftest import CommandLine, CommandLineForked, CommandLineHere
 from woopra_pipeline_tests.lake.days_here import DAY, content_here, log_of, make_day
 from woopra_pipeline_tests.lake.s3_server import ACCESS_KEY, SECRET_KEY
 
@@ -122,7 +122,7 @@ def test_machines_share_the_days_of_a_backfill(tmp_path, s3_location):
     assert len(log_days_in(open_lake(s3_location))) == 3
 
     # A day once more, and the model has all days that are in the lake.
-    done = one("backfill", "2026-01-05", "2026-01-05", **lake)
+    done = CommandLineForked(one.folder)("backfill", "2026-01-05", "2026-01-05", **lake)
     assert done.returncode == 0, done.stderr
     assert tables(one) == tables(alone)
     found = subprocess.run(["grep", "-rl", SECRET_KEY, tmp_path], check=False, capture_output=True)

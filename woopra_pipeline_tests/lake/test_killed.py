@@ -34,7 +34,6 @@ from woopra_pipeline_tests.sudden_death import die_at_touch
 FIRST, SECOND = log_of(3), log_of(5)
 
 processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload([__name__])
 
 
 def die_at_request(number: int) -> None:

@@ -15,7 +15,7 @@ from woopra_pipeline.lake.duckdb_extensions import load_extension
 from woopra_pipeline.lake.engine import SPARK_VARIABLE
 from woopra_pipeline.lake.location import LAKE_VARIABLE, open_lake
 from woopra_pipeline.model.update import update_model
-from woopra_pipeline.tables import LAKE_TABLES
+from woopra_pipeline.tables import MODEL_TABLES
 from woopra_pipeline_tests.cli.conftest import CommandLineHere
 from woopra_pipeline_tests.lake.days_here import log_of, make_day, replace_day
 from woopra_pipeline_tests.lake.published_lakes import put_log, revisions
@@ -42,7 +42,7 @@ def test_tables_are_computed_checked_and_attached(machine, location, tmp_path):
     done = machine("lake", "check", **lake)
     assert done.returncode == 0, done.stderr
     assert [line.partition(",")[0] for line in done.stdout.splitlines()] == [
-        f"{table.name}: equal" for table in LAKE_TABLES
+        f"{name}: equal" for name in (*(table.name for table in MODEL_TABLES), "events.view")
     ]
 
     done = machine("lake", "attach", **lake)
@@ -57,6 +57,7 @@ def test_tables_are_computed_checked_and_attached(machine, location, tmp_path):
         )
         connection.execute(pasted)
         assert connection.execute("select count(*) from visits").fetchall() == [(3,)]
+        assert connection.execute("select count(*) from events.view").fetchall() == [(3,)]
 
 
 def test_a_difference_is_shown_and_fails_the_check(machine, tmp_path):

@@ -115,6 +115,44 @@ def trend(
     ]
 
 
+def people(
+    actions: Sequence[Action], log_days: Sequence[date], grain: str
+) -> list[tuple[object, ...]]:
+    """Period, people, new and returning ones, visits, actions, and whether it is whole."""
+    asked = Asked(grain=grain)
+    days = [asked.day(own[0].at) for own in by_person(actions)]
+    firsts = [asked.period(day) for day in days if log_days[0] <= day <= log_days[-1]]
+    return [
+        (
+            period,
+            came,
+            firsts.count(period),
+            came - firsts.count(period),
+            *others,
+            log_days[0] <= period and asked.next_period(period) <= log_days[-1] + timedelta(days=1),
+        )
+        for period, came, *others in trend(actions, log_days, None, asked)
+        if isinstance(period, date) and isinstance(came, int)
+    ]
+
+
+def people_lately(actions: Sequence[Action], log_days: Sequence[date]) -> list[tuple[object, ...]]:
+    """For the last 1, 7 and 28 days: people, those in as many days before, new and returning."""
+    day, last = Asked().day, log_days[-1]
+    rows: list[tuple[object, ...]] = []
+    for number in (1, 7, 28):
+        first = last - timedelta(days=number - 1)
+        first_before = first - timedelta(days=number)
+        if first < log_days[0]:
+            continue
+        now = {action.pid for action in actions if first <= day(action.at) <= last}
+        before = {action.pid for action in actions if first_before <= day(action.at) < first}
+        new = {own[0].pid for own in by_person(actions) if first <= day(own[0].at) <= last}
+        known = len(before) if first_before >= log_days[0] else None
+        rows.append((number, first, last, len(now), known, len(new), len(now - new)))
+    return rows
+
+
 def property_of(action: Action, name: str) -> str | None:
     value = json.loads(action.properties or "{}").get(name)
     return value if value is None or isinstance(value, str) else json.dumps(value)

@@ -30,7 +30,7 @@ def read_table(connection: duckdb.DuckDBPyConnection, relation: str) -> list[Row
     """The rows of a table or table macro; the properties of profiles taken apart by key."""
     result = connection.sql(f"from {relation}")
     rows = [dict(zip(result.columns, map(in_utc, row), strict=True)) for row in result.fetchall()]
-    if relation == "people" or relation.startswith("events."):
+    if relation.strip('"') == "people" or relation.startswith(("events.", '"events".')):
         # What JSON columns say, not how it is written.
         for name, kind in zip(result.columns, result.types, strict=True):
             for row in rows:
@@ -39,7 +39,7 @@ def read_table(connection: duckdb.DuckDBPyConnection, relation: str) -> list[Row
     for row in rows:
         for name in TIME_OF_PROCESSING & row.keys():
             del row[name]
-        if relation.startswith("profiles"):
+        if relation.strip('"') == "profiles":
             properties = object_members(str(row["properties"]))
             assert list(properties) == sorted(properties), "keys of properties are sorted"
             row["properties"] = properties

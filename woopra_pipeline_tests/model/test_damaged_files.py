@@ -1,6 +1,7 @@
-"""What is damaged is made anew from what it was made of, and nobody has to remove anything."""
+"""What is damaged is made again from what it was made of, and nobody has to remove anything."""
 
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from woopra_pipeline.parse.parsed_days import find_parsed_day
 from woopra_pipeline_tests.model.parsed_files import put_day
 from woopra_pipeline_tests.model.published_tables import in_order, published_tables
 from woopra_pipeline_tests.parse.archived_files import archive_file
+from woopra_pipeline_tests.shared_folders import shared_folder
 
 FIRST, SECOND, THIRD = date(2026, 3, 5), date(2026, 3, 6), date(2026, 3, 7)
 FILE = b"".join(
@@ -29,9 +31,15 @@ FILE = b"".join(
 
 
 @pytest.fixture
-def directory(tmp_path):
+def directory(tmp_path, tmp_path_factory):
     """Three days, two of them in the model."""
-    directory = DataDirectory(tmp_path)
+    made = shared_folder(tmp_path_factory, "model-damaged", make_three_days)
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    return DataDirectory(tmp_path)
+
+
+def make_three_days(folder):
+    directory = DataDirectory(folder)
     archive = Archive(directory.raw)
     for log_day in (FIRST, SECOND):
         archive_file(archive, log_day, FILE)
@@ -39,7 +47,6 @@ def directory(tmp_path):
     update_model(directory)
     archive_file(archive, THIRD, FILE)
     parse_log_day(archive, THIRD, directory.parsed)
-    return directory
 
 
 def empty(path):

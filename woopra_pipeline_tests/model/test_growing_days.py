@@ -82,7 +82,7 @@ class GrowingDays(RuleBasedStateMachine):
 @pytest.mark.parametrize(
     ("examples", "steps"),
     [
-        pytest.param(7, 8, id="short"),
+        pytest.param(5, 8, id="short"),
         pytest.param(1000, 15, id="long", marks=pytest.mark.long),
     ],
 )

@@ -42,7 +42,7 @@ def start_update(directory: DataDirectory, rebuild_share: float):
     return process
 
 
-@pytest.mark.parametrize("kills", [10, pytest.param(300, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [5, pytest.param(300, marks=pytest.mark.long)])
 def test_killed_at_any_moment(tmp_path, kills):
     chance = random.Random(kills)
     directory = DataDirectory(tmp_path)

@@ -63,7 +63,7 @@ sweep_factors = st.sampled_from(list(SWEEP_FACTORS.values()))
 @pytest.mark.parametrize(
     "examples",
     [
-        pytest.param(25, id="short"),
+        pytest.param(8, id="short"),
         pytest.param(500, id="long", marks=pytest.mark.long),
     ],
 )

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shutil
 from datetime import date
 
 import pytest
@@ -15,21 +16,27 @@ from woopra_pipeline.model.update import update_model
 from woopra_pipeline.parse.parse_day import parse_log_day
 from woopra_pipeline.parse.parsed_days import find_parsed_day, write_manifest
 from woopra_pipeline_tests.parse.archived_files import archive_file
+from woopra_pipeline_tests.shared_folders import shared_folder
 
 FIRST, SECOND = date(2026, 3, 5), date(2026, 3, 6)
 FILE = b'{"type":"visit","pid":"a"}\n'
 
 
 @pytest.fixture
-def directory(tmp_path):
+def directory(tmp_path, tmp_path_factory):
     """Two days, all the way in the model."""
-    directory = DataDirectory(tmp_path)
+    made = shared_folder(tmp_path_factory, "model-outstanding", make_two_days)
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    return DataDirectory(tmp_path)
+
+
+def make_two_days(folder):
+    directory = DataDirectory(folder)
     archive = Archive(directory.raw)
     for log_day in (FIRST, SECOND):
         archive_file(archive, log_day, FILE)
         parse_log_day(archive, log_day, directory.parsed)
     update_model(directory)
-    return directory
 
 
 def fetch_again(directory):

@@ -250,6 +250,24 @@ def test_a_period_that_is_not_over_is_unknown(tmp_path):
         assert [row[1] for row in rows[::3]] == [1, 0, 0]
 
 
+@pytest.mark.parametrize("depth", [0, 1, 3])
+@pytest.mark.parametrize("repeats", [False, True])
+def test_a_journey_of_somebody_who_repeats_often(tmp_path, depth, repeats):
+    """More repetitions than `journeys` sorts at first, and others at the time of the start."""
+    before = [("b", NOON), ("a", NOON), ("b", NOON)]
+    often = [("a", NOON + number) for number in range(1, 40)]
+    many = [*before, *often, ("b", NOON + 50), ("c", NOON + 60)]
+    file = visit("p", *many) + b"\n" + visit("q", *many[:9]) + b"\n" + visit("r", *before)
+    log = {FIRST_DAY: file}
+    with model_of(tmp_path, log) as connection:
+        found = rows_of(
+            connection, f"journeys('a', depth := {depth}, top := 9, repeats := {repeats})"
+        )
+    actions = plain.living_actions(interpret(log))
+    expected = plain.journeys(actions, "a", depth=depth, top=9, repeats=repeats, asked=Asked())
+    assert found == rounded(expected)
+
+
 @pytest.mark.parametrize("name", [macro.name for macro in REPORT_MACROS])
 def test_a_model_without_days_has_nothing_to_report(tmp_path, name):
     asked = {"funnel": "['a']", "retention": "null, null", "trend_by": "null, 'x'"}

@@ -92,6 +92,6 @@ def test_another_form_of_the_tables_has_another_version(database, snapshot):
     for table, column in columns:
         form.setdefault(table, []).append(column)
     assert form == snapshot(name=f"version {SCHEMA_VERSION}"), (
-        "raise SCHEMA_VERSION in model/schema.py, so that models are built anew, then run "
+        "raise SCHEMA_VERSION in model/schema.py, so that models are built again, then run "
         "pytest woopra_pipeline_tests/model/test_tables.py --snapshot-update"
     )

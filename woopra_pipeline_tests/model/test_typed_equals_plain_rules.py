@@ -133,7 +133,7 @@ class ChangingTypes(RuleBasedStateMachine):
 @pytest.mark.parametrize(
     ("examples", "steps"),
     [
-        pytest.param(8, 5, id="short"),
+        pytest.param(5, 5, id="short"),
         pytest.param(1000, 10, id="long", marks=pytest.mark.long),
     ],
 )

@@ -452,6 +452,18 @@ def test_different_values_are_counted_up_to_a_hundred(model, count):
     assert model.ask(told) == [(min(count, 100),)]
 
 
+def test_very_many_different_values_are_counted_by_a_part_of_them(model):
+    model.update(visit("A", *(("buy", f'{{"n":{number}}}') for number in range(6_400))))
+    told = "select value_count, distinct_count from property_types"
+    kept = "select level > 0, count(*) between 100 and 400 from log.typed_values "
+    kept += "join log.typed_properties using (relation, key) group by level"
+    assert model.ask(told) == [(6_400, 100)]
+    assert model.ask(kept) == [(True, True)]
+    few = visit("B", *(("buy", f'{{"n":{number}}}') for number in range(60)))
+    model.update(few, merge("A", "B"), offset=1)
+    assert model.ask(told) == [(60, 60)]
+
+
 def test_decimals_may_be_added_up(model):
     model.update(*(visit("A", ("buy", f'{{"amount":"{n}.5"}}')) for n in range(4)))
     assert model.ask("select sum(amount) from events.buy") == [(float(Decimal("8")),)]

@@ -1,17 +1,20 @@
 """`woopra-pipeline erase`: a plan first, nobody guessed, and an exit code that can be relied on."""
 
+import shutil
 from datetime import date, timedelta
 
 import orjson
 import pytest
 
 from woopra_pipeline.archive import Archive
+from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.model.update import update_model
 from woopra_pipeline.parse.parse_day import parse_log_day
 from woopra_pipeline.privacy.register import read_register
 from woopra_pipeline_tests.cli.conftest import command_line_here
 from woopra_pipeline_tests.parse.archived_files import archive_file
+from woopra_pipeline_tests.shared_folders import shared_folder
 
 __all__ = ["command_line_here"]
 
@@ -44,15 +47,20 @@ def lines(day):
 
 
 @pytest.fixture
-def erase(command_line_here):
+def erase(command_line_here, tmp_path_factory):
     """The command, on a log of three days."""
-    directory = command_line_here.directory
-    archive = Archive(directory.raw)
-    for number, day in enumerate(LOG):
-        log_day = FIRST_DAY + timedelta(days=number)
-        archive_file(archive, log_day, b"\n".join([*lines(day), b""]))
-        parse_log_day(archive, log_day, directory.parsed)
-    update_model(directory)
+
+    def make(folder):
+        directory = DataDirectory(folder)
+        archive = Archive(directory.raw)
+        for number, day in enumerate(LOG):
+            log_day = FIRST_DAY + timedelta(days=number)
+            archive_file(archive, log_day, b"\n".join([*lines(day), b""]))
+            parse_log_day(archive, log_day, directory.parsed)
+        update_model(directory)
+
+    made = shared_folder(tmp_path_factory, "privacy-command", make)
+    shutil.copytree(made, command_line_here.folder, dirs_exist_ok=True)
     return lambda *arguments: command_line_here("erase", *arguments)
 
 

@@ -94,7 +94,7 @@ def _count_touches(root: Path, count: "multiprocessing.sharedctypes.Synchronized
 
 
 @pytest.mark.parametrize(
-    "kills", [pytest.param(10, id="ten"), pytest.param(50, id="fifty", marks=pytest.mark.long)]
+    "kills", [pytest.param(5, id="five"), pytest.param(50, id="fifty", marks=pytest.mark.long)]
 )
 def test_killed_anywhere_it_is_done_or_not_begun(tmp_path, template, kills):
     before = in_order(published_tables(template))

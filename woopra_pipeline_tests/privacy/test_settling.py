@@ -1,5 +1,6 @@
 """The files of the log are brought in line with the register, whatever of them is there."""
 
+import shutil
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -35,6 +36,7 @@ from woopra_pipeline.privacy.verification import search
 from woopra_pipeline_tests.model.interpreter import interpret, tables
 from woopra_pipeline_tests.model.published_tables import in_order, published_tables
 from woopra_pipeline_tests.parse.archived_files import archive_file
+from woopra_pipeline_tests.shared_folders import shared_folder
 
 FIRST_DAY = date(2026, 3, 3)
 ADA = Identifier("email", "ada@example.com")
@@ -63,14 +65,19 @@ ERASURE = Erasure(
 
 
 @pytest.fixture
-def directory(tmp_path):
-    directory = DataDirectory(tmp_path / "data")
+def directory(tmp_path, tmp_path_factory):
+    """Three days, all of them in the model."""
+    made = shared_folder(tmp_path_factory, "privacy-settling", make_days)
+    return DataDirectory(shutil.copytree(made, tmp_path / "data"))
+
+
+def make_days(folder):
+    directory = DataDirectory(folder)
     archive = Archive(directory.raw)
     for log_day, file in LOG.items():
         archive_file(archive, log_day, file)
         parse_log_day(archive, log_day, directory.parsed)
     update_model(directory)
-    return directory
 
 
 def erase(directory):

@@ -90,7 +90,7 @@ def test_activity_is_counted_by_the_calendar_of_los_angeles(log):
     ],
 )
 def test_activity_on_days_of_other_lengths(log, log_day, hours):
-    log.put({log_day: [visit("a", at(log_day, hour + 0.5)) for hour in range(hours)]})
+    log.put({log_day: [visit("a", at(log_day, hour + 0.5), "pv") for hour in range(hours)]})
     day = date.fromisoformat(log_day)
     with log.connect() as connection:
         (row,) = of_period(connection, "activity", Period(day, day))
@@ -99,7 +99,7 @@ def test_activity_on_days_of_other_lengths(log, log_day, hours):
 
 def test_wide_bins_say_what_was_on_a_day_of_theirs(log):
     # 1 January 2026 is a Thursday: four days of its week are in the period, three of the next.
-    lines = [visit("a", at("2026-01-01"))] * 8 + [visit("a", at("2026-01-07"))] * 6
+    lines = [visit("a", at("2026-01-01"), "pv")] * 8 + [visit("a", at("2026-01-07"), "pv")] * 6
     log.put({"2026-01-07": lines})
     with log.connect() as connection:
         rows = of_period(connection, "activity", Period(FIRST, date(2026, 1, 7), "week"))
@@ -296,32 +296,37 @@ def test_retention_counts_people_of_whole_weeks(log):
     log.put(
         {
             "2026-01-24": [
-                visit("early", at("2026-01-04", 23.99)),
-                visit("early", at("2026-01-06")),
-                visit("a", at("2026-01-05", 0)),
-                visit("a", at("2026-01-06")),
-                visit("a", at("2026-01-12")),
-                visit("b", at("2026-01-11", 23.99)),
-                visit("c", at("2026-01-18")),
-                visit("d", at("2026-01-19")),
-                visit("a", at("2026-01-20")),
+                visit("early", at("2026-01-04", 23.99), "pv"),
+                visit("early", at("2026-01-06"), "pv"),
+                visit("a", at("2026-01-05", 0), "pv"),
+                visit("a", at("2026-01-06"), "pv"),
+                visit("a", at("2026-01-12"), "pv"),
+                visit("b", at("2026-01-11", 23.99), "pv"),
+                visit("c", at("2026-01-18"), "pv"),
+                visit("d", at("2026-01-19"), "pv"),
+                visit("a", at("2026-01-20"), "pv"),
             ]
         }
     )
     with log.connect() as connection:
         rows = of_period(connection, "retention", Period(FIRST, date(2026, 1, 24)), weeks=8)
-    assert [tuple(row.values()) for row in rows] == [
-        (date(2026, 1, 5), 0, 2),
-        (date(2026, 1, 5), 1, 1),
-        (date(2026, 1, 12), 0, 1),
+    assert [tuple(row.values())[:4] for row in rows] == [
+        (date(2026, 1, 5), 2, 0, 2),
+        (date(2026, 1, 5), 2, 1, 1),
+        (date(2026, 1, 12), 1, 0, 1),
     ]
 
 
 def test_retention_looks_at_the_last_weeks_only(log):
-    log.put({"2026-12-31": [visit("a", at("2026-01-06")), visit("b", at("2026-12-15"))]})
+    log.put(
+        {"2026-12-31": [visit("a", at("2026-01-06"), "pv"), visit("b", at("2026-12-15"), "pv")]}
+    )
     with log.connect() as connection:
         rows = of_period(connection, "retention", Period(FIRST, date(2026, 12, 31)), weeks=3)
-    assert [row["cohort"] for row in rows] == [date(2026, 12, 14)]
+    assert [(row["cohort"], row["people"]) for row in rows] == [
+        (date(2026, 12, 14), 1),
+        (date(2026, 12, 14), 0),
+    ]
 
 
 def test_what_tells_that_too_much_was_merged(log):

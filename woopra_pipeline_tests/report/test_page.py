@@ -1,12 +1,15 @@
 """The report: complete, the same for the same model, and safe whatever people call themselves."""
 
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 
 import pytest
 
+from woopra_pipeline.clock import frozen_clock
 from woopra_pipeline.errors import ModelError
 from woopra_pipeline.model.update import update_model
 from woopra_pipeline.report.page import write_report
+from woopra_pipeline.report.script import script_source
 from woopra_pipeline_tests.report.conftest import Log, at, visit
 
 HOSTILE = "</td></table><script src=\"https://evil.example/x.js\">alert('&amp;')</script>"
@@ -26,6 +29,8 @@ class Reading(HTMLParser):
         self.elements.append((tag, dict(attrs)))
 
     def handle_data(self, data: str) -> None:
+        if self.elements[-1:] and self.elements[-1][0] in ("script", "style"):
+            return
         self.texts.append(data)
 
     @property
@@ -37,8 +42,12 @@ class Reading(HTMLParser):
         return " ".join(" ".join(self.texts).split())
 
 
-def read(log: Log) -> Reading:
-    return Reading(write_report(log.directory).path.read_text(encoding="utf-8"))
+MADE_AT = datetime(2026, 1, 19, 17, 3, tzinfo=UTC)
+
+
+def read(log: Log, **options: bool) -> Reading:
+    written = write_report(log.directory, clock=frozen_clock(MADE_AT), **options)
+    return Reading(written.path.read_text(encoding="utf-8"))
 
 
 @pytest.fixture
@@ -72,7 +81,10 @@ def test_names_are_text_and_nothing_else(hostile):
     for what in ("project", "country", "referrer", "url", "action"):
         assert HOSTILE + what in page.text
     names = {name for name, _ in page.elements}
-    assert not names & {"script", "link", "img", "iframe", "object", "a", "form", "base"}
+    assert not names & {"link", "img", "iframe", "object", "a", "form", "base"}
+    *drawn, script = [attributes for name, attributes in page.elements if name == "script"]
+    assert {attributes["type"] for attributes in drawn} == {"application/json"}
+    assert script == {}
     attributes = {name for _, given in page.elements for name in given}
     assert not {name for name in attributes if name in ("src", "href") or name.startswith("on")}
 
@@ -82,7 +94,8 @@ def test_nothing_may_be_loaded_or_run(hostile):
         "meta",
         {
             "http-equiv": "Content-Security-Policy",
-            "content": "default-src 'none'; style-src 'unsafe-inline'",
+            "content": "default-src 'none'; style-src 'unsafe-inline'; "
+            f"script-src '{script_source()}'",
         },
     ) in read(hostile).elements
 
@@ -91,6 +104,27 @@ def test_no_address_or_pid_of_a_person_is_told(hostile):
     text = read(hostile).text
     assert "email" not in text.replace("an ID, email or phone", "")
     assert HOSTILE + "pid" not in text
+
+
+def test_persons_are_told_where_that_is_allowed(log):
+    shared = {"email": "x@example.com"}
+    log.put(
+        {
+            "2026-01-05": [
+                visit("a", at("2026-01-05"), "pv", visitor=shared),
+                visit("b", at("2026-01-05"), "pv", visitor=shared),
+                {"type": "delete", "pid": "old", "new_id": "largest"},
+                visit("largest", at("2026-01-05"), "pv"),
+            ]
+        }
+    )
+    words = read(log).words
+    assert "largest ones 1 " in words
+    assert "email: 1, one of them by 2 profiles" in words
+    assert "x@example.com" not in words
+    words = read(log, show_persons=True).words
+    assert "largest ones largest: 1 " in words
+    assert "email x@example.com: 2" in words
 
 
 DAYS = {
@@ -112,15 +146,18 @@ def test_says_what_is_in_the_model(log):
     words = read(log).words
     for sentence in (
         "logged from 5 January 2026 to 18 January 2026",
+        "Made on 19 January 2026 at 17:03 UTC",
+        "18 January 2026 0 0 new, 0 returning 0 before the day before",
+        "7 days to 18 January 2026 1 0 new, 1 returning +0% from 1 in the 7 days before",
         "People 1 2 counted by profile id",
         "Visits 3 4 counted as logged",
         "Actions 3 4 counted as logged",
-        "Merges 1",
+        "two profiles are one person: 1 times",
         "Identified 100% 1 with an ID",
         "AT 2 1",
         "/prices 1 1",
         "buy 1 1",
-        "week 1 5 January 2026 1 100%",
+        "week 1 5 Jan 2026 1 100 %",
         "Days missing in between 11: 2026-01-06 to 2026-01-12, 2026-01-14 to 2026-01-17",
         "1 (17%): not strict JSON (1)",
         "1, of which 1 were not logged again",
@@ -133,13 +170,14 @@ def test_says_what_is_in_the_model(log):
 
 def test_the_same_model_is_the_same_file(log, tmp_path_factory):
     log.put(DAYS)
-    written = write_report(log.directory)
+    clock = frozen_clock(MADE_AT)
+    written = write_report(log.directory, clock=clock)
     first = written.path.read_bytes()
-    assert write_report(log.directory).path.read_bytes() == first
+    assert write_report(log.directory, clock=clock).path.read_bytes() == first
     other = Log(tmp_path_factory.mktemp("other"))
     for log_day in reversed(DAYS):
         other.put({log_day: DAYS[log_day]})
-    assert write_report(other.directory).path.read_bytes() == first
+    assert write_report(other.directory, clock=clock).path.read_bytes() == first
 
 
 def test_a_model_without_days_has_a_report(log):

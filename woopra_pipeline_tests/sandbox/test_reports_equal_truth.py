@@ -4,13 +4,16 @@ The truth knows people and their visits from the identity system, not from lines
 """
 
 import random
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.model.database import connect_published
+from woopra_pipeline.report.figures import of_period, whole_period
 from woopra_pipeline.sandbox import Moods, SandboxSettings, Truth
 from woopra_pipeline.sql_text import table_of
 from woopra_pipeline_tests.model import plain_reports as plain
@@ -40,7 +43,7 @@ def true_actions(truth: Truth) -> list[Action]:
 @pytest.mark.parametrize(
     ("seed", "people", "days"),
     [
-        (7, 60, 10),
+        (7, 60, 15),
         *(pytest.param(seed, 100, 24, marks=pytest.mark.long) for seed in range(300, 330)),
     ],
 )
@@ -69,3 +72,34 @@ def test_reports_equal_the_truth(tmp_path: Path, seed: int, people: int, days: i
         found = rows_of(connection, table_of("journeys", "pv"))
         expected = plain.journeys(actions, "pv", depth=4, top=20, repeats=False, asked=Asked())
         assert found == rounded(expected)
+        compare_page(connection, actions, log_days)
+
+
+def compare_page(
+    connection: duckdb.DuckDBPyConnection, actions: Sequence[Action], log_days: Sequence[date]
+) -> None:
+    """What the report and the app say of people, beside the truth, in a session of elsewhere."""
+    connection.execute("set TimeZone = 'Asia/Kathmandu'")
+    period = whole_period(connection)
+    assert period is not None
+    for grain in ("day", "week", "month"):
+        rows = of_period(connection, "people", period, grain=grain)
+        assert [tuple(row.values()) for row in rows] == plain.people(actions, log_days, grain)
+    lately = of_period(connection, "people_lately", period)
+    assert [tuple(row.values()) for row in lately] == plain.people_lately(actions, log_days)
+    assert lately[-1]["people"] > lately[-1]["new"] > 0
+    weekly = [
+        row
+        for row in plain.retention(
+            actions, log_days, None, None, periods=8, asked=Asked(grain="week")
+        )
+        if row[0] >= log_days[0] and row[4] is not None
+    ]
+    found = of_period(connection, "retention", period, weeks=8)
+    assert [tuple(row.values()) for row in found] == weekly
+    assert weekly
+    by_day = plain.trend(actions, log_days, None, Asked())
+    found = of_period(connection, "activity", period)
+    assert [(row["day"], row["visits"], row["actions"]) for row in found] == [
+        (day, visits, done) for day, _, visits, done in by_day
+    ]

@@ -37,7 +37,7 @@ RAW_EXPORT = AssetSpec(
     description="""\
 The log file of a day, byte for byte, beside a manifest that says where it came from.
 
-It is always fetched anew: the same bytes change nothing, other bytes become current and the
+It is always fetched again: the same bytes change nothing, other bytes become current and the
 earlier file is kept aside, and a day the service no longer has stays as it was archived. A file
 that has fewer readable lines than the archived one is held back, unless it is to be accepted. With
 a lake, a day that is in it and not on this disk is taken from there instead, and what is fetched is

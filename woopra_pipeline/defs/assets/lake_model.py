@@ -15,10 +15,10 @@ from woopra_pipeline.defs.metadata import rows_as_table
 from woopra_pipeline.defs.resources import DataDirectoryResource
 from woopra_pipeline.errors import ConfigurationError
 from woopra_pipeline.lake.checking import compare_with_model
-from woopra_pipeline.lake.delta_tables import TABLES
+from woopra_pipeline.lake.lake_tables import TABLES
 from woopra_pipeline.lake.location import LAKE_VARIABLE, Lake
 from woopra_pipeline.lake.updating import update_tables
-from woopra_pipeline.tables import LAKE_TABLES, LOG_DAYS
+from woopra_pipeline.tables import LOG_DAYS, MODEL_TABLES
 
 
 @asset(
@@ -34,13 +34,14 @@ def lake_model(
 ) -> MaterializeResult[None]:
     """Every public table of the model as a Delta table in the lake, all of one revision.
 
-    They are computed anew from all days in the lake, unless they are of these days already.
+    They are computed again from all days in the lake, unless they are of these days already.
     """
     lake = _lake(data_directory)
     update = update_tables(
         lake,
         data_directory.directory,
         spark=data_directory.spark,
+        typed=data_directory.typed,
         notify=context.log.info,
         memory_limit=data_directory.model_memory,
     )
@@ -57,7 +58,7 @@ def lake_model(
     )
 
 
-@asset_check(asset=lake_model, additional_deps=[table.name for table in LAKE_TABLES])
+@asset_check(asset=lake_model, additional_deps=[table.name for table in MODEL_TABLES])
 def lake_equals_model(data_directory: DataDirectoryResource) -> AssetCheckResult:
     """Every table of the lake has the rows of the published model, and no others."""
     comparisons = list(

@@ -20,12 +20,13 @@ def project_report(
 ) -> MaterializeResult[None]:
     """The project on one page, for readers without SQL: `reports/project.html`.
 
-    People, visits and actions with charts of them, where they come from, who comes back, and how
-    good the data is. It is one file that loads nothing, so it can be mailed or put anywhere.
+    People by day, week and month, visits and actions, where they come from, who comes back, the
+    merges, and how good the data is. It is one file that loads nothing, so it can be mailed or put
+    anywhere.
     """
     from woopra_pipeline.report.page import write_report
 
-    report = write_report(data_directory.directory)
+    report = write_report(data_directory.directory, show_persons=data_directory.show_persons)
     context.log.info(f"Open {report.path} in a browser")
     return MaterializeResult(
         metadata={

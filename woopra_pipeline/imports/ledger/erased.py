@@ -99,6 +99,6 @@ class Erased(Connected):
         self.connection.execute("pragma secure_delete = on")
 
     def leave_nothing_deleted(self) -> None:
-        """Write the file anew, with nothing in it of what was deleted or replaced before."""
+        """Write the file again, with nothing in it of what was deleted or replaced before."""
         self.connection.execute("vacuum")
         self.connection.execute("pragma wal_checkpoint(truncate)")

@@ -57,7 +57,8 @@ select
     min(first_came) filter (kind <> 'null') as first_came,
     max(last_came) filter (kind <> 'null') as last_came,
     min(first_gone) filter (kind <> 'null') as first_gone,
-    max(last_gone) filter (kind <> 'null') as last_gone
+    max(last_gone) filter (kind <> 'null') as last_gone,
+    count(*) filter (kind <> 'null') as different_count
 from changed_values
 group by relation, key;
 
@@ -94,10 +95,12 @@ where known.relation = changed.relation and known.key = changed.key;
 
 insert into log.typed_properties by name
 select
-    * exclude (first_came, last_came, first_gone, last_gone),
+    * exclude (first_came, last_came, first_gone, last_gone, different_count),
     first_came as first_seen_at,
     last_came as last_seen_at,
-    0 as level
+    -- Of very many, most need not even be looked at.
+    floor(log2(greatest(1, different_count / (16 * getvariable('most_distinct')))))::integer
+        as level
 from changed_properties
 semi join new_properties using (relation, key);
 

@@ -1,6 +1,16 @@
--- The log day with most merges; a delete line does not say its hour, so that is an average.
+-- The log day with most merges; a delete line does not say its hour, so that is an average over the
+-- hours of that day.
 
-select log_day as day, count(*) as merges, ceil(count(*) / 24)::bigint as merges_an_hour
+select
+    log_day as day,
+    count(*) as merges,
+    ceil(
+        count(*) / date_diff(
+            'hour',
+            timezone('America/Los_Angeles', log_day::timestamp),
+            timezone('America/Los_Angeles', log_day + interval 1 day)
+        )
+    )::bigint as merges_an_hour
 from profile_merges
 where to_pid is not null
 group by log_day

@@ -7,7 +7,7 @@ select
     coalesce(sum(rejected_count), 0)::bigint as rejected_lines,
     coalesce(sum(raw_bytes), 0)::bigint as bytes,
     strftime(
-        max_by(fetched_at, log_day) filter (where not is_open) at time zone 'UTC',
+        arg_max_null(fetched_at, log_day) filter (where not is_open) at time zone 'UTC',
         '%Y-%m-%d %H:%M UTC'
     ) as fetched_at,
     (select coalesce(sum(action_count), 0)::bigint from relog_audit) as voided_actions,

@@ -17,6 +17,7 @@ from woopra_pipeline.imports.ledger import Ledger, State
 from woopra_pipeline.imports.planning import plan_day
 from woopra_pipeline.imports.settings import ImportSettings
 from woopra_pipeline.imports.sources import get_source
+from woopra_pipeline_tests.examples import few_or_many
 from woopra_pipeline_tests.imports.conftest import DAY, NEXT_DAY, NOON
 from woopra_pipeline_tests.imports.log_of_server import AFTERWARDS
 from woopra_pipeline_tests.imports.rows import write_rows
@@ -103,79 +104,99 @@ def frozen(row):
     return orjson.dumps(row, option=orjson.OPT_SORT_KEYS)
 
 
-@fresh(30)
-@given(runs_of("visits"), st.booleans())
-def test_visits(runs, counted):
+@few_or_many(12, 30)
+def test_visits(examples):
     """Each is sent as often as any result had it; once, unless they are counted."""
-    sent, most = Counter(), Counter()
-    with TemporaryDirectory(dir=IN_MEMORY) as folder:
-        ledger = Planned(folder, "visits", identical_rows="counted" if counted else "distinct")
-        for rows, log_day, outcomes in runs:
-            wanted = Counter(map(frozen, rows)) if counted else dict.fromkeys(map(frozen, rows), 1)
-            lines = ledger.run(rows, log_day, outcomes)
-            stopped = any(fate is State.PLANNED for _, fate in lines)
-            now = Counter(frozen(line) for line, fate in lines if fate is not State.PLANNED)
-            sent += now
-            most |= Counter(wanted)
-            assert all(sent[row] <= most[row] for row in sent)
-            assert stopped or all(sent[row] >= count for row, count in wanted.items())
+
+    @fresh(examples)
+    @given(runs_of("visits"), st.booleans())
+    def holds(runs, counted):
+        sent, most = Counter(), Counter()
+        with TemporaryDirectory(dir=IN_MEMORY) as folder:
+            ledger = Planned(folder, "visits", identical_rows="counted" if counted else "distinct")
+            for rows, log_day, outcomes in runs:
+                wanted = (
+                    Counter(map(frozen, rows)) if counted else dict.fromkeys(map(frozen, rows), 1)
+                )
+                lines = ledger.run(rows, log_day, outcomes)
+                stopped = any(fate is State.PLANNED for _, fate in lines)
+                now = Counter(frozen(line) for line, fate in lines if fate is not State.PLANNED)
+                sent += now
+                most |= Counter(wanted)
+                assert all(sent[row] <= most[row] for row in sent)
+                assert stopped or all(sent[row] >= count for row, count in wanted.items())
+
+    holds()
 
 
-@fresh(30)
-@given(runs_of("events"), st.booleans())
-def test_events(runs, counted):
+@few_or_many(12, 30)
+def test_events(examples):
     """Each is sent as often as any result had it; once, unless they are counted."""
-    sent, most = Counter(), Counter()
 
-    def parts(line):
-        return Counter(frozen({"visitor": line["visitor"], **action}) for action in line["actions"])
+    @fresh(examples)
+    @given(runs_of("events"), st.booleans())
+    def holds(runs, counted):
+        sent, most = Counter(), Counter()
 
-    with TemporaryDirectory(dir=IN_MEMORY) as folder:
-        ledger = Planned(folder, "events", identical_rows="counted" if counted else "distinct")
-        for rows, log_day, outcomes in runs:
-            wanted = Counter(map(frozen, rows)) if counted else dict.fromkeys(map(frozen, rows), 1)
-            lines = ledger.run(rows, log_day, outcomes)
-            stopped = any(fate is State.PLANNED for _, fate in lines)
-            now = Counter()
-            for line, fate in lines:
-                times = [action["time"] for action in line["actions"]]
-                assert times == sorted(times)
-                assert all(b - a <= 1_800_000 for a, b in pairwise(times))
-                if fate is not State.PLANNED:
-                    now += parts(line)
-            sent += now
-            most |= Counter(wanted)
-            assert all(sent[row] <= most[row] for row in sent)
-            assert stopped or all(sent[row] >= count for row, count in wanted.items())
+        def parts(line):
+            return Counter(
+                frozen({"visitor": line["visitor"], **action}) for action in line["actions"]
+            )
+
+        with TemporaryDirectory(dir=IN_MEMORY) as folder:
+            ledger = Planned(folder, "events", identical_rows="counted" if counted else "distinct")
+            for rows, log_day, outcomes in runs:
+                wanted = (
+                    Counter(map(frozen, rows)) if counted else dict.fromkeys(map(frozen, rows), 1)
+                )
+                lines = ledger.run(rows, log_day, outcomes)
+                stopped = any(fate is State.PLANNED for _, fate in lines)
+                now = Counter()
+                for line, fate in lines:
+                    times = [action["time"] for action in line["actions"]]
+                    assert times == sorted(times)
+                    assert all(b - a <= 1_800_000 for a, b in pairwise(times))
+                    if fate is not State.PLANNED:
+                        now += parts(line)
+                sent += now
+                most |= Counter(wanted)
+                assert all(sent[row] <= most[row] for row in sent)
+                assert stopped or all(sent[row] >= count for row, count in wanted.items())
+
+    holds()
 
 
-@fresh(50)
-@given(runs_of("profiles"))
-def test_profile_updates(runs):
-    latest, rejected, waiting = {}, set(), {}
-    with TemporaryDirectory(dir=IN_MEMORY) as folder:
-        ledger = Planned(folder, "profiles")
-        for rows, log_day, outcomes in runs:
-            said = {}
-            for row in rows:
-                said.setdefault(row["visitor"]["email"], row["visitor"]["plan"])
-            wanted = {
-                (email, plan)
-                for email, plan in {**waiting, **said}.items()
-                if latest.get(email) != plan and (email, plan) not in rejected
-            }
-            lines = ledger.run(rows, log_day, outcomes)
-            got = [(line["visitor"]["email"], line["visitor"]["plan"]) for line, _ in lines]
-            stopped = lines[-1:] and lines[-1][1] is State.PLANNED
-            assert len(set(got)) == len(got)
-            assert set(got) <= wanted if stopped else set(got) == wanted
-            waiting = dict(wanted)
-            for (email, plan), (_, fate) in zip(got, lines, strict=True):
-                if fate is State.ACCEPTED:
-                    latest[email] = plan
-                elif fate is State.UNKNOWN:
-                    latest[email] = None
-                elif fate is State.REJECTED:
-                    rejected.add((email, plan))
-                if fate in {State.ACCEPTED, State.REJECTED}:
-                    del waiting[email]
+@few_or_many(20, 50)
+def test_profile_updates(examples):
+    @fresh(examples)
+    @given(runs_of("profiles"))
+    def holds(runs):
+        latest, rejected, waiting = {}, set(), {}
+        with TemporaryDirectory(dir=IN_MEMORY) as folder:
+            ledger = Planned(folder, "profiles")
+            for rows, log_day, outcomes in runs:
+                said = {}
+                for row in rows:
+                    said.setdefault(row["visitor"]["email"], row["visitor"]["plan"])
+                wanted = {
+                    (email, plan)
+                    for email, plan in {**waiting, **said}.items()
+                    if latest.get(email) != plan and (email, plan) not in rejected
+                }
+                lines = ledger.run(rows, log_day, outcomes)
+                got = [(line["visitor"]["email"], line["visitor"]["plan"]) for line, _ in lines]
+                stopped = lines[-1:] and lines[-1][1] is State.PLANNED
+                assert len(set(got)) == len(got)
+                assert set(got) <= wanted if stopped else set(got) == wanted
+                waiting = dict(wanted)
+                for (email, plan), (_, fate) in zip(got, lines, strict=True):
+                    if fate is State.ACCEPTED:
+                        latest[email] = plan
+                    elif fate is State.UNKNOWN:
+                        latest[email] = None
+                    elif fate is State.REJECTED:
+                        rejected.add((email, plan))
+                    if fate in {State.ACCEPTED, State.REJECTED}:
+                        del waiting[email]
+
+    holds()
