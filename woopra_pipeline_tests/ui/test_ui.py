@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import quote
 
@@ -10,6 +11,7 @@ import pytest
 from woopra_pipeline.definitions import definitions
 from woopra_pipeline.report.charts import CHARTS
 from woopra_pipeline.tables import MODEL_TABLES, PARSED_TABLES
+from woopra_pipeline.woopra.log_days import log_days_between
 from woopra_pipeline_tests.ui.conftest import Server, Window, wait_for
 
 if TYPE_CHECKING:
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.ui
 
-NEW_DAY = "2026-02-01"
-NEW_DAYS = tuple(f"2026-02-{day:02}" for day in range(2, 12))
+NEW_DAY = "2026-02-08"
+NEW_DAYS = tuple(map(str, log_days_between(date(2026, 1, 29), date(2026, 2, 7))))
 BAD_DAY = NEW_DAYS[4]
 
 KeepImage: TypeAlias = Callable[[str, bytes], None]
