@@ -25,7 +25,7 @@ def command(host: str, port: int, options: tuple[str, ...]) -> None:
     folder = home(DataDirectory.from_environment())
     if "--help" not in options:
         _require_free(host, port)
-        say(f"The Dagster UI will be at http://{host}:{port}. Stop it with Ctrl-C.")
+        say(f"The Dagster UI will be at http://{host}:{port}/assets. Stop it with Ctrl-C.")
     os.environ["DAGSTER_HOME"] = str(folder)
     # Dagster warns when it is started beside a dagster.yaml other than that of DAGSTER_HOME.
     os.chdir(folder)

@@ -33,22 +33,23 @@ NO_FILE_HELD_BACK = AssetCheckSpec(
 def look_for_held_back(
     directory: DataDirectory, days: Iterable[date]
 ) -> Iterator[AssetCheckEvaluation]:
-    """Evaluate the check for those of the days that are archived."""
+    """Evaluate the check for each day; of one that is not archived, no file is held back."""
     from woopra_pipeline.archive import Archive
 
     archive = Archive(directory.raw)
     for log_day in days:
         try:
-            archived = archive.get(log_day)
+            archived = archive.find(log_day)
         except ArchiveError:
-            continue
+            archived = None
+        held_back = archived is not None and bool(archived.held_back)
         yield AssetCheckEvaluation(
             asset_key=NO_FILE_HELD_BACK.asset_key,
             check_name=NO_FILE_HELD_BACK.name,
             partition=log_day.isoformat(),
-            passed=not archived.held_back,
+            passed=not held_back,
             severity=AssetCheckSeverity.WARN,
-            metadata=_describe(archived) if archived.held_back else {},
+            metadata=_describe(archived) if archived is not None and held_back else {},
         )
 
 

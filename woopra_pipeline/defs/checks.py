@@ -31,12 +31,24 @@ EVERY_LINE_ACCOUNTED = AssetCheckSpec(
 
 
 def account_for_lines(directory: DataDirectory, days: WorkedDays) -> Iterator[AssetCheckEvaluation]:
-    """Evaluate the check for the days that are parsed; a day of which it does not hold is bad."""
+    """Evaluate the check for each day: of a bad day it does not hold; enter the days it finds bad.
+
+    If nothing were said of a day, Dagster would show that the check did not run.
+    """
     from woopra_pipeline.archive import Archive
     from woopra_pipeline.parse.miscounts import miscount_of
     from woopra_pipeline.parse.parsed_days import find_parsed_day
 
     archive = Archive(directory.raw)
+    for log_day, error in days.bad.items():
+        yield AssetCheckEvaluation(
+            asset_key=EVERY_LINE_ACCOUNTED.asset_key,
+            check_name=EVERY_LINE_ACCOUNTED.name,
+            partition=log_day.isoformat(),
+            passed=False,
+            severity=AssetCheckSeverity.ERROR,
+            description=str(error),
+        )
     for log_day in days.without_bad():
         archived = archive.find(log_day)
         parsed = find_parsed_day(directory.parsed, log_day)

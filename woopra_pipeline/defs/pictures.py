@@ -64,10 +64,7 @@ def _numbers(connection: duckdb.DuckDBPyConnection, sql: str) -> Sequence[int]:
 def chart(words: str, numbers: Sequence[int]) -> MarkdownMetadataValue:
     """A line through the numbers, and in words what they are."""
     encoded = b64encode(draw(numbers).encode()).decode()
-    text = (
-        f"{words}, the last {len(numbers)}: lowest {min(numbers):,}, "
-        f"highest {max(numbers):,}, last {numbers[-1]:,}"
-    )
+    text = f"{words}: {min(numbers):,} to {max(numbers):,}, last {numbers[-1]:,}"
     return MetadataValue.md(f"![{words}](data:image/svg+xml;base64,{encoded})\n\n{text}")
 
 

@@ -108,6 +108,13 @@ def test_a_bad_day_costs_no_other_and_is_alone_shown_as_failed(project, spoil, r
         assert sorted(project.partitions(table.name)) == [FIRST, THIRD]
         assert project.failed_partitions(table.name) == {SECOND}
     assert project.runs() == ["FAILURE", "SUCCESS"]
+    accounted = project.checks_by_day("every_line_accounted")
+    assert {day: check.passed for day, check in accounted.items()} == {
+        **dict.fromkeys(DAYS, True),
+        SECOND: False,
+    }
+    held_back = project.checks_by_day("no_file_held_back")
+    assert {day: check.passed for day, check in held_back.items()} == dict.fromkeys(DAYS, True)
     for asset in ("profiles", "project_report"):
         assert project.partitions(asset) == [None]
 

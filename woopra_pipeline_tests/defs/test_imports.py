@@ -11,6 +11,7 @@ from woopra_pipeline.defs.assets.imports import import_batches, import_verificat
 from woopra_pipeline.defs.import_checks import few_imported_lines_rejected, nothing_unknown_for_long
 from woopra_pipeline.defs.import_run import run_imports
 from woopra_pipeline.defs.instance import open_instance
+from woopra_pipeline.defs.jobs import command_line
 from woopra_pipeline.defs.resources import DataDirectoryResource, ImportsResource, WoopraResource
 from woopra_pipeline.errors import UnusableLedgerError
 from woopra_pipeline.imports.ledger import Ledger
@@ -54,7 +55,10 @@ class Imports:
         """What was said, and why the day failed."""
         said = []
         definitions = Definitions(
-            assets=[import_batches], resources=self.resources, executor=in_process_executor
+            assets=[import_batches],
+            jobs=[command_line],
+            resources=self.resources,
+            executor=in_process_executor,
         )
         with open_instance(self.directory) as instance:
             problem = run_imports(

@@ -9,6 +9,7 @@ from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.defs.assets.imports import import_batches
 from woopra_pipeline.defs.import_run import run_imports
 from woopra_pipeline.defs.instance import open_instance
+from woopra_pipeline.defs.jobs import command_line
 from woopra_pipeline.defs.resources import SERVICE_VARIABLES, ImportsResource, WoopraResource
 from woopra_pipeline_tests.echoes import KEY, echoing_answers, left_of_credentials
 from woopra_pipeline_tests.imports.conftest import NOON, write_source
@@ -58,6 +59,7 @@ def test_nothing_of_the_credentials_is_in_any_file(*, project, server, woopra, p
     write_source(project.directory, "orders", EVENTS)
     definitions = Definitions(
         assets=[import_batches],
+        jobs=[command_line],
         resources={
             "woopra": woopra,
             "data_directory": project.data_directory,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import quote
 
@@ -10,6 +11,7 @@ import pytest
 from woopra_pipeline.definitions import definitions
 from woopra_pipeline.report.charts import CHARTS
 from woopra_pipeline.tables import MODEL_TABLES, PARSED_TABLES
+from woopra_pipeline.woopra.log_days import log_days_between
 from woopra_pipeline_tests.ui.conftest import Server, Window, wait_for
 
 if TYPE_CHECKING:
@@ -17,17 +19,20 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.ui
 
-NEW_DAY = "2026-02-01"
-NEW_DAYS = tuple(f"2026-02-{day:02}" for day in range(2, 12))
+NEW_DAY = "2026-02-08"
+NEW_DAYS = tuple(map(str, log_days_between(date(2026, 1, 29), date(2026, 2, 7))))
 BAD_DAY = NEW_DAYS[4]
 
 KeepImage: TypeAlias = Callable[[str, bytes], None]
 
 
-def open_graph(window: Window, groups: Sequence[str]) -> "Page":
-    """The lineage view of these groups, unfolded."""
+def open_graph(
+    window: Window, groups: Sequence[str], unfolded_groups: Sequence[str] | None = None
+) -> "Page":
+    """The lineage view of these groups, all of them unfolded or some."""
     selection = quote(" or ".join(f'group:"{group}"' for group in groups), safe="")
-    unfolded = quote(",".join(f"global@global:{group}" for group in groups), safe="")
+    names = groups if unfolded_groups is None else unfolded_groups
+    unfolded = quote(",".join(f"global@global:{group}" for group in names), safe="")
     return window.open(f"/asset-groups~{selection}/?expanded={unfolded}")
 
 
@@ -35,16 +40,6 @@ def stand_still(places: Sequence["Locator"]) -> bool:
     before = [place.bounding_box() for place in places]
     places[0].page.wait_for_timeout(500)
     return before == [place.bounding_box() for place in places]
-
-
-def around(places: Sequence["Locator"]) -> "FloatRect":
-    """What to cut out of the lineage view to have the groups and assets of these names whole."""
-    boxes = [box for place in places if (box := place.bounding_box())]
-    left = min(box["x"] for box in boxes) - 30
-    top = min(box["y"] for box in boxes) - 20
-    right = max(box["x"] for box in boxes) + 330
-    bottom = max(box["y"] for box in boxes) + 200
-    return {"x": left, "y": top, "width": right - left, "height": bottom - top}
 
 
 def launch(page: "Page", days: str | None, button: str = "") -> str:
@@ -99,9 +94,9 @@ def test_a_backfill_with_a_bad_day_shows_it_alone_in_red(
     wait_for("the model is made", lambda: len(server.materializations("log_days")) > updates)
     wait_for("so is the report", lambda: len(server.materializations("project_report")) > 1)
     page = window.open("/assets/visits_log?view=partitions")
-    page.get_by_text("Failed", exact=True).first.wait_for()
-    page.get_by_text(BAD_DAY).first.wait_for()
-    keep_image("bad-day.png", page.screenshot())
+    page.get_by_text("Failed (1)").first.wait_for()
+    top: FloatRect = {"x": 0, "y": 0, "width": 1400, "height": 420}
+    keep_image("bad-day.png", page.screenshot(clip=top))
     assert launched
 
 
@@ -114,7 +109,11 @@ def test_a_chart_is_drawn(window: Window, table: str, keep_image: KeepImage) -> 
     wait_for("the chart is drawn", lambda: image.evaluate("image => image.naturalWidth") > 200)
     assert page.get_by_text("Show Markdown").count() == 0
     if table == "actions":
-        keep_image("asset-with-chart.png", page.screenshot())
+        row.scroll_into_view_if_needed()
+        box = row.bounding_box()
+        assert box
+        below: FloatRect = {"x": 0, "y": 0, "width": 1400, "height": box["y"] + box["height"]}
+        keep_image("asset-with-chart.png", page.screenshot(clip=below))
 
 
 def test_a_day_is_materialized(window: Window, server: Server) -> None:
@@ -124,8 +123,10 @@ def test_a_day_is_materialized(window: Window, server: Server) -> None:
     assert NEW_DAY in server.materialized("raw_export")
 
 
-def test_the_first_page_shows_what_the_command_line_did(window: Window) -> None:
-    window.open("/").get_by_text("command_line").first.wait_for()
+def test_the_runs_say_what_the_command_line_did(window: Window) -> None:
+    page = window.open("/runs")
+    for text in ("command_line", "command line"):
+        page.get_by_text(text, exact=True).first.wait_for()
 
 
 def test_a_missing_yesterday_is_red(window: Window) -> None:
@@ -175,10 +176,24 @@ def test_the_graphs_are_of_every_asset() -> None:
     assert shown == {spec.key.to_user_string() for spec in definitions.resolve_all_asset_specs()}
 
 
+def test_the_graph_reads_from_left_to_right_on_a_laptop(window: Window) -> None:
+    page = open_graph(window, ("archive", "log", "model", "report"), ("archive", "log"))
+    in_order = [
+        page.get_by_text(name, exact=True).last
+        for name in ("raw_export", "visits_log", "model", "report")
+    ]
+    places = [*in_order, *(page.get_by_text(t.name, exact=True).last for t in PARSED_TABLES)]
+    for place in places:
+        place.wait_for()
+    wait_for("the graph stands still", lambda: stand_still(places))
+    loading = page.get_by_text("Loading", exact=False)
+    wait_for("everything is loaded", lambda: not loading.count())
+    lefts = [box["x"] for place in in_order if (box := place.bounding_box())]
+    assert lefts == sorted(lefts)
+
+
 @pytest.mark.parametrize("groups", GRAPHS)
-def test_the_graph_shows_every_asset(
-    wide_window: Window, groups: str, keep_image: KeepImage
-) -> None:
+def test_the_graph_shows_every_asset(wide_window: Window, groups: str) -> None:
     groups_shown = groups.split()
     page = open_graph(wide_window, groups_shown)
     # A group alone has no box around it.
@@ -187,7 +202,3 @@ def test_the_graph_shows_every_asset(
     for place in places:
         place.wait_for()
     wait_for("the graph stands still", lambda: stand_still(places))
-    if "model" in groups:
-        loading = page.get_by_text("Loading", exact=False)
-        wait_for("everything is loaded", lambda: not loading.count())
-        keep_image("asset-graph.png", page.screenshot(clip=around(places)))
