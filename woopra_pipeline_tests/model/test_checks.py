@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from woopra_pipeline.data_directory import DataDirectory
-from woopra_pipeline.model.checks import MODEL_CHECKS, MOST_EXAMPLES, due_log_day, run_check
+from woopra_pipeline.model.checks import MODEL_CHECKS, MOST_EXAMPLES, run_check
 from woopra_pipeline.model.database import connect, connect_published
 from woopra_pipeline.model.update import update_model
 from woopra_pipeline_tests.model.parsed_files import put_day
@@ -96,7 +96,7 @@ DELETE_OF_Q10 = "(select log_position from log.deletes where pid = 'q10')"
         ),
         pytest.param(
             "delete from log.days where log_day in ('2026-01-30', '2026-01-31')",
-            {"ledger_and_rows_agree": (2, True), "up_to_date": (1, False)},
+            {"ledger_and_rows_agree": (2, True)},
             id="rows of days that the ledger does not know",
         ),
         pytest.param(
@@ -273,41 +273,6 @@ def test_what_is_usual_is_not_known_from_a_few_days(findings):
         "update log.days set visit_count = 1000 where log_day = '2026-01-31'",
     )
     assert "usual_number_of_visits" not in found
-
-
-@pytest.mark.parametrize(
-    ("now", "due"),
-    [
-        pytest.param(datetime(2026, 2, 1, 16, 59, tzinfo=UTC), "2026-01-30", id="before 9 o'clock"),
-        pytest.param(datetime(2026, 2, 1, 17, 0, tzinfo=UTC), "2026-01-31", id="at 9 o'clock"),
-        pytest.param(datetime(2026, 2, 2, 7, 59, tzinfo=UTC), "2026-01-31", id="before midnight"),
-        pytest.param(datetime(2026, 2, 2, 8, 0, tzinfo=UTC), "2026-01-31", id="after midnight"),
-        pytest.param(datetime(2026, 3, 8, 15, 59, tzinfo=UTC), "2026-03-06", id="day of 23 hours"),
-        pytest.param(datetime(2026, 3, 8, 16, 0, tzinfo=UTC), "2026-03-07", id="its 9 o'clock"),
-        pytest.param(datetime(2026, 11, 1, 16, 59, tzinfo=UTC), "2026-10-30", id="day of 25 hours"),
-        pytest.param(datetime(2026, 11, 1, 17, 0, tzinfo=UTC), "2026-10-31", id="its 9 o'clock"),
-    ],
-)
-def test_a_log_day_is_due_at_nine_in_los_angeles(now, due):
-    assert str(due_log_day(now)) == due
-
-
-@pytest.mark.parametrize(
-    ("now", "days"),
-    [
-        pytest.param(NOON, None, id="the last day is there"),
-        pytest.param(NOON + timedelta(days=2), 2, id="two days behind"),
-        pytest.param(NOON - timedelta(days=10), None, id="ahead of its time"),
-    ],
-)
-def test_a_model_that_falls_behind_is_warned_of(findings, now, days):
-    found = findings(now=now).get("up_to_date")
-    assert (found.examples[0][2] if found else None) == days
-
-
-def test_the_current_day_is_not_there_yet(findings):
-    found = findings("update log.days set is_open = true where log_day = '2026-01-31'")
-    assert {name: finding.count for name, finding in found.items()} == {"up_to_date": 1}
 
 
 def test_only_some_of_many_findings_are_shown(findings):
