@@ -15,7 +15,7 @@ from woopra_pipeline.errors import ConfigurationError
         pytest.param("what?", "a question mark in its name; name another one", id="question mark"),
         pytest.param("a\\*", r"both a backslash and a \* or \[", id="backslash and star"),
         pytest.param("a\\b/[c]", r"both a backslash and a \* or \[", id="backslash and bracket"),
-        pytest.param(os.fsdecode(b"\xff"), "no UTF-8", id="not UTF-8"),
+        pytest.param(os.fsdecode(b"\xff"), "not UTF-8", id="not UTF-8"),
     ],
 )
 def test_a_path_that_duckdb_cannot_work_with_is_refused(tmp_path, name, problem):

@@ -39,7 +39,7 @@ def read_table(connection: duckdb.DuckDBPyConnection, relation: str) -> list[Row
     for row in rows:
         for name in TIME_OF_PROCESSING & row.keys():
             del row[name]
-        if relation.strip('"') == "profiles":
+        if relation.strip('"').startswith("profiles"):
             properties = object_members(str(row["properties"]))
             assert list(properties) == sorted(properties), "keys of properties are sorted"
             row["properties"] = properties
