@@ -75,8 +75,8 @@ def test_names_the_days_that_failed_and_takes_the_others_to_the_model(with_failu
     for log_day in ("2026-01-03", "2026-01-04"):
         assert any(line.startswith(f"{log_day}: Woopra has no file of") for line in lines)
     assert lines[-1] == (
-        "Error: 2 of 3 log days failed: 2026-01-03 to 2026-01-04. When the cause that is said "
-        "above is gone, run `woopra-pipeline backfill` for these days"
+        "Error: 2 of 3 log days failed: 2026-01-03 to 2026-01-04. Correct the cause that is named "
+        "above, then run `woopra-pipeline backfill` for these days"
     )
     assert days_in_model(command_line) == ["2026-01-02"]
 
