@@ -168,6 +168,7 @@ KNOWN = [
     r"imports/(build-\d+\.duckdb|published\.json)",
     r"imports/batches/format\.json",
     r"imports/locks/\w+(\.lock)?",
+    r"reports/project\.html",
     r"dagster/(?!executing/).*",
 ]
 """Files that may be there whatever happened."""
