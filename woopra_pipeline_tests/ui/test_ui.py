@@ -136,7 +136,7 @@ def test_a_missing_yesterday_is_red(window: Window) -> None:
 
 
 def test_checks_of_the_model_are_shown(window: Window) -> None:
-    page = window.open("/assets/log_days?view=checks")
+    page = window.open("/assets/log_days?view=checks&checkDetail=every_line_counted_once")
     page.get_by_text("every_line_counted_once", exact=True).first.wait_for()
     page.get_by_text("Passed", exact=True).first.wait_for()
 
