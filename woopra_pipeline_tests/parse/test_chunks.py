@@ -256,17 +256,23 @@ SYSTEMATIC = {
 }
 
 
-@pytest.mark.parametrize(("line", "one_by_one"), SYSTEMATIC.values(), ids=SYSTEMATIC.keys())
-def test_what_is_common_in_a_file_is_read_fast(
-    line: bytes, one_by_one: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    parsed_alone = []
+@pytest.fixture
+def parsed_alone(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The lines that were read one by one, as they come."""
+    lines: list[bytes] = []
 
     def counting_parse_line(line: bytes) -> Line:
-        parsed_alone.append(line)
+        lines.append(line)
         return parse_line(line)
 
     monkeypatch.setattr(chunks, "parse_line", counting_parse_line)
+    return lines
+
+
+@pytest.mark.parametrize(("line", "one_by_one"), SYSTEMATIC.values(), ids=SYSTEMATIC.keys())
+def test_what_is_common_in_a_file_is_read_fast(
+    line: bytes, one_by_one: int, parsed_alone: list[bytes]
+) -> None:
     parsed = parse_chunk(b"\n".join([line] * 1000), DAY, first_line=1)
     assert len(parsed_alone) == one_by_one
     assert rows_of(parsed) == expected_rows([line] * 1000)
@@ -274,15 +280,8 @@ def test_what_is_common_in_a_file_is_read_fast(
 
 @pytest.mark.parametrize(("line", "one_by_one"), SYSTEMATIC.values(), ids=SYSTEMATIC.keys())
 def test_what_is_rare_in_a_file_costs_its_lines_and_no_others(
-    line: bytes, one_by_one: int, monkeypatch: pytest.MonkeyPatch
+    line: bytes, one_by_one: int, parsed_alone: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parsed_alone = []
-
-    def counting_parse_line(line: bytes) -> Line:
-        parsed_alone.append(line)
-        return parse_line(line)
-
-    monkeypatch.setattr(chunks, "parse_line", counting_parse_line)
     monkeypatch.setattr(chunks, "BATCH_BYTES", 10_000)
     all_lines = ([*ORDINARY * 5, line, *ORDINARY * 6]) * 10
     parsed = parse_chunk(b"\n".join(all_lines), DAY, first_line=1)
