@@ -236,7 +236,8 @@ class ErasedPersons:
             if read.pid in self.moments:
                 return True
             return bool(self._keys and read.visitor) and any(
-                b"\\u" in bytes(value) or self.is_identifier(key, as_text(bytes(value).decode()))
+                _is_rewritten(bytes(value))
+                or self.is_identifier(key, as_text(bytes(value).decode()))
                 for key, value in (read.visitor or {}).items()
                 if key in self._keys
             )
@@ -322,6 +323,11 @@ def tombstone(length: int) -> bytes:
     if length < len(TOMBSTONE):
         return SHORT_TOMBSTONE * length
     return TOMBSTONE.ljust(length)
+
+
+def _is_rewritten(value: bytes) -> bool:
+    """Whether a value as logged may have another text once its line is parsed."""
+    return value[:1] in (b"{", b"[") or b"\\u" in value
 
 
 def as_text(value: str) -> str:

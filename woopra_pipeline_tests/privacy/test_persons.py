@@ -203,6 +203,16 @@ def test_what_erased_lines_said_is_remembered():
     assert len(kept) == 1
 
 
+@pytest.mark.parametrize("written", ['{"work":"ada@example.com"}', '{ "work": "ada@example.com" }'])
+@pytest.mark.parametrize("name", ["email", "\\u0065mail"])
+def test_an_identifier_is_known_however_its_json_is_written(name, written):
+    text = digest(KEY, "email", '{"work":"ada@example.com"}')
+    remembered = Remembered("first", MOMENT, frozenset({"ada"}), frozenset({text}), set())
+    persons = ErasedPersons({"ada": MOMENT}, [remembered], Digests(KEY), keys=["email"])
+    again = f'{{"type":"identify","pid":"eve","time":0,"visitor":{{"{name}":{written}}}}}'
+    assert persons.overwritten(again.encode(), THE_DAY_AFTER)[1] == 1
+
+
 def test_with_the_future_an_identifier_is_taken_under_any_pid():
     persons = remembering(FOR_EVER)
     new = says(pid="eve", line_type="visit", time=AT * 2, **EMAIL)
