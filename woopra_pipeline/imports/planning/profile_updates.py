@@ -112,7 +112,7 @@ _FIRST_UPDATES = """
 
 # Of each visitor the first update counts. It is not sent if it says what the latest one said that
 # is there for sure (or may be there, if the ledger was lost), if it was rejected, or if it was
-# planned before one that was accepted.
+# planned before one that was accepted. A superseded update was unknown: it may be there.
 _NEW_UPDATES = """
     with
         settled as (
@@ -122,7 +122,7 @@ _NEW_UPDATES = """
                     filter (state <> 'rejected') as latest,
                 max(file_id) filter (state = 'accepted') as accepted_file
             from known
-            where state in ('accepted', 'rejected', 'unknown', 'presumed')
+            where state in ('accepted', 'rejected', 'unknown', 'superseded', 'presumed')
             group by key
         ),
         rejected as (

@@ -189,6 +189,17 @@ def test_a_newer_unknown_update_makes_an_older_one_void(imports):
     assert imports.states() == {"accepted": 1, "superseded": 2}
 
 
+def test_an_unknown_update_makes_an_earlier_one_uncertain_even_if_it_is_rejected_later(imports):
+    pro, free = update("a", plan="pro"), update("a", plan="free")
+    assert send(imports, "profiles", [pro]) == [pro]
+    imports.server.draws(Mood.LOST_ANSWER)
+    assert send(imports, "profiles", [free]) == [free]
+    imports.server.draws(Mood.UNPROCESSABLE)
+    assert send(imports, "profiles", [free]) == []
+    assert imports.states() == {"accepted": 1, "superseded": 1, "rejected": 1}
+    assert send(imports, "profiles", [pro]) == [pro]
+
+
 def test_what_was_accepted_is_sent_again_if_it_is_asked_for_by_name(imports):
     row = visit("a", action())
     send(imports, "visits", [row])
