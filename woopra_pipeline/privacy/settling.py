@@ -146,7 +146,7 @@ class _Settling:
                     f"{log_day}: {overwritten[log_day]:,} lines of erased persons are gone"
                 )
             self._clean()
-        # Only files that were read. Files made from them are read the next time.
+        # Only files that were read and not changed. The new files are read the next time.
         read = self._archived.keys() - overwritten.keys()
         settled = Settled(
             rule=_rule(register),
