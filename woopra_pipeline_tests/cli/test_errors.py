@@ -93,7 +93,7 @@ CASES = [
             "WOOPRA_APP_ID": "APP17\n",
             "WOOPRA_SECRET_KEY": "s3cr3t-k3y",
         },
-        "WOOPRA_APP_ID holds a control character",
+        "WOOPRA_APP_ID has a control character",
         id="line break in a setting",
     ),
     pytest.param(["sandbox", "--port", "1e9"], {}, "not a valid integer range", id="no port"),

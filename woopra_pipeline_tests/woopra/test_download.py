@@ -111,7 +111,7 @@ BROKEN_ANSWERS = [
         "the gzip stream is damaged",
         id="gzip that is none",
     ),
-    pytest.param(BOMB, "unpacks to more than 1,000 times its size", id="gzip bomb"),
+    pytest.param(BOMB, "decompresses to more than 1,000 times its size", id="gzip bomb"),
     pytest.param(
         whole(BODY, headers={"Content-Encoding": "br"}), "came as br", id="unknown encoding"
     ),

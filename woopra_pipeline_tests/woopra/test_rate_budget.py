@@ -148,7 +148,7 @@ def test_after_a_clock_was_set_back_requests_go_on(open_budget, frozen_time, hou
     budget.take()
     assert frozen_time.slept == []
     [notice] = frozen_time.notices
-    assert notice.startswith("3 requests to Woopra are counted at a time still to come")
+    assert notice.startswith("3 requests to Woopra are counted at a time in the future")
     assert "set back" in notice
     budget.take()
     with pytest.raises(RateBudgetSpentError, match="until 2026-03-10 12:01:00 UTC"):
