@@ -1,5 +1,5 @@
 -- The public tables of the model, computed from the parsed days as a whole: a pure function of their
--- set (R7). Every table is computed anew each time, so there is no state that could be wrong.
+-- set (R7). Every table is computed again each time, so there is no state that could be wrong.
 --
 -- This is Spark SQL. It runs on Spark and on Sail as it is, and on DuckDB, which is taught the few
 -- functions of Spark that it lacks (`dialects.py`). A `create table` is written out and read back,

@@ -270,7 +270,7 @@ def test_a_dry_run_writes_everything_and_sends_nothing(imports):
     assert imports.query("select count(*) from imports where is_dry_run") == [(0,)]
 
 
-def test_what_was_planned_and_not_sent_is_planned_anew_from_what_the_source_says_now(imports):
+def test_what_was_planned_and_not_sent_is_planned_again_from_what_the_source_says_now(imports):
     imports.source("it", visits(3, words="wrong"))
     imports.server.draws(Mood.UNAUTHORIZED)
     with pytest.raises(CredentialsRejectedError):

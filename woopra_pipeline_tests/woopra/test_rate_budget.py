@@ -221,7 +221,7 @@ def _fill(path):
     [_random_bytes, _foreign_table, _foreign_view, _damaged_pages, _cut_off],
     ids=lambda spoil: spoil.__name__.strip("_"),
 )
-def test_a_file_that_is_no_budget_is_put_aside_and_made_anew(
+def test_a_file_that_is_no_budget_is_put_aside_and_made_again(
     *, open_budget, frozen_time, tmp_path, spoil
 ):
     path = tmp_path / "budget.sqlite"
@@ -238,7 +238,7 @@ def test_a_file_that_is_no_budget_is_put_aside_and_made_anew(
     assert len(frozen_time.notices) == 1
 
 
-def test_a_file_damaged_while_it_is_used_is_made_anew(open_budget, frozen_time, tmp_path):
+def test_a_file_damaged_while_it_is_used_is_made_again(open_budget, frozen_time, tmp_path):
     budget = open_budget(minute=100)
     budget.take()
     for path in tmp_path.glob("budget.sqlite*"):

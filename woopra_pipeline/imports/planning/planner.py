@@ -83,8 +83,8 @@ class Planner(ABC):
         self._settings = settings
         self._dry_run = dry_run
         self._reader = Reader(settings)
-        self._planned_anew = [
-            batch for batch in ledger.batches(source, State.PLANNED) if self._is_planned_anew(batch)
+        self._replaced = [
+            batch for batch in ledger.batches(source, State.PLANNED) if self._is_replaced(batch)
         ]
         self._staged_count = 0
         self.plan = Plan(self.shape)
@@ -94,7 +94,7 @@ class Planner(ABC):
             "(key blob, content blob, state varchar, request bigint, file_id bigint)"
         )
 
-    def _is_planned_anew(self, batch: Batch) -> bool:
+    def _is_replaced(self, batch: Batch) -> bool:
         """Whether a planned batch, of which nothing was taken, gives way to this plan.
 
         Profile updates of all days do; what was asked for by name stays planned.
@@ -163,7 +163,7 @@ class Planner(ABC):
 
     def _load_known(self) -> None:
         """Fill the table `known` with what is in the ledger and will not be withdrawn."""
-        withdrawn = {batch.batch_id for batch in self._planned_anew}
+        withdrawn = {batch.batch_id for batch in self._replaced}
         is_update = self.shape is Shape.PROFILES
         for batch in self._ledger.known_keys(self._source, of_updates=is_update):
             if batch.batch_id in withdrawn:
@@ -233,7 +233,7 @@ class Planner(ABC):
         header = PlanHeader(self._source, self.shape, self._log_day, planned_at, None)
         with self._ledger.transaction():
             if not self._dry_run:
-                self._ledger.withdraw(self._planned_anew)
+                self._ledger.withdraw(self._replaced)
             self._ledger.withdraw(self._ledger.dry_runs(self._source, self._log_day))
             self._enter(header)
             self._ledger.enter_set_aside(header, is_dry_run=self._dry_run)
