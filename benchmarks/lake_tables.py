@@ -1,4 +1,4 @@
-"""Computes the tables of a lake again; alone here, because other benchmarks do not need its imports."""
+"""Computes the tables of a lake again. It is alone here, because others do not need its imports."""
 
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.lake.location import open_lake

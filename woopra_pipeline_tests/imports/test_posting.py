@@ -263,7 +263,7 @@ def test_a_dry_run_writes_everything_and_sends_nothing(imports):
         (True, "planned", 2),
     ]
     [(batch,)] = imports.query("select min(batch) from imports")
-    with pytest.raises(LedgerError, match="made by a dry run, to be looked at only"):
+    with pytest.raises(LedgerError, match="made by a dry run, and is never sent"):
         imports.importer().send_again([batch])
     imports.run("it")
     assert len(imports.server.taken) == 9
@@ -310,7 +310,7 @@ def test_rows_that_cannot_be_sent_stop_no_other(imports):
         "select reason from import_lines where state = 'rejected' and batch is null order by reason"
     )
     assert [reason for (reason,) in reasons] == [
-        "it holds a value JSON cannot carry, such as NaN or infinity",
+        "it has a value that JSON cannot have, such as NaN or infinity",
         "the name of an action is missing, empty or not a string",
         "time of the action 'order' is 1772740800, which looks like seconds: multiply it by 1000",
         "visitor has no identifier: it needs one of id, email, phone, cookie",
