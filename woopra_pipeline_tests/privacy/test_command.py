@@ -118,7 +118,7 @@ def test_with_yes_it_erases_and_leaves_a_receipt(erase, profiles, command_line_h
     }
     for word in (b"ada", b"phone", b"laptop"):
         assert word not in receipt.read_bytes()
-    assert b"ada" not in (folder / "register.json").read_bytes()
+    assert b"ada@" not in (folder / "register.json").read_bytes()
     assert (folder / "key").stat().st_mode & 0o777 == 0o600
 
 

@@ -381,7 +381,9 @@ def test_a_ledger_from_a_backup_is_found_to_be_too_old(lost, moods):
     lost.run("events", "profiles")
     restore(lost, copy)
     for name in ("events", "profiles"):
-        with pytest.raises(UnusableLedgerError, match=f"older than its batches: .* lines of {name}"):
+        with pytest.raises(
+            UnusableLedgerError, match=f"older than its batches: .* lines of {name}"
+        ):
             lost.run(name)
     rebuilt = lost.rebuild()
     assert rebuilt.line_count == 20 + 20
