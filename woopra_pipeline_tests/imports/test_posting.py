@@ -66,7 +66,7 @@ def test_without_a_connection_nothing_was_taken(imports, frozen_time):
         port = listener.getsockname()[1]
     importer = imports.importer({"base_url": f"http://127.0.0.1:{port}", "attempts": 3})
     with pytest.raises(
-        ServiceUnavailableError, match=r"took no import in 3 attempts.*still planned"
+        ServiceUnavailableError, match=r"accepted no import in 3 attempts.*still planned"
     ):
         importer.run("it", DAY)
     assert len(frozen_time.slept) == 2
