@@ -67,7 +67,7 @@ def follow(results: Results, directory: DataDirectory, days: int, visits: int, s
     measure("the whole day applied in its place", lambda: update_model(directory))
     write_manifest(day)
     remove(directory.model)
-    measure("all days built anew, the last in its parts", lambda: update_model(directory))
+    measure("all days built again, the last in its parts", lambda: update_model(directory))
 
 
 def longer(day: ParsedDay, new_lines: bytes) -> ParsedDay:

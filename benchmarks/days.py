@@ -140,7 +140,7 @@ def run_days(results: Results, project: Project, repeat: int, factor: int) -> di
     What is compared is measured in the same rounds. `factor` tells this world from others.
     """
     # Loaded here, or the memory of all other work would be measured with it.
-    from benchmarks.lake_tables import compute_tables_anew  # noqa: PLC0415
+    from benchmarks.lake_tables import recompute_tables  # noqa: PLC0415
 
     project.aside.mkdir(parents=True)
     directory, days, last = project.directory, project.world.days, [project.last]
@@ -163,7 +163,7 @@ def run_days(results: Results, project: Project, repeat: int, factor: int) -> di
             repeat,
             {
                 "build": fresh(update, directory, before=project.everything),
-                PORTABLE_SQL: fresh(compute_tables_anew, directory, None),
+                PORTABLE_SQL: fresh(recompute_tables, directory, None),
                 "new day": fresh(
                     update, directory, before=lambda: project.history_and(project.last)
                 ),

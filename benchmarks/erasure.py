@@ -181,7 +181,7 @@ def erase_one(results: Results, directory: DataDirectory) -> None:
     for name, work in {
         "plan": plan_and_enter,
         "raw files and parsed days": settle,
-        "model, built anew and published": update,
+        "model, built again and published": update,
         "an update with nothing to do": update,
         "searching all files": searched,
     }.items():

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.lake_tables import compute_tables_anew
+from benchmarks.lake_tables import recompute_tables
 from benchmarks.measuring import Cost, Costs, fresh, in_rounds, measured_here
 from benchmarks.records import (
     EXPONENT,
@@ -120,7 +120,7 @@ def equal_tables(directory: DataDirectory, spark: str | None) -> Callable[[], Co
     """Measures how the tables are computed, and then compares them with the model's."""
 
     def measure() -> Cost:
-        cost = fresh(compute_tables_anew, directory, spark)()
+        cost = fresh(recompute_tables, directory, spark)()
         assert_equal(directory)
         return cost
 
@@ -140,7 +140,7 @@ def on_cluster(cluster: Cluster, directory: DataDirectory) -> Cost:
     try:
         with cluster(folder) as made:
             remote = made if isinstance(made, str) else made[0]
-            cost = measured_here(compute_tables_anew, directory, remote)
+            cost = measured_here(recompute_tables, directory, remote)
         assert_equal(directory)
         return cost
     finally:

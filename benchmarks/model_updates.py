@@ -1,4 +1,4 @@
-"""What a change of days costs the model, beside building it anew from all days.
+"""What a change of days costs the model, compared with building it from all days.
 
     python -m benchmarks.model_updates                        # 60 days of 100,000 visits
     python -m benchmarks.model_updates --visits 10000 --applies 200

@@ -1,6 +1,6 @@
-"""The way in for Python: what `import woopra_pipeline` offers, each a function.
+"""The Python interface: the functions that `import woopra_pipeline` offers.
 
-Settings are the environment variables of the command line, `WOOPRA_DATA_DIR` first of all.
+It uses the environment variables of the command line, such as `WOOPRA_DATA_DIR`.
 """
 
 import importlib
@@ -33,9 +33,10 @@ def connect() -> AbstractContextManager[DuckDBPyConnection]:
 def backfill(first: date, last: date, *, accept_shorter: bool = False) -> dict[date, str]:
     """Fetch, parse and model the log days from `first` to `last`, both included.
 
-    Returns why each day failed that did; all others are in the model. Raises `ConfigurationError`
-    if a setting is wrong or `last` is not over. Runs as the command `backfill` does, and a file
-    with fewer readable lines than the archived one is held back unless `accept_shorter`.
+    Returns each day that failed, with the reason; all others are in the model. Raises
+    `ConfigurationError` if a setting is wrong or `last` is not over. It works like the command
+    `backfill`: a file with fewer readable lines than the archived one is held back unless
+    `accept_shorter`.
     """
     commands = _commands()
     commands.require_closed(first, last, system_clock)
@@ -52,7 +53,7 @@ def import_batches(
 
     What was sent before is not sent again; a dry run sends nothing. Returns by source the lines of
     the day by state (`accepted`, `rejected`, `unknown`, ...). Raises `PipelineError` if a source
-    cannot be run or the service does not take what is sent.
+    cannot be run or the service refuses the lines.
     """
     directory = DataDirectory.from_environment()
     commands = _commands()
@@ -69,9 +70,10 @@ def import_batches(
 
 
 def _commands() -> ModuleType:
-    """What `woopra-pipeline backfill` is made of.
+    """The module behind `woopra-pipeline backfill`.
 
-    A process fixes once where its partitions begin. Nobody knows which days it will be asked for.
+    A process can set only once where its partitions begin, and nobody knows yet which days will be
+    asked for.
     """
     commands = importlib.import_module("woopra_pipeline.cli.backfill")
     os.environ.setdefault(commands.START_DATE_VARIABLE, EARLIEST_LOG_DAY.isoformat())

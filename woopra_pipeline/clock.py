@@ -1,6 +1,6 @@
-"""The one clock: whatever asks "what time is it?" calls a `Clock` that it was given.
+"""The only clock: all code that needs the time calls a `Clock` that it was given.
 
-Tests freeze it, the sandbox runs it fast. Nothing else in the package calls `datetime.now`.
+Tests freeze it, and the sandbox lets it run fast. Nothing else in the package calls `datetime.now`.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
-"""Control characters made visible: text from outside must steer no terminal and forge no log line.
+"""Makes control characters visible, so that text from outside cannot control a terminal or a log.
 
 Woopra's lines, the answers of a server and the rows of a source may hold any character. A terminal
-obeys some of them (ESC sequences, C1 controls), and some turn the direction of what is shown.
+obeys some of them (ESC sequences, C1 controls), and some reverse the direction of text.
 """
 
 _CONTROLS = [*range(0x20), *range(0x7F, 0xA0)]
@@ -15,7 +15,7 @@ _ESCAPES_KEEPING_LINES = {code: text for code, text in _ESCAPES.items() if chr(c
 
 
 def is_utf8(text: str) -> bool:
-    """Whether `text` can be written at all: bytes that are no UTF-8 come in as lone surrogates."""
+    """Whether `text` can be encoded: bytes that are not UTF-8 arrive as lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:

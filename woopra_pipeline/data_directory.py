@@ -1,21 +1,21 @@
-"""Where everything lives on disk: the one place that knows the layout of the data directory.
+"""The layout of the data directory: the only module that knows it.
 
 raw/YYYY-MM-DD/       the archive: downloaded day files, byte for byte, and their manifest
 parsed/YYYY-MM-DD/    the day's Parquet files and their manifest
 model/                the private build of the model; only its one writer opens it
 woopra.duckdb         the published model: open it read-only at any time
 imports/              import sources, the batches made of them, and the ledger
-imports.duckdb        what was imported, published: open it read-only at any time
-erasures/             who was erased, without saying who that was
-types.yml             types that users pin for columns of the model, if they do
-lake_scratch/         what computing the lake's tables needs while it runs
+imports.duckdb        the published imports: open it read-only at any time
+erasures/             who was erased, as profile ids and digests
+types.yml             types that users pin for columns of the model, if there are any
+lake_scratch/         temporary files for computing the lake's tables
 reports/              pages about the project, made from the published model
 sandbox/              the embedded Woopra's world
 dagster/              Dagster's runs and events
 pseudonyms.key        the key of pseudonyms, if there are any
 rate_budget.sqlite    the requests to Woopra of the last day, counted
 
-Only its owner may read any of it, or a group if that is set: see `files`.
+Only the owner may read it, or also a group if that is set: see `files`.
 """
 
 import os
@@ -32,7 +32,7 @@ DATA_DIRECTORY_VARIABLE = "WOOPRA_DATA_DIR"
 class DataDirectory:
     """The paths below one data directory, all absolute; none of them need exist.
 
-    Raises `ConfigurationError` if DuckDB could not keep its files there.
+    Raises `ConfigurationError` if DuckDB cannot keep files there.
     """
 
     root: Path
@@ -50,13 +50,13 @@ class DataDirectory:
     def from_environment(cls) -> "DataDirectory":
         """The directory named by `WOOPRA_DATA_DIR`, or else `data/` of the checkout.
 
-        Raises `ConfigurationError` if something else is in its place, or the name is not text.
+        Raises `ConfigurationError` if it is no folder, or its name is not text.
         """
         name = os.environ.get(DATA_DIRECTORY_VARIABLE) or str(checkout() / "data")
         if "\0" in name or not is_utf8(name):
             raise ConfigurationError(
-                f"{DATA_DIRECTORY_VARIABLE} is {name!r}, which is not UTF-8 or holds a NUL "
-                "character: name another folder"
+                f"{DATA_DIRECTORY_VARIABLE} is {name!r}, which is not UTF-8 or has a NUL character "
+                "in it: name another folder"
             )
         root = Path(name).absolute()
         nearest = next(path for path in (root, *root.parents) if path.exists())
@@ -84,7 +84,7 @@ class DataDirectory:
 
     @property
     def published_model(self) -> Path:
-        """The DuckDB file readers open."""
+        """The DuckDB file that readers open."""
         return self.root / "woopra.duckdb"
 
     @property
@@ -94,7 +94,7 @@ class DataDirectory:
 
     @property
     def published_imports(self) -> Path:
-        """The DuckDB file that says what was imported."""
+        """The DuckDB file with the imports."""
         return self.root / "imports.duckdb"
 
     @property
@@ -109,7 +109,7 @@ class DataDirectory:
 
     @property
     def lake_scratch(self) -> Path:
-        """What computing the lake's tables needs while it runs."""
+        """Temporary files for computing the lake's tables."""
         return self.root / "lake_scratch"
 
     @property
@@ -134,7 +134,8 @@ class DataDirectory:
 
     @property
     def contents(self) -> list[Path]:
-        """All of the above that is there, with what DuckDB and SQLite keep beside their files."""
+        """All of these files and folders that exist, with the files that DuckDB and SQLite keep
+        beside theirs."""
         folders = (
             self.raw,
             self.parsed,
@@ -152,13 +153,13 @@ class DataDirectory:
 
 
 def _problem(path: str) -> str | None:
-    """What keeps DuckDB from working below a path, if anything does."""
+    """The reason why DuckDB cannot work below a path, if there is one."""
     if any("\ud800" <= character <= "\udfff" for character in path):
         return "its path is not UTF-8"
-    # It takes what follows for options, and puts the journal of a database elsewhere.
+    # DuckDB takes the text after it for options, and puts the journal of a database elsewhere.
     if "?" in path:
         return "DuckDB writes no database below a folder with a question mark in its name"
-    # There is no pattern for such a path, and a path is always a pattern.
+    # DuckDB takes every path for a pattern, and no pattern can match such a path.
     if "\\" in path and any(character in path for character in "*["):
         return "DuckDB reads no file if its path has both a backslash and a * or ["
     return None

@@ -28,16 +28,17 @@ from woopra_pipeline.files import limit_new_files, set_modes
 from woopra_pipeline.lake.location import LAKE_VARIABLE
 
 limit_new_files()
-# Whatever was made with other modes: by an earlier version, by Dagster, or before they were set.
+# Existing files can have other modes: from an earlier version, from Dagster, or from before the
+# setting.
 set_modes(DataDirectory.from_environment().contents)
 
 lake_assets, lake_checks = [], []
 if os.environ.get(LAKE_VARIABLE):
-    # What they need is only there with an extra.
+    # Their packages come with an extra.
     from woopra_pipeline.defs.assets.lake_model import lake_equals_model, lake_model
 
     lake_assets, lake_checks = [lake_model], [lake_equals_model]
-"""Nothing else depends on these, and without a lake there are none."""
+"""Nothing else depends on these assets, and they exist only with a lake."""
 
 definitions = Definitions(
     assets=[
@@ -59,6 +60,6 @@ definitions = Definitions(
     schedules=[daily_log_day_schedule, daily_imports_schedule],
     sensors=[catch_up, watch_freshness, follow_current_day_sensor, alert_on_failure],
     resources=resources(),
-    # The steps of a run follow one another, and parsing brings its own processes.
+    # The steps of a run run one after another, because parsing starts its own processes.
     executor=in_process_executor,
 )

@@ -1,7 +1,7 @@
-"""The errors a user may meet: one tree, each message one sentence that says what to do next.
+"""The errors that users can see. Each message says what happened and what to do next.
 
     PipelineError
-    ├── ConfigurationError         a setting or an argument is missing or makes no sense
+    ├── ConfigurationError         a setting or an argument is missing or wrong
     ├── ServiceError               Woopra did not give what was asked for
     │   ├── CredentialsRejectedError   401 or 403
     │   ├── LogDayNotFoundError        404: not there yet, expired, or an unknown project
@@ -26,7 +26,7 @@
     └── LedgerError                the import ledger, or a source in it, is held or misused
         └── UnusableLedgerError        the import ledger is missing, damaged or not the latest one
 
-Nothing here may carry a secret: messages name the project and the URL without its credentials.
+No message may contain a secret: messages name the project, and the URL without credentials.
 """
 
 
@@ -79,7 +79,7 @@ class ParsedDayError(PipelineError):
 
 
 class LakeError(PipelineError):
-    """Something in the lake is missing, damaged, or another than here."""
+    """Something in the lake is missing or damaged, or differs from the file here."""
 
 
 class LakeUnreachableError(LakeError):
@@ -103,7 +103,7 @@ class ErasureError(PipelineError):
 
 
 class ReadingError(PipelineError):
-    """SQL that is to read would do more than that."""
+    """SQL that should only read would do more than that."""
 
 
 class DiskFullError(PipelineError):
@@ -119,7 +119,7 @@ class AlertError(PipelineError):
 
 
 class SourceError(PipelineError):
-    """An import source is missing, cannot be run, or returns columns that mean nothing."""
+    """An import source is missing, cannot be run, or returns columns that have no meaning."""
 
 
 class LedgerError(PipelineError):

@@ -1,8 +1,9 @@
-"""The files and folders of the data directory: who may read them, and what is done to any of them.
+"""The files and folders of the data directory: their modes, and operations on any of them.
 
-What lies below the data directory is about persons, so only its owner may read it: files have mode
-0600, folders 0700. With `WOOPRA_FILE_MODE=group` a group shares it, with 0660 and 2770. The modes
-of what this package creates are set here; what libraries create follows the process's umask.
+Everything below the data directory can have personal data, so only its owner may read it: files
+have mode 0600, folders 0700. With `WOOPRA_FILE_MODE=group` a group shares it, with 0660 and 2770.
+This module sets the modes of files that this package creates. Files that libraries create follow
+the process's umask.
 """
 
 import os
@@ -30,17 +31,17 @@ class Modes:
 
     @property
     def umask(self) -> int:
-        """What keeps libraries from creating anything that more people may read."""
+        """The umask, which keeps libraries from creating files that more people may read."""
         return PERMISSIONS & ~self.folder
 
 
 OF_OWNER = Modes(0o600, 0o700)
 OF_GROUP = Modes(0o660, 0o2770)
-"""What is made in a folder with the set-group-ID bit belongs to the folder's group."""
+"""Files in a folder with the set-group-ID bit belong to the folder's group."""
 
 
 def modes() -> Modes:
-    """The modes `WOOPRA_FILE_MODE` asks for; raises `ConfigurationError` if it makes no sense."""
+    """The modes that `WOOPRA_FILE_MODE` selects; raises `ConfigurationError` if it is wrong."""
     wanted = os.environ.get(FILE_MODE_VARIABLE, "")
     if wanted not in {"", "group"}:
         raise ConfigurationError(
@@ -51,15 +52,16 @@ def modes() -> Modes:
 
 
 def limit_new_files() -> None:
-    """Let nothing this process or its children create be open to more people than `modes` says.
+    """Set the umask, so that files of this process and its children get no wider modes than
+    `modes`.
 
-    Every way into this package calls it before anything is created.
+    Every entry point of this package calls it before anything is created.
     """
     os.umask(modes().umask)
 
 
 def make_folder(path: Path) -> None:
-    """Make the folder `path`, and those it stands in, where they are missing."""
+    """Make the folder `path`, and missing folders above it."""
     if path.is_dir():
         return
     make_folder(path.parent)
@@ -74,7 +76,7 @@ def make_folder(path: Path) -> None:
 
 
 def make_file(path: Path) -> None:
-    """Make an empty file at `path`, unless there is one: for libraries that would make it theirs.
+    """Make an empty file at `path`, unless there is one, before a library creates it.
 
     SQLite makes files that a group can only read, and gives its journals the mode of the database.
     """
@@ -84,10 +86,10 @@ def make_file(path: Path) -> None:
 
 
 def set_modes(paths: Iterable[Path], *, thoroughly: bool = False) -> None:
-    """Give files, and folders with all that is in them, the modes of `modes`.
+    """Give files, and folders with all their content, the modes of `modes`.
 
-    A folder that has its mode already is left alone with what is in it, unless `thoroughly`. So is
-    what belongs to another user, and what is missing.
+    A folder that has its mode already is skipped with its content, unless `thoroughly`. Files of
+    other users and missing files are skipped too.
     """
     wanted = modes()
     for path in (path.resolve() for path in paths):
@@ -103,14 +105,14 @@ def set_modes(paths: Iterable[Path], *, thoroughly: bool = False) -> None:
 
 
 def _set_mode(path: Path, mode: int) -> None:
-    # What a process is working with may be gone at any moment.
+    # Another process may remove its temporary files at any moment.
     with suppress(FileNotFoundError, PermissionError):
         if not path.is_symlink() and stat.S_IMODE(path.stat().st_mode) != mode:
             path.chmod(mode)
 
 
 def read_json(path: Path) -> object:
-    """What the JSON file at `path` says; None if it is missing or damaged."""
+    """The content of the JSON file at `path`; None if it is missing or damaged."""
     try:
         return orjson.loads(path.read_bytes())
     except (FileNotFoundError, orjson.JSONDecodeError):

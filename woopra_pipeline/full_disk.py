@@ -1,6 +1,7 @@
-"""A full disk: recognized whoever meets it first, and said in one sentence.
+"""Recognises a full disk, whichever library reports it, and says so in one sentence.
 
-Python, SQLite, DuckDB, Arrow and Dagster each say it in another way, and wrap what another said.
+Python, SQLite, DuckDB, Arrow and Dagster report it in different ways, and wrap errors of each
+other.
 """
 
 import errno
@@ -17,11 +18,11 @@ WORDS = (
     "no space left on device",
     "disk quota exceeded",
     "database or disk is full",
-    # DuckDB, of what does not fit into memory; by default it takes all the disk has.
+    # DuckDB says this about data that does not fit into memory; by default it uses the whole disk.
     "failed to offload data block",
 )
 TOO_LARGE = "file too large"
-"""What a limit on the size of files makes of a file that would get larger."""
+"""The error for a file that would get larger than the limit allows."""
 
 LITTLE_BYTES = 1 << 20
 """With less than this left, SQLite's `disk I/O error` means that there was no room."""
@@ -29,10 +30,10 @@ LITTLE_BYTES = 1 << 20
 
 @contextmanager
 def needs_room(folder: Path, doing: str) -> Iterator[None]:
-    """Raise `DiskFullError` in place of whatever the block raises because a disk is full.
+    """Raise `DiskFullError` in place of any error of the block that a full disk caused.
 
-    `folder`, which need not exist, is where the block writes, and `doing` what it does: a gerund
-    with what belongs to it, such as `updating the model`.
+    `folder`, which need not exist, is where the block writes. `doing` says what it does, such as
+    `updating the model`.
     """
     try:
         yield
@@ -44,9 +45,9 @@ def needs_room(folder: Path, doing: str) -> Iterator[None]:
 
 
 def full_disk(error: BaseException, folder: Path, doing: str) -> DiskFullError | None:
-    """What to raise in place of `error` if it comes from a full disk; None if it does not.
+    """The error to raise in place of `error` if a full disk caused it; otherwise None.
 
-    If it has been said already, further inside, that is returned.
+    If it was raised already, further inside, that error is returned.
     """
     chain = list(_chain(error))
     for inner in chain:
@@ -55,7 +56,7 @@ def full_disk(error: BaseException, folder: Path, doing: str) -> DiskFullError |
     if any(TOO_LARGE in str(inner).lower() for inner in chain):
         return DiskFullError(
             f"A file below {folder} has reached the largest size allowed while {doing}: "
-            "raise the limit on the size of files (ulimit -f), then do the same again"
+            "raise the limit on the size of files (ulimit -f), then try again"
         )
     disk = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(disk).free
@@ -64,12 +65,12 @@ def full_disk(error: BaseException, folder: Path, doing: str) -> DiskFullError |
     mounted = next(path for path in (disk, *disk.parents) if path.is_mount())
     return DiskFullError(
         f"The disk {mounted} is full, with {free:,} bytes free, while {doing} in {folder}: "
-        "make room there, then do the same again"
+        "make room there, then try again"
     )
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error, and those it was raised from or while handling, each once."""
+    """The error and all its causes and contexts, each once."""
     to_see, seen = [error], set()
     while to_see:
         this = to_see.pop()

@@ -1,4 +1,4 @@
-"""Python's search for cycles, which takes longer than all else among very many small objects."""
+"""Switches off Python's search for cycles, which is slow with very many small objects."""
 
 import gc
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def paused_garbage_collection() -> Iterator[None]:
-    """Look for no cycles while the block runs: for work that makes objects without any."""
+    """Do not search for cycles while the block runs: for code that makes no cyclic objects."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,6 +1,6 @@
-"""The environment that the HTTP library reads by itself, proxies and certificates, and its faults.
+"""Faults in the environment that the HTTP library reads itself: proxies and certificates.
 
-A proxy's address may carry a password, so what the library says of it is not repeated.
+The address of a proxy may contain a password, so the library's message is not repeated.
 """
 
 import httpx
@@ -8,7 +8,7 @@ import httpx
 from woopra_pipeline.errors import ConfigurationError
 
 UNUSABLE_ENVIRONMENT = (httpx.InvalidURL, ValueError, OSError, ImportError)
-"""What a new `httpx.Client` raises for a proxy or a file of certificates it cannot use."""
+"""Errors of a new `httpx.Client` for a proxy or a file of certificates that it cannot use."""
 
 
 def unusable_environment() -> ConfigurationError:

@@ -1,8 +1,8 @@
-"""Doing something alone: every lock of the project; each dies with the process that has it.
+"""All locks of the project. A lock ends with the process that holds it.
 
-- `held`: a lock file, beside it another that says who holds it
+- `held`: a lock file, with another file beside it that says who holds it
 - `alone`: a lock file and nothing else
-- `locked`, `locked_folder`, `lock_until_closed`: a file or folder that is there anyway
+- `locked`, `locked_folder`, `lock_until_closed`: an existing file or folder
 
 All are locks of the operating system (`flock`), so that it does not matter how a process ends.
 """
@@ -37,8 +37,8 @@ def held(
 ) -> Iterator[None]:
     """Hold the lock file at `path` while the block runs; `now` is shown to others.
 
-    If someone else holds it, tells `on_wait` who, and waits. Raises `HeldElsewhereError` if that
-    takes longer than `patience_seconds`.
+    If another process holds it, tells `on_wait` which, and waits. Raises `HeldElsewhereError` if
+    that takes longer than `patience_seconds`.
     """
     make_folder(path.parent)
     lock = FileLock(path)
@@ -54,7 +54,7 @@ def held(
     try:
         program = Path(sys.argv[0]).name
         host = platform.node()
-        # Not by a temporary file: a process killed here would leave one that nobody removes.
+        # Without a temporary file: a process killed here would leave one that nobody removes.
         holder.write_bytes(
             orjson.dumps({"process": os.getpid(), "host": host, "program": program, "since": now})
         )
@@ -68,7 +68,7 @@ def held(
 def alone(path: Path, *, waits: bool = True) -> Iterator[None]:
     """Hold the lock file at `path`, whose folder is there, while the block runs.
 
-    If someone else holds it, waits for it, or raises `HeldElsewhereError` unless it `waits`.
+    If another process holds it, waits for it, or raises `HeldElsewhereError` unless it `waits`.
     """
     lock = FileLock(path)
     try:
@@ -85,7 +85,7 @@ def alone(path: Path, *, waits: bool = True) -> Iterator[None]:
 def locked(path: Path, *, waits: bool = True) -> Iterator[None]:
     """Lock the file or folder at `path` itself while the block runs; it stays as it is.
 
-    If someone else has the lock, waits for it, or raises `HeldElsewhereError` unless it `waits`.
+    If another process has the lock, waits for it, or raises `HeldElsewhereError` unless it `waits`.
     Raises `FileNotFoundError` if there is nothing at `path`.
     """
     descriptor = os.open(path, os.O_RDONLY)

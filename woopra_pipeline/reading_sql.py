@@ -1,8 +1,8 @@
-"""SQL that users write, held to reading: what may run, and a connection that can do no more.
+"""Lets SQL of users only read: checks what may run, and locks the connection.
 
 The statement's type says whether it is a query; the connection then refuses files, extensions and
-settings. What is left are the few functions of DuckDB that write, or change how it works, within a
-query: they show in its plan.
+settings. A few functions of DuckDB write, or change settings, within a query. They are found in its
+plan.
 """
 
 import re
@@ -26,13 +26,13 @@ _OTHER_FUNCTIONS = re.compile(
     r"|query|read_duckdb)\b",
     re.IGNORECASE,
 )
-"""Those that do more than read, or run SQL that stands in a text."""
+"""Functions that do more than read, or that run SQL given as a text."""
 
 
 def lock(connection: duckdb.DuckDBPyConnection, folders: Sequence[Path] = ()) -> None:
-    """Make a connection one that reads its databases and the files below `folders`, and no more.
+    """Let a connection read its databases and the files below `folders`, and nothing else.
 
-    What it needs for spilling stays allowed. Nothing makes this undone.
+    It can still spill to disk. This cannot be undone.
     """
     for setting in (
         "python_enable_replacements",
@@ -48,7 +48,7 @@ def lock(connection: duckdb.DuckDBPyConnection, folders: Sequence[Path] = ()) ->
 
 def split(connection: duckdb.DuckDBPyConnection, sql: str) -> list[str]:
     """The statements of `sql`, each as it is written; raises `duckdb.Error` if it is no SQL."""
-    # Of some statements DuckDB makes several, which have no text. Its tokens have byte offsets,
+    # DuckDB splits some statements into several, which have no text. Its tokens have byte offsets,
     # and comments are none.
     text = sql.encode()
     ends = [place for place, _ in duckdb.tokenize(sql) if text[place : place + 1] == b";"]
@@ -64,7 +64,7 @@ def require_reading(
 ) -> None:
     """Raise `ReadingError` unless one statement is a query, an explained one, or a setting.
 
-    Which settings it may change, only a locked connection knows. Raises `duckdb.Error` if it cannot
+    Only a locked connection knows which settings it may change. Raises `duckdb.Error` if it cannot
     be planned.
     """
     made = connection.extract_statements(statement)
@@ -88,13 +88,13 @@ def require_reading(
 
 
 def _kind(made: Sequence[duckdb.Statement]) -> StatementType:
-    """The type of a statement of which DuckDB has made these."""
+    """The type of a statement that DuckDB has split into these."""
     kinds = [each.type for each in made]
     return StatementType.EXPLAIN if StatementType.EXPLAIN in kinds else kinds[-1]
 
 
 def _explained(connection: duckdb.DuckDBPyConnection, statement: str) -> str:
-    """What an EXPLAIN statement explains."""
+    """The query that an EXPLAIN statement explains."""
     text = statement.encode()
     places = [place for place, _ in duckdb.tokenize(statement)][1:]
     if re.match(rb"analy[sz]e\b", text[places[0] :], re.IGNORECASE):

@@ -1,11 +1,11 @@
-"""Whole or absent: how this package puts files where others may already be reading (R9).
+"""Writes files whole or not at all, while others may be reading (R9).
 
 A file is written under a temporary name beside its target, flushed to disk, and renamed over it.
 A set of files is written as a folder that nothing names yet; replacing one small manifest, which
 names the folder, makes all of them current at once.
 
-A temporary file is locked while its writer lives. What a killed writer left is removed by whoever
-writes the same file next.
+A temporary file is locked while its writer lives. The next writer of the same file removes what a
+killed writer left.
 """
 
 import glob
@@ -22,7 +22,7 @@ from woopra_pipeline.locks import HeldElsewhereError, lock_until_closed, locked
 
 TEMPORARY_PREFIX = ".tmp-"
 RANDOM_PART = "?" * 8
-"""What `tempfile` puts between prefix and suffix."""
+"""The part that `tempfile` puts between prefix and suffix."""
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def replace_json(path: Path, content: object) -> None:
 
 
 def json_bytes(content: object) -> bytes:
-    """`content` as the JSON files of this package have it: indented, with sorted keys."""
+    """`content` as JSON, indented and with sorted keys, as in all JSON files of this package."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
     return orjson.dumps(content, option=options)
 
@@ -63,14 +63,15 @@ def _locked_temporary(path: Path) -> tuple[int, Path]:
             prefix=TEMPORARY_PREFIX, suffix=path.name, dir=path.parent
         )
         lock_until_closed(descriptor)
-        # Before it was locked, another writer may have taken it for abandoned.
+        # Before it was locked, another writer may have removed it as abandoned.
         if Path(name).exists():
             return descriptor, Path(name)
         os.close(descriptor)
 
 
 def _remove_abandoned(path: Path) -> None:
-    """Remove temporary files for `path` whose writers no longer live, with what is beside them."""
+    """Remove temporary files for `path` whose writers no longer live, with the files beside
+    them."""
     for left in path.parent.glob(f"{TEMPORARY_PREFIX}{RANDOM_PART}{glob.escape(path.name)}"):
         with suppress(FileNotFoundError, HeldElsewhereError), locked(left, waits=False):
             # A database's journal first: once the file is gone, nobody looks for it.

@@ -1,4 +1,4 @@
-"""Room on the disk: a file that would fill it is given up while there is some left."""
+"""Room on the disk: stops writing a file before it fills the disk."""
 
 import errno
 import shutil
@@ -8,7 +8,7 @@ BYTES_BETWEEN_LOOKS = 8 << 20
 
 
 class Room:
-    """Watches the disk of `folder` while something is written there that may be large.
+    """Watches the disk of `folder` while a file is written there that may be large.
 
     `least_free_bytes` is what must stay free.
     """

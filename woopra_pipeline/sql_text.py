@@ -1,7 +1,7 @@
-"""Texts, names and files written as SQL: the only place that puts what comes from outside into it.
+"""Writes texts, names and files as SQL: the only module that puts outside values into SQL.
 
-DuckDB reads more into a path than a path says: `*`, `?` and `[` are a pattern, and `key=value` is a
-column of every row. A file that this package names is that file, and its columns are its own.
+In a path, DuckDB takes `*`, `?` and `[` for a pattern, and makes a column of `key=value`. For files
+that this package names, both are switched off.
 """
 
 import re
@@ -33,13 +33,13 @@ def exact_pattern(path: Path) -> str:
 
 
 def exact_files(paths: Iterable[Path]) -> str:
-    """The arguments by which a reader of files reads these, and nothing but what is in them."""
+    """The arguments with which a reader of files reads only these files and their own columns."""
     patterns = ", ".join(literal(exact_pattern(path)) for path in paths)
     return f"[{patterns}], hive_partitioning = false"
 
 
 def read_parquet(paths: Iterable[Path]) -> str:
-    """The table function that reads these Parquet files, and nothing but what is in them."""
+    """The table function that reads only these Parquet files and their own columns."""
     return f"read_parquet({exact_files(paths)})"
 
 
@@ -55,6 +55,6 @@ def value(argument: Value) -> str:
 
 
 def table_of(macro: str, *asked: Value, **named: Value) -> str:
-    """The table that a table macro of the model makes of these arguments."""
+    """The call of a table macro of the model with these arguments."""
     arguments = [*map(value, asked), *(f"{name} := {value(said)}" for name, said in named.items())]
     return f"{macro}({', '.join(arguments)})"

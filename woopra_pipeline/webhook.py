@@ -1,7 +1,7 @@
-"""Telling someone: a text sent to a webhook of the kind Slack, Mattermost and Teams offer.
+"""Sends a text to a webhook, as Slack, Mattermost and Teams offer it.
 
-Such an address is a secret: whoever knows it can write there. So it stands in no message and no
-error, and httpx, which logs the address of every request, is kept from saying it.
+The address is a secret: anybody who knows it can write there. So it is in no message and no error,
+and httpx, which logs the address of every request, must not log it.
 """
 
 import logging
@@ -23,7 +23,7 @@ def post_text(url: str, text: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
     """POST `{"text": text}` to the webhook at `url`; `timeout` is in seconds.
 
     Raises `ConfigurationError` if `url` is not a web address, and `AlertError` if the text was not
-    taken. Neither says the address.
+    accepted. Neither contains the address.
     """
     import httpx
 
@@ -52,7 +52,7 @@ def post_text(url: str, text: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
             client,
             client.stream("POST", target, json={"text": text}) as response,
         ):
-            # Its body, which may be endless, says nothing that matters.
+            # Its body, which may be endless, is not needed.
             status = response.status_code
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise AlertError(
@@ -68,7 +68,7 @@ def post_text(url: str, text: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
 
 @contextmanager
 def _unmentioned(url: "httpx.URL") -> Iterator[None]:
-    """Keep what names `url` out of httpx's log while the block runs."""
+    """Keep `url` out of httpx's log while the block runs."""
     logger = logging.getLogger("httpx")
 
     def says_nothing(record: logging.LogRecord) -> bool:

@@ -1,8 +1,8 @@
-"""Ad-hoc questions, asked of the published model, of raw JSON, and of a naive view.
+"""Ad-hoc questions on the published model, on raw JSON, and on a naive view.
 
-The question is the same SQL everywhere, and so must be the answer. Raw JSON is read by DuckDB
-anew for every question; the naive view stands on a DuckDB file into which the same JSON was loaded
-once. On both, `naive.sql` says which lines count, with window functions over all history.
+The question is the same SQL everywhere, and so must be the answer. DuckDB reads the raw JSON again
+for every question. The naive view reads a DuckDB file into which the same JSON was loaded once. For
+both, `naive.sql` finds the lines that count, with window functions over all history.
 """
 
 import statistics

@@ -1,8 +1,8 @@
-"""The day files as Woopra sent them, byte for byte, compressed, each day with its manifest (R9).
+"""The files of the days as Woopra sent them, byte for byte, compressed, with manifests (R9).
 
-This package fetches days into the archive and reads them. What their lines mean belongs to `parse`.
-`archive.days` is what is there, `archive.staging` a download that is not complete yet, and
-`archive.fetch` brings a day from the service into the archive.
+This package fetches days into the archive and reads them. The meaning of their lines belongs to
+`parse`. `archive.days` reads the archive, `archive.staging` has downloads that are not complete
+yet, and `archive.fetch` brings a day from the service into the archive.
 """
 
 from woopra_pipeline.archive.days import Archive, ArchivedDay

@@ -1,13 +1,12 @@
-"""What is in the archive: a folder a day with its files and the manifest that names the current.
+"""The archive: a folder for each day, with its files and a manifest that names the current one.
 
     raw/YYYY-MM-DD/manifest.json
     raw/YYYY-MM-DD/<first 16 digits of the SHA-256>.jsonl.zst
 
-A day fetched again with other content keeps its earlier files; the manifest lists them. A file that
-came later and holds fewer readable lines than the current one is there too, held back.
-
-Lines of persons who were erased are overwritten in place (R10): the file that is there is not the
-one that was delivered then, and the manifest keeps the checksum of both.
+A day that was fetched again with other content keeps its earlier files; the manifest lists them. A
+later file with fewer readable lines than the current one is kept too, held back. Lines of erased
+persons are overwritten (R10). Then the file differs from the one that was delivered, and the
+manifest has the checksums of both.
 """
 
 import hashlib
@@ -36,12 +35,12 @@ READ_SIZE = 1 << 20
 
 @dataclass(frozen=True)
 class ArchivedDay:
-    """One version of a log day's file: where it is, and what it was when it was downloaded."""
+    """One version of a log day's file: its path, and its properties when it was downloaded."""
 
     log_day: date
     path: Path
     sha256: str
-    """Of the file's own bytes, uncompressed, as are the two counts."""
+    """The SHA-256 of the uncompressed bytes; the two counts are of these bytes too."""
     byte_count: int
     line_count: int
     """Physical lines (R8)."""
@@ -51,25 +50,26 @@ class ArchivedDay:
     headers: Mapping[str, str] = field(hash=False)
     notes: tuple[str, ...] = ()
     earlier: tuple["ArchivedDay", ...] = ()
-    """Versions this one took the place of, the latest last; they have none themselves. Among them
-    are those that were held back once and that the service took back since."""
+    """Versions that this one replaced, the latest last; they have none themselves. Versions that
+    were held back, and that the service did not send again, are among them."""
     held_back: tuple["ArchivedDay", ...] = ()
-    """Versions that came after this one and lose lines, as long as that is not settled."""
+    """Versions that came after this one with fewer lines, and are not accepted or replaced yet."""
     erased_line_count: int = 0
-    """How many of its lines are overwritten, because they were of persons who were erased."""
+    """How many of its lines are overwritten, because they belonged to erased persons."""
     delivered_sha256: str = ""
-    """Of the file as it was delivered, if that is another than the one that is there."""
+    """The SHA-256 of the file as it was delivered, if it differs from the file that is there."""
 
     is_removed: bool = False
-    """Whether the file is gone, because it was older than raw files are kept."""
+    """Whether the file was removed, because it was older than raw files are kept."""
     readable_line_count: int = 0
-    """Of a file that was removed: how many of its lines could be read."""
+    """For a removed file: how many of its lines could be read."""
     rejected_line_count: int = 0
-    """Of a file that was removed: how many of its lines were rejected."""
+    """For a removed file: how many of its lines were rejected."""
 
     @property
     def delivered(self) -> str:
-        """The SHA-256 of the file as it was delivered: what a fetch of the day is compared with."""
+        """The SHA-256 of the file as it was delivered; a new fetch of the day is compared with
+        it."""
         return self.delivered_sha256 or self.sha256
 
     @property
@@ -119,7 +119,7 @@ class Archive:
         return sorted(days)
 
     def holds(self, log_day: date) -> bool:
-        """Whether there is a manifest of `log_day`, be it damaged."""
+        """Whether there is a manifest of `log_day`, even a damaged one."""
         return (self.day_folder(log_day) / MANIFEST_NAME).exists()
 
     def find(self, log_day: date) -> ArchivedDay | None:
@@ -135,7 +135,7 @@ class Archive:
             ) from error
 
     def read_manifest(self, log_day: date, content: bytes) -> ArchivedDay:
-        """What the manifest of `log_day` says whose bytes are given.
+        """The content of the manifest of `log_day`, from its bytes.
 
         Raises `msgspec.DecodeError` or `UnicodeDecodeError` if it is damaged.
         """
@@ -157,13 +157,13 @@ class Archive:
     def open(self, archived: ArchivedDay) -> Iterator[BinaryIO]:
         """The file's own bytes as a stream for reading in large blocks.
 
-        Opening and reading raise `ArchiveError` if the file is missing or damaged; what is wrong
-        with its content as a whole shows when the end is reached.
+        Opening and reading raise `ArchiveError` if the file is missing or damaged; a wrong checksum
+        or length is found only at the end of the file.
         """
         if archived.is_removed:
             raise ArchiveError(
-                f"The raw file of {archived.log_day} was removed, for it was older than raw files "
-                f"are kept (WOOPRA_KEEP_RAW_DAYS): {_fetch(archived.log_day)}"
+                f"The raw file of {archived.log_day} was removed, because it was older than raw "
+                f"files are kept (WOOPRA_KEEP_RAW_DAYS): {_fetch(archived.log_day)}"
             )
         try:
             source = pa.CompressedInputStream(pa.OSFile(str(archived.path)), "zstd")
@@ -179,15 +179,15 @@ class Archive:
                 pass
 
     def day_folder(self, log_day: date) -> Path:
-        """Where everything of `log_day` is kept."""
+        """The folder of `log_day`."""
         return self.folder / log_day.isoformat()
 
     def file_path(self, log_day: date, sha256: str) -> Path:
-        """Where the file of `log_day` with this content is kept."""
+        """The path of the file of `log_day` with this content."""
         return self.day_folder(log_day) / f"{sha256[:16]}{FILE_SUFFIX}"
 
     def write_manifest(self, archived: ArchivedDay) -> None:
-        """Make `archived`, whose file is in place, the current version of its day."""
+        """Make `archived`, whose file exists already, the current version of its day."""
         path = self.day_folder(archived.log_day) / MANIFEST_NAME
         replace_json(path, manifest_of(archived))
 
@@ -212,7 +212,7 @@ class Archive:
 
 
 def find_held_back(archive: Archive) -> list[ArchivedDay]:
-    """The archived days beside which a file is held back, in order; damaged ones are left out."""
+    """The archived days with a file that is held back, in order; damaged days are left out."""
     days = []
     for log_day in archive.log_days():
         with suppress(ArchiveError):
@@ -221,7 +221,7 @@ def find_held_back(archive: Archive) -> list[ArchivedDay]:
 
 
 def manifest_of(archived: ArchivedDay) -> object:
-    """What the manifest of a day with this current version says, to be written as JSON."""
+    """The content of the manifest of a day with this current version, to be written as JSON."""
     return msgspec.to_builtins(
         _Manifest(
             archived.log_day,
@@ -252,7 +252,7 @@ def _to_manifest(archived: ArchivedDay) -> _Version:
 
 
 class _VerifyingReader(io.RawIOBase):
-    """Reads `source` and compares it, at its end, with what the manifest says of the file."""
+    """Reads `source`, and at its end compares length and checksum with the manifest."""
 
     def __init__(self, source: pa.NativeFile, archived: ArchivedDay) -> None:
         self._source = source
@@ -282,14 +282,14 @@ class _VerifyingReader(io.RawIOBase):
         expected = self._archived
         if self._byte_count != expected.byte_count:
             raise damaged(
-                expected, f"it holds {self._byte_count} bytes instead of {expected.byte_count}"
+                expected, f"it has {self._byte_count} bytes instead of {expected.byte_count}"
             )
         if self._sha256.hexdigest() != expected.sha256:
             raise damaged(expected, "its content is not what was downloaded")
 
 
 def damaged(archived: ArchivedDay, reason: str) -> ArchiveError:
-    """The error for a file that is not what its manifest says."""
+    """The error for a file that does not match its manifest."""
     return ArchiveError(
         f"The archived file {archived.path} is damaged: {reason}; {_fetch(archived.log_day)}"
     )

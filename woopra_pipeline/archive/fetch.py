@@ -1,8 +1,8 @@
-"""From the service into the archive: a day arrives whole, and what was there is never lost.
+"""Fetches a day from the service into the archive: whole, and without losing an earlier file.
 
-A 200 alone makes no day. A body without a single readable line is a failed attempt; one that gives
-reason to doubt that it is whole must come twice. And a whole body does not by itself take the place
-of a file with more lines: it is held back until somebody accepts it.
+An answer with status 200 is not enough. A body without a readable line is a failed attempt. A body
+that may not be whole must come twice. If the archived file has more lines than a whole body, the
+new one is held back until somebody accepts it.
 """
 
 from contextlib import suppress
@@ -40,16 +40,18 @@ KEPT_HEADERS = (
     "server",
 )
 ENDS_WITHIN_LINE = "ends without a newline in a line that is no JSON, and came so twice"
-BLANK = "holds white space only, and came so twice"
-END_NOT_ANNOUNCED = "ended with the connection, without any announcement, and came so twice"
+BLANK = "has white space only, and came so twice"
+END_NOT_ANNOUNCED = (
+    "ended with the connection, without any sign that it was whole, and came so twice"
+)
 LONGEST_EXCERPT = 100
 OF_PERSONS = ('"visitor"', '"pid"', '"actions"')
-"""What lines about persons have: of these, no error shows any."""
+"""Keys of lines with personal data. An error shows none of these lines."""
 
 
 @dataclass(frozen=True)
 class FetchedDay:
-    """What a fetch did: the version now current, and the one that was before, if any."""
+    """The result of a fetch: the current version, and the one before it, if there was one."""
 
     archived: ArchivedDay
     outcome: Literal["new", "unchanged", "changed", "from the lake"]
@@ -68,14 +70,12 @@ def fetch_log_day(
     """Download the closed `log_day` and make its file the current one in `archive`.
 
     The same bytes change nothing there, `fetched_at` included, unless the archived file turns out
-    damaged: then it is replaced. Other bytes become current and the earlier file is kept aside.
-    Other bytes that lose lines, because fewer of them are readable or most are rejected where that
-    was not so, become current only if the caller says `accept_shorter`; otherwise they are held
-    back beside the current file, and that is a `LinesLostError`.
-    A damaged manifest is made again first, from what files there are. Lines of `persons`, who were
-    erased, are overwritten before the file gets there (R10); what counts as the same bytes are
-    those that were delivered.
-    Any other error leaves the archive as it was.
+    damaged: then it is replaced. Other bytes become current, and the earlier file is kept. But if
+    fewer lines are readable, or most are rejected and were not before, they become current only
+    with `accept_shorter`. Otherwise they are held back beside the current file, and that is a
+    `LinesLostError`. A damaged manifest is first made again from the files that are there. Lines of
+    erased `persons` are overwritten before the file is archived (R10); to find out whether bytes
+    are the same, the delivered bytes are compared. Any other error leaves the archive as it was.
 
     Raises what `WoopraClient.download_log_day` raises, and `ArchiveError` if the archive cannot
     be written, `DiskFullError` if there is no room.
@@ -118,7 +118,8 @@ def fetch_log_day(
 
 
 class _Recorder:
-    """Writes a download to the staged file; sees that it is a log, and comes twice if in doubt."""
+    """Writes a download to the staged file; checks that it is a log, and in doubt that it comes
+    twice."""
 
     def __init__(self, staged: StagedFile, settings: WoopraSettings) -> None:
         self._staged = staged
@@ -126,7 +127,7 @@ class _Recorder:
         self._doubted: set[tuple[str, tuple[str, ...]]] = set()
 
     def __call__(self, response: ExportResponse) -> tuple[ExportResponse, tuple[str, ...]]:
-        """Returns the response, and notes for the manifest on what was in doubt."""
+        """Returns the response, and notes on the doubts for the manifest."""
         staged = self._staged
         staged.write(response.chunks)
         if not staged.has_readable_line and not staged.is_blank:
@@ -142,10 +143,12 @@ class _Recorder:
         return response, notes
 
     def _doubts(self, response: ExportResponse) -> dict[str, str]:
-        """Why the body may not be whole, each with the note for the case that it comes again.
+        """The reasons why the body may not be whole, each with the note for the case that it comes
+        again.
 
         The position to continue from is the size of a file that was asked for as a whole. But that
-        is hardly documented; so a service that always says another must be believed in the end.
+        is hardly documented. So if a service always says another number, the file is accepted when
+        it comes twice.
         """
         staged = self._staged
         position = response.next_position
@@ -153,7 +156,7 @@ class _Recorder:
         if staged.ends_within_line:
             doubts["the body ended within a line"] = ENDS_WITHIN_LINE
         if staged.is_blank and staged.byte_count:
-            doubts["the body held white space only"] = BLANK
+            doubts["the body had white space only"] = BLANK
         if position is None and not response.has_announced_end:
             doubts["nothing said where the body ends"] = END_NOT_ANNOUNCED
         if position is not None and position != staged.byte_count:
@@ -174,10 +177,10 @@ class _Recorder:
 def _require_no_more(
     client: WoopraClient, log_day: date, staged: StagedFile, position: int
 ) -> None:
-    """If `position` says that the file is longer than it came, ask for what stands behind it.
+    """If `position` says that the file is longer than the body, ask for the rest.
 
-    Raises `ServiceUnavailableError` if there is anything. A service that answers with the file
-    from its start knows no positions, and what it says of them means nothing.
+    Raises `ServiceUnavailableError` if there is anything. If a service answers with the file from
+    its start, it does not support positions, and the header means nothing.
     """
     missing = position - staged.byte_count
     if missing <= 0:
@@ -234,15 +237,16 @@ def _take_in(
 def _require_all_lines(
     archive: Archive, staged: StagedFile, fetched: ArchivedDay, current: ArchivedDay
 ) -> None:
-    """Hold the staged file back and raise `LinesLostError` if it loses lines of the current one.
+    """If the staged file has lost lines of the current one, hold it back and raise
+    `LinesLostError`.
 
-    Lines are counted here alone, where other bytes would replace a day: neither a new day nor one
-    that is the same costs anything.
+    Lines are counted only here, where other bytes would replace a day. So a new day, or the same
+    day again, takes no extra time.
     """
     try:
         before, now = _count_lines(archive, current, replace(fetched, path=staged.path))
     except ArchiveError:
-        # What is damaged has lost all its lines already.
+        # A damaged file has lost all its lines already.
         return
     if now.readable >= before.readable and (not now.mostly_rejected or before.mostly_rejected):
         return
@@ -286,7 +290,7 @@ def _count_lines(
 
 
 def _without(other: ArchivedDay, *versions: ArchivedDay) -> tuple[ArchivedDay, ...]:
-    """The versions whose content is another."""
+    """The versions with another content."""
     return tuple(version for version in versions if version.delivered != other.delivered)
 
 

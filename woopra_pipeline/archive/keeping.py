@@ -1,8 +1,8 @@
-"""How long raw files are kept: for ever, or until their day is parsed and old enough.
+"""Removes raw files of days that are parsed and old enough, if that is set.
 
-A day whose file was removed stays archived by its manifest: when it came, how many lines it had,
-and its checksum, so that the same day fetched again is known to be the same. What was parsed of it
-is then all there is.
+A day whose file was removed stays in the archive with its manifest: its time, its number of lines,
+and its checksum, so that the same file is recognised when it is fetched again. Its parsed files are
+then the only ones left.
 """
 
 from contextlib import suppress
@@ -21,9 +21,9 @@ from woopra_pipeline.parse.parsed_days import ParsedDay, find_parsed_day
 def remove_old_files(archive: Archive, parsed_folder: Path, today: date, keep: int) -> list[date]:
     """Remove the raw files, all versions, of log days that ended more than `keep` days ago.
 
-    Those stay whose day is not parsed from this very file by this version of the program, or whose
-    parsed files are damaged, or beside which a file is held back. Returns the days whose files
-    went.
+    A file stays if its day was not parsed from exactly this file by this version of the program, if
+    its parsed files are damaged, or if another file of the day is held back. Returns the days whose
+    files were removed.
     """
     removed = []
     for log_day in archive.log_days():

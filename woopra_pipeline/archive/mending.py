@@ -1,7 +1,7 @@
-"""A damaged manifest of the archive, made again from the files that it spoke of.
+"""Makes a damaged manifest of the archive again, from the files of its day.
 
-A file's name begins with the first digits of the SHA-256 of its content, so the files themselves
-say whether they are whole. What was known of the download besides is lost.
+A file's name begins with the first digits of the SHA-256 of its content, so it shows whether the
+file is whole. Other facts about the download are lost.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ STATUS_OF_A_DOWNLOAD = 200
 def get_or_mend(archive: Archive, log_day: date) -> ArchivedDay:
     """The current version of `log_day`, whose manifest is made again if it is damaged.
 
-    Raises `ArchiveError` if the day is not archived, or if no file of it is whole either.
+    Raises `ArchiveError` if the day is not archived, or if none of its files is whole.
     """
     try:
         return archive.get(log_day)
@@ -41,8 +41,8 @@ def get_or_mend(archive: Archive, log_day: date) -> ArchivedDay:
 def find_or_mend(archive: Archive, log_day: date) -> ArchivedDay | None:
     """The current version of `log_day`, whose folder is locked; None if there is none.
 
-    A damaged manifest is made again. That the time of a file is the time it was downloaded is the
-    best that is known. The current version is the latest that has no fewer lines than those before.
+    A damaged manifest is made again. The time of the file stands for the time of the download. The
+    current version is the latest one that has no fewer lines than the versions before it.
     """
     try:
         return archive.find(log_day)
@@ -63,7 +63,7 @@ def find_or_mend(archive: Archive, log_day: date) -> ArchivedDay | None:
 
 
 def _version(log_day: date, path: Path) -> ArchivedDay | None:
-    """What a file says of itself; None if it is not what its name says."""
+    """The version that a file contains; None if its content does not match its name."""
     digest, content, byte_count = hashlib.sha256(), LineCount(), 0
     try:
         with pa.CompressedInputStream(pa.OSFile(str(path)), "zstd") as stream:

@@ -1,7 +1,7 @@
-"""The lines of erased persons overwritten in the files of the archive (R10), whole or not at all.
+"""Overwrites lines of erased persons in the files of the archive (R10), whole or not at all.
 
-A file with tombstones is another file: it is written beside the earlier one under a name of its
-own, then the manifest names it, then the earlier one goes.
+A file with tombstones is a new file. It is written beside the earlier one, under another name. Then
+the manifest names it, and the earlier file is removed.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,8 +27,8 @@ def overwrite_erased(
 ) -> ArchivedDay:
     """Write the file of `version` without the lines of `persons` to `staged`.
 
-    Returns what it then is; `version` itself, and nothing is written, if it holds none of them.
-    Raises `ArchiveError` if the file is missing or damaged.
+    Returns the new version. If the file has none of these lines, nothing is written, and `version`
+    is returned. Raises `ArchiveError` if the file is missing or damaged.
     """
     log_day = version.log_day
     if not persons:
@@ -59,7 +59,7 @@ def overwrite_erased(
 def overwrite_archived(archive: Archive, log_day: date, persons: ErasedPersons) -> int:
     """Overwrite the lines of `persons` in all versions of an archived day.
 
-    Returns how many lines that were. Versions whose file is missing or damaged stay as they are.
+    Returns the number of lines. Versions whose file is missing or damaged stay as they are.
     """
     with locked_folder(archive.day_folder(log_day)):
         archived = find_or_mend(archive, log_day)
@@ -74,7 +74,7 @@ def overwrite_archived(archive: Archive, log_day: date, persons: ErasedPersons) 
 
 
 def clean_archived(archive: Archive, log_day: date) -> None:
-    """Remove files of a day that its manifest does not name, and what killed downloads left.
+    """Remove files of a day that its manifest does not name, and files of killed downloads.
 
     If the manifest is damaged, everything stays.
     """

@@ -1,4 +1,4 @@
-"""Whose log an archive holds: of one project only, or a model would mix the people of several."""
+"""Checks whose log an archive has. It has one project only, so that no model mixes projects."""
 
 from pathlib import Path
 
@@ -9,9 +9,10 @@ PROJECT_FILE_NAME = "project"
 
 
 def claim_archive(folder: Path, project: str) -> None:
-    """See that the archive in `folder` is `project`'s; whoever asks first gets an unclaimed one.
+    """Check that the archive in `folder` belongs to `project`; an archive without an owner then
+    does.
 
-    Raises `ConfigurationError` if it holds another project's days, or if it cannot be told whose.
+    Raises `ConfigurationError` if it has another project's days, or if the owner is not known.
     """
     path = folder / PROJECT_FILE_NAME
     if not path.exists():
@@ -30,7 +31,7 @@ def claim_archive(folder: Path, project: str) -> None:
 
 
 def read_owner(folder: Path) -> str | None:
-    """The project whose archive is in `folder`; None if nobody's is, or it cannot be told."""
+    """The project whose archive is in `folder`; None if there is none, or it is not known."""
     try:
         owner = (folder / PROJECT_FILE_NAME).read_text(encoding="utf-8").strip()
     except (FileNotFoundError, UnicodeDecodeError):

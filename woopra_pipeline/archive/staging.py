@@ -1,8 +1,9 @@
-"""A download on its way into the archive: a temporary file, counted and hashed as it grows.
+"""A download that is not complete yet: a temporary file, counted and hashed while it grows.
 
 Two processes may fetch the same day at once, and each may be killed at any moment. A lock on the
-day's folder, held for moments only, orders what they do to the folder. A lock on the temporary
-file, held as long as its writer lives, tells a download in progress from what a killed run left.
+day's folder, held for moments only, keeps their changes of the folder apart. A lock on the
+temporary file, held as long as its writer lives, tells a running download from a file that a killed
+run left.
 """
 
 import hashlib
@@ -34,8 +35,8 @@ LONGEST_BEGINNING = 4_096
 class StagedFile:
     """A temporary zstd file in `folder`; a context manager that leaves nothing behind.
 
-    Nothing is created before the first `write`. Afterwards it says what was written. At least
-    `least_free_bytes` stay free on the disk: rather than take them, a write raises `OSError`.
+    Nothing is created before the first `write`. Afterwards its attributes describe the file. At
+    least `least_free_bytes` stay free on the disk: otherwise a write raises `OSError`.
     """
 
     path: Path
@@ -46,14 +47,14 @@ class StagedFile:
     ends_within_line: bool
     """Whether the file ends without a newline in something that is no JSON."""
     is_blank: bool
-    """Whether the file holds nothing but white space, if anything."""
+    """Whether the file is empty or has white space only."""
     has_readable_line: bool
     """Whether at least one line would not be rejected (R8)."""
     beginning: bytes
     """The file's first bytes, `LONGEST_BEGINNING` at most."""
 
     def __init__(self, folder: Path, *, least_free_bytes: int = 0, is_locked: bool = False) -> None:
-        """`is_locked` says that whoever writes holds the lock of `folder` already."""
+        """`is_locked` says that the writer holds the lock of `folder` already."""
         self._folder = folder
         self._is_locked = is_locked
         self._least_free_bytes = least_free_bytes
@@ -68,7 +69,7 @@ class StagedFile:
             self.path.unlink(missing_ok=True)
 
     def write(self, chunks: Iterable[bytes]) -> None:
-        """Write `chunks`, in place of whatever an earlier call wrote, durably."""
+        """Write `chunks` durably; replaces the content of an earlier call."""
         if self._descriptor is None:
             self._create()
         digest = hashlib.sha256()
@@ -117,14 +118,14 @@ def remove_abandoned(folder: Path) -> None:
 
 
 class LineCount:
-    """Counts physical lines (R8) as the bytes pass, and keeps those after the last newline."""
+    """Counts physical lines (R8) in passing bytes, and keeps the bytes after the last newline."""
 
     def __init__(self) -> None:
         self._newlines = 0
         self._rest = bytearray()
 
     def add(self, chunk: bytes) -> None:
-        """Count what comes next."""
+        """Count the next bytes."""
         newlines = chunk.count(b"\n")
         if newlines:
             self._newlines += newlines
@@ -140,12 +141,12 @@ class LineCount:
 
     @property
     def line_count(self) -> int:
-        """How many lines have come so far."""
+        """The number of lines so far."""
         return self._newlines + bool(self._last_line)
 
     @property
     def ends_within_line(self) -> bool:
-        """Whether what has come ends without a newline in something that is no JSON."""
+        """Whether the bytes so far end without a newline in something that is no JSON."""
         last_line = self._last_line.strip()
         if not last_line:
             return False

@@ -1,4 +1,4 @@
-"""What is typed in a terminal: reading arguments, showing progress and results, saying errors.
+"""The command line: reads arguments, shows progress, results and errors.
 
 There is one module for each command. The work itself is in the packages below.
 """
@@ -40,7 +40,7 @@ COMMANDS = (
     "ui",
 )
 MODULES = {"dbt-sources": "dbt_sources", "import": "imports"}
-"""Where a command's module cannot be named like the command."""
+"""Modules whose name differs from the name of their command."""
 INTERRUPTED = 130
 LONGEST_SUMMARY = 200
 
@@ -55,12 +55,12 @@ class Commands(click.Group):
         parent: click.Context | None = None,
         **extra: Any,
     ) -> click.Context:
-        """The context of a command line, whose arguments must be text."""
+        """The context of a command line; all arguments must be text."""
         refuse_illegible(args)
         return super().make_context(info_name, args, parent, **extra)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Their names, in the order in which a newcomer needs them."""
+        """Their names, in the order in which a new user needs them."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -72,7 +72,7 @@ class Commands(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write each command with the whole first sentence of what it does."""
+        """Write each command with the whole first sentence of its help."""
         commands = [(name, self.get_command(ctx, name)) for name in COMMANDS]
         rows = [
             (name, command.get_short_help_str(LONGEST_SUMMARY))
@@ -101,7 +101,7 @@ def group(context: click.Context, debug: bool) -> None:
 
 
 def main() -> NoReturn:
-    """Run what the command line says; any error is one line on stderr and a non-zero exit."""
+    """Run the command; any error is one line on stderr and a non-zero exit code."""
     # Dagster may still change this parameter in a minor version; its version is pinned.
     warnings.filterwarnings("ignore", message="Parameter `backfill_policy`")
     warnings.filterwarnings("ignore", message="Specifying a partitions_def on an AssetCheckSpec")
@@ -114,7 +114,7 @@ def main() -> NoReturn:
         say_error(error.format_message())
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        say_error("Interrupted: what is finished stays, and the same command carries on")
+        say_error("Interrupted: finished work is kept, and the same command carries on")
         _leave(INTERRUPTED)
     except BrokenPipeError:
         _leave(1)
@@ -148,5 +148,5 @@ def _say_where(
 
 
 def _leave(status: int) -> NoReturn:
-    """End at once: without waiting for downloads, or for a reader that is gone."""
+    """Exit at once, without waiting for downloads or for a reader that is gone."""
     os._exit(status)

@@ -1,4 +1,4 @@
-"""`woopra-pipeline backfill`: log days from fetch to model."""
+"""`woopra-pipeline backfill`: fetches, parses and models log days."""
 
 import importlib
 import os
@@ -49,7 +49,7 @@ def command(*, first: str, last: str, accept_shorter: bool) -> None:
             "select count(*), sum(visit_count)::bigint, sum(action_count)::bigint from profiles"
         ).fetchall()[0]
     show(
-        f"{count(days, 'log day')} in the model, which now holds {count(profiles, 'profile')}, "
+        f"{count(days, 'log day')} in the model, which now has {count(profiles, 'profile')}, "
         f"{count(visits or 0, 'visit')} and {count(actions or 0, 'action')}"
     )
 
@@ -70,9 +70,9 @@ def require_closed(first: date, last: date, clock: Clock) -> None:
 def backfill(
     directory: DataDirectory, first: date, last: date, *, accept_shorter: bool = False
 ) -> dict[date, str]:
-    """Take log days to the model; returns why each one that did not get there did not.
+    """Fetch, parse and model log days; returns the reason for each day that failed.
 
-    Raises `ConfigurationError` if the partitions are set to begin after `first`.
+    Raises `ConfigurationError` if the partitions begin after `first`.
     """
     runs = import_with_partitions_from(first, "woopra_pipeline.cli.runs")
     bad: dict[date, str] = runs.take_to_model(directory, first, last, accept_shorter=accept_shorter)
@@ -80,7 +80,7 @@ def backfill(
 
 
 def check_start_date() -> None:
-    """Raise `ConfigurationError` if the partitions are set to begin at something that is no day."""
+    """Raise `ConfigurationError` if the variable for the first partition is not a day."""
     configured = os.environ.get(START_DATE_VARIABLE)
     if configured:
         _start_date(configured)
@@ -96,13 +96,13 @@ def _start_date(configured: str) -> date:
 def import_with_partitions_from(first: date, module: str) -> ModuleType:
     """Import a module that fixes where the partitions begin: at `first`, or before.
 
-    Raises `ConfigurationError` if they are set to begin after it.
+    Raises `ConfigurationError` if they begin after it.
     """
     configured = os.environ.get(START_DATE_VARIABLE)
     if configured and _start_date(configured) > first:
         raise ConfigurationError(
-            f"{first} lies before {START_DATE_VARIABLE} ({configured}): "
-            f"set {START_DATE_VARIABLE}={first}, or leave it unset"
+            f"{first} lies before {START_DATE_VARIABLE} ({configured}): set "
+            f"{START_DATE_VARIABLE}={first}, or leave it unset"
         )
     os.environ[START_DATE_VARIABLE] = configured or str(first)
     runs = importlib.import_module(module)

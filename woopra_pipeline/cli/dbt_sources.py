@@ -1,4 +1,4 @@
-"""`woopra-pipeline dbt-sources`: the tables of the model, as dbt's `sources.yml` has them."""
+"""`woopra-pipeline dbt-sources`: the tables of the model as dbt's `sources.yml`."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def _table(table: ModelTable) -> dict[str, Any]:
     return {
         "name": table.name,
         "description": table.comment,
-        # By which dagster-dbt knows the asset again.
+        # By this key dagster-dbt finds the asset.
         "config": {"meta": {"dagster": {"asset_key": [table.name]}}},
         "columns": [
             {"name": column.name, "description": column.comment, "data_type": column.type.value}

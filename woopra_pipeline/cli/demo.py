@@ -1,4 +1,4 @@
-"""`woopra-pipeline demo`: some weeks of the sandbox, and whether the model has them right."""
+"""`woopra-pipeline demo`: models some weeks of the sandbox, and compares them with the truth."""
 
 import importlib
 import os
@@ -84,7 +84,7 @@ def _print_counts(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _verdict(connection: duckdb.DuckDBPyConnection, sandbox: Sandbox) -> str:
-    """Compare the model with the sandbox's own truth; raise `ModelError` where it differs."""
+    """Compare the model with the sandbox's own truth; raise `ModelError` if they differ."""
     log_days = [
         row[0]
         for row in connection.execute("select log_day from log_days order by log_day").fetchall()
@@ -97,12 +97,12 @@ def _verdict(connection: duckdb.DuckDBPyConnection, sandbox: Sandbox) -> str:
         raise ModelError(f"The model differs from what really happened: {', '.join(wrong)}")
     return (
         "Compared with what really happened in the sandbox, row by row: every profile with its\n"
-        "properties, every visit, every action and every merge is as it should be."
+        "properties, every visit, every action and every merge is correct."
     )
 
 
 def differences(connection: duckdb.DuckDBPyConnection, truth: Truth) -> Iterator[str]:
-    """What the published model has otherwise than `truth`, each in a few words."""
+    """The differences between the published model and `truth`, each in a few words."""
     connection.register("true_visits", truth.visits)
     for name, true_rows, rows in (
         (

@@ -1,4 +1,4 @@
-"""The demo's import: some orders into the sandbox, and what its log then shows of them."""
+"""The demo's import: sends some orders to the sandbox, and finds them in its log."""
 
 from datetime import date, timedelta
 
@@ -34,7 +34,7 @@ from (
 
 
 def import_orders(directory: DataDirectory, log_day: date) -> list[ImportRun]:
-    """Import them at noon of `log_day`; nothing if the sandbox's time has come further by now."""
+    """Import them at noon of `log_day`; does nothing if the sandbox's clock is past that."""
     clock = SandboxClock(start_of_log_day(log_day) + timedelta(hours=12))
     sandbox = Sandbox(directory.sandbox, clock=clock)
     if sandbox.today != log_day:
@@ -46,7 +46,7 @@ def import_orders(directory: DataDirectory, log_day: date) -> list[ImportRun]:
 
 
 def print_proof(directory: DataDirectory) -> list[Verdict]:
-    """Say what the log shows of the orders, and return it."""
+    """Print what the log shows of the orders, and return it."""
     with Ledger(directory, system_clock) as ledger:
         batches = [batch.batch_id for batch in ledger.batches(NAME, State.ACCEPTED)]
     verdicts = prove_imports(directory, batches, settings=ImportSettings())

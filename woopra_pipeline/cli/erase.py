@@ -1,4 +1,4 @@
-"""`woopra-pipeline erase`: forget a person, or see that one is forgotten."""
+"""`woopra-pipeline erase`: erases a person, or checks that one was erased."""
 
 import csv
 import os
@@ -50,12 +50,14 @@ MOST_SHOWN = 20
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A CSV file of persons, with one or more of the columns email, id and pid.",
 )
-@click.option("--yes", is_flag=True, help="Erase; without it the plan is shown and nothing else.")
-@click.option("--dry-run", is_flag=True, help="Show the plan; what happens without --yes.")
+@click.option("--yes", is_flag=True, help="Erase. Without it, only the plan is shown.")
 @click.option(
-    "--and-future", is_flag=True, help="Take what these profiles will do from now on, too."
+    "--dry-run", is_flag=True, help="Only show the plan. This is the default without --yes."
 )
-@click.option("--verify", is_flag=True, help="Search all files for them; an error if found.")
+@click.option("--and-future", is_flag=True, help="Also erase what these profiles do from now on.")
+@click.option(
+    "--verify", is_flag=True, help="Search all files for them; finding something is an error."
+)
 def command(
     *,
     emails: Sequence[str],
@@ -69,9 +71,10 @@ def command(
 ) -> None:
     """Erase persons from everything that is kept here: archive, parsed days, model, imports, lake.
 
-    All that was logged of them up to now goes, under every profile id that leads to them. It cannot
-    be undone. What Woopra itself keeps is not touched. With --yes alone, all that was erased before
-    is looked for again: do that when something was put back from a backup.
+    It erases everything that was logged about them until now, under every profile id that leads to
+    them. It cannot be undone. Data that Woopra itself keeps is not changed. With --yes alone, it
+    erases again all persons who were erased before: do that after you have restored something from
+    a backup.
     """
     directory = DataDirectory.from_environment()
     named = [
@@ -100,11 +103,13 @@ def command(
     if plan is not None:
         _show(plan, count_imported(directory, plan))
         if not yes:
-            say("Nothing was erased: do it with the same command and --yes; it cannot be undone")
+            say(
+                "Nothing was erased. To erase, run the same command with --yes; it cannot be undone"
+            )
             return
         enter(directory, plan)
     elif named:
-        show("What this names was erased before, and nothing has come since.")
+        show("These persons were erased before, and nothing about them has come since then.")
     if yes:
         _finish(directory, lake, again=not named)
         _forget_runs(directory, plan.known_by if plan else named, plan.pids if plan else ())
@@ -113,7 +118,7 @@ def command(
 def _plan(
     directory: DataDirectory, named: Sequence[Identifier], *, and_future: bool
 ) -> Plan | None:
-    """What to erase; None if all of it was erased before.
+    """The plan of what to erase; None if everything was erased before.
 
     Raises `ErasureError` if it is not clear who is meant.
     """
@@ -132,7 +137,7 @@ def _plan(
                 unknown.append(str(identifier))
         if unknown:
             raise ErasureError(
-                f"Nobody is known by {', '.join(unknown)} in the loaded log days: see that it is "
+                f"Nobody is known by {', '.join(unknown)} in the loaded log days: check that it is "
                 "written as in the log, and that all days are in the model "
                 "(`woopra-pipeline status`)"
             )
@@ -171,7 +176,7 @@ def _finish(directory: DataDirectory, lake: Lake | None, *, again: bool) -> None
 def _forget_runs(
     directory: DataDirectory, identifiers: Sequence[Identifier], pids: Sequence[str]
 ) -> None:
-    """Delete what Dagster recorded of them: versions before showed values with runs."""
+    """Delete Dagster's records of them: version 0.1 showed values with runs."""
     searched = [
         one
         for one in (*identifiers, *(Identifier("profile id", pid) for pid in pids))
@@ -193,7 +198,7 @@ def _forget_runs(
     if forgotten.left:
         show(
             f"Not erased from Dagster's history: {', '.join(forgotten.left)}; run the same command "
-            "again when no run is going on"
+            "again when no run is active"
         )
 
 
@@ -201,7 +206,7 @@ def _show(plan: Plan, import_lines: int) -> None:
     show(f"Erase what happened before {plan.moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC")
     rows = [
         ("Named by", ", ".join(map(str, plan.identifiers))),
-        ("Profiles", ", ".join(plan.profiles) or "none that lives"),
+        ("Profiles", ", ".join(plan.profiles) or "none of them living"),
         ("Profile ids", _some(plan.pids)),
         (
             "Lines",
@@ -219,10 +224,10 @@ def _show(plan: Plan, import_lines: int) -> None:
     if import_lines:
         rows.append(("Import lines", f"{import_lines:,}, with rows that were set aside"))
     if plan.and_future:
-        rows.append(("From now on", "what these profiles do is erased as it comes"))
+        rows.append(("From now on", "what these profiles do is erased when it comes"))
     stays = [f"{count(plan.delete_count, 'delete line')} with profile ids only"]
     if plan.kept_line_count:
-        stays.append(f"{count(plan.kept_line_count, 'line')} of what happened since")
+        stays.append(f"{count(plan.kept_line_count, 'line')} about what happened since then")
     stays += [
         f"what was merged from {pid} into {', '.join(others)}, who is somebody else: name that "
         "profile id, too, if not"
@@ -260,7 +265,7 @@ def _verify(directory: DataDirectory, named: Sequence[Identifier]) -> None:
     )
     finds = [*result.finds, *_found_elsewhere(directory, named)]
     for path in result.left_out:
-        show(f"Not searched: {path}, which stands for Woopra itself")
+        show(f"Not searched: {path}, the files of the embedded Woopra")
     for problem in result.unreadable:
         show(f"Not readable: {problem}")
     for find in finds:
@@ -274,7 +279,7 @@ def _verify(directory: DataDirectory, named: Sequence[Identifier]) -> None:
 
 
 def _found_elsewhere(directory: DataDirectory, named: Sequence[Identifier]) -> list[Find]:
-    """What is found in Dagster's records, if they are kept elsewhere, as in Postgres."""
+    """The finds in Dagster's records, if they are kept elsewhere, for example in Postgres."""
     needles = Needles(one for one in named if one.key != PID)
     if not needles or not os.environ.get("DAGSTER_HOME"):
         return []

@@ -25,8 +25,8 @@ from woopra_pipeline.wording import count
 def command(pid: str, output_format: str) -> None:
     """Say how PID became what it is today: every merge, with its log day and line.
 
-    A merge voids what was logged before under the old pid. The service then logs it again under
-    the new one. Times are shown in UTC.
+    A merge voids everything that was logged before under the old pid. The service then logs it
+    again under the new pid. Times are shown in UTC.
     """
     with connect_published(DataDirectory.from_environment()) as connection:
         connection.execute("set TimeZone = 'UTC'")
@@ -40,7 +40,7 @@ def command(pid: str, output_format: str) -> None:
     if history.own_deletes != history.path[:1]:
         _print_merges("Its deletes", history.own_deletes)
     _print_merges("The path from its last delete", history.path)
-    _print_merges("What was merged into it", history.merged_into)
+    _print_merges("Pids that were merged into it", history.merged_into)
 
 
 def _outcome(history: PidHistory) -> str:
@@ -49,7 +49,7 @@ def _outcome(history: PidHistory) -> str:
     if history.profile is None:
         return (
             f"{history.pid} leads to {history.canonical_pid}, but the loaded log days have no "
-            "line of that pid."
+            "living line of that pid."
         )
     if history.canonical_pid == history.pid:
         return f"{history.pid} is a living profile."
@@ -72,8 +72,8 @@ def _described(profile: LivingProfile) -> str:
         lines.append(f"seen from {first} to {last} UTC")
     if profile.is_provisional:
         lines.append(
-            "provisional: not all that its merges voided has been logged again yet, or a log day "
-            "is missing on which it may have been"
+            "provisional: some actions that its merges voided were not logged again yet, or a log "
+            "day is missing that may have them"
         )
     return "\n".join(lines)
 

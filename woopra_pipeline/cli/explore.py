@@ -37,7 +37,7 @@ def command(host: str, port: int, browser: bool) -> NoReturn:
         )
     with connect_published(DataDirectory.from_environment()):
         pass
-    # Only here, for it takes a second.
+    # Imported here, because it takes a second.
     from woopra_pipeline.explore.serving import serve
 
     with _listen(host, port) as listener:
@@ -51,7 +51,7 @@ def command(host: str, port: int, browser: bool) -> NoReturn:
 
         with suppress(KeyboardInterrupt):
             serve(listener, host, ready)
-    # Pages that are still open have threads of their own, which nothing ends.
+    # Pages that are still open have threads, which nothing else stops.
     os._exit(0)
 
 

@@ -27,7 +27,7 @@ LONGEST_FILE_NAME = 200
 
 @dataclass(frozen=True)
 class Exported:
-    """A table that is written: its schema and name, what a row and a column are, and its file."""
+    """A table to write: its schema and name, the meaning of its rows and columns, and its file."""
 
     schema: str
     name: str
@@ -46,8 +46,8 @@ class Exported:
 def command(folder: Path) -> None:
     """Write every public table of the model and the imports as DIR/TABLE.parquet.
 
-    The typed table of each event is DIR/events/NAME.parquet. A file that is there is replaced when
-    the new one is whole. The metadata of each file says what the table and its columns mean, as
+    The typed table of each event is DIR/events/NAME.parquet. An existing file is replaced when the
+    new one is complete. The metadata of each file says what the table and its columns mean, as
     `comment`. JSON is text; times are UTC.
     """
     directory = DataDirectory.from_environment()
@@ -76,7 +76,7 @@ def exported_tables(connection: DuckDBPyConnection) -> Iterator[Exported]:
         [EVENTS],
     ).fetchall()
     for number, (name, comment) in enumerate(rows, 1):
-        # A name may hold what no name of a file can.
+        # A name may contain characters that a file name cannot have.
         file = quote(name, safe=" ")
         if len(file) > LONGEST_FILE_NAME or file.startswith("."):
             file = f"{number}"
@@ -85,7 +85,7 @@ def exported_tables(connection: DuckDBPyConnection) -> Iterator[Exported]:
 
 
 def _column_comments(connection: DuckDBPyConnection, schema: str, table: str) -> dict[str, str]:
-    """What the columns of a table of the model mean, by their names."""
+    """The meaning of each column of a table of the model, by its name."""
     rows = connection.execute(
         "select column_name, comment from duckdb_columns() where schema_name = ? "
         "and table_name = ? and database_name = current_database() and comment is not null",

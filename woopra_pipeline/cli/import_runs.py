@@ -1,4 +1,4 @@
-"""What `woopra-pipeline import` needs Dagster's definitions for.
+"""The parts of `woopra-pipeline import` that need Dagster's definitions.
 
 Importing this fixes the partitions, so it comes after `WOOPRA_START_DATE` is settled.
 """
@@ -41,7 +41,7 @@ def run_day(
 
 
 def send_again(directory: DataDirectory, batches: Sequence[int]) -> list[Batch]:
-    """Send batches again, whatever became of them before."""
+    """Send batches again, whatever their state is."""
     resource = woopra_now()
     resource.require_complete()
     with resource.client(directory, notify=say) as client:
@@ -49,7 +49,8 @@ def send_again(directory: DataDirectory, batches: Sequence[int]) -> list[Batch]:
 
 
 def verify(directory: DataDirectory) -> list[Verdict]:
-    """Look for all batches without an answer, settle what can be, and record it."""
+    """Look in the log for all batches without an answer, settle those that can be, and record
+    it."""
     verdicts = verify_imports(directory, settings=_settings())
     with open_instance(directory) as instance:
         record_verdicts(instance, verdicts, show_persons=shows_persons())
@@ -57,7 +58,7 @@ def verify(directory: DataDirectory) -> list[Verdict]:
 
 
 def prove(directory: DataDirectory, batches: Sequence[int]) -> list[Verdict]:
-    """Look for batches, and change nothing."""
+    """Look in the log for batches, and change nothing."""
     return prove_imports(directory, batches, settings=_settings())
 
 

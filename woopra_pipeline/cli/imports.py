@@ -1,4 +1,4 @@
-"""`woopra-pipeline import`: what the import sources have for a day, sent once."""
+"""`woopra-pipeline import`: sends the lines of the import sources for a day, each once."""
 
 import importlib
 from collections.abc import Sequence
@@ -76,7 +76,7 @@ def command(
     state: str | None,
     rebuild: bool,
 ) -> None:
-    """Import what SOURCE, or every source, has for a day. Nothing is sent twice.
+    """Import the lines that SOURCE, or every source, has for a day. Nothing is sent twice.
 
     Sources are SQL files in imports/sources below the data directory.
     """
@@ -189,6 +189,6 @@ def _print_verdicts(verdicts: Sequence[Verdict]) -> None:
         show("No import waits for an answer")
     if in_part:
         raise click.ClickException(
-            f"Of {count(len(in_part), 'import')} a part is missing: look into it, then settle it "
+            f"Of {count(len(in_part), 'import')} a part is missing: find out why, then settle it "
             "with --settle BATCH --as accepted or planned"
         )

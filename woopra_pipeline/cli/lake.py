@@ -52,12 +52,12 @@ def attach() -> None:
 
 
 def _tables() -> ModuleType:
-    """What is done with the tables, for which libraries are needed that not everyone has."""
+    """The module for the tables; it needs libraries of the extra."""
     return import_module("woopra_pipeline.cli.lake_tables")
 
 
 def put(lake: Lake, directory: DataDirectory) -> None:
-    """Put into the lake what it lacks of the days here, showing progress.
+    """Put the days of this disk into the lake that it lacks, and show progress.
 
     Raises `click.ClickException` if a day could not be put there; all others are.
     """

@@ -1,4 +1,4 @@
-"""What `woopra-pipeline lake` does with the tables: compute, compare and open them."""
+"""The tables of `woopra-pipeline lake`: computes, compares and opens them."""
 
 from collections.abc import Sequence
 
@@ -53,8 +53,8 @@ def compare(lake: Lake, directory: DataDirectory) -> None:
     if different:
         raise click.ClickException(
             f"{', '.join(different)} in the lake and in woopra.duckdb differ: if log_days is among "
-            "them, one of both lacks a day, which `woopra-pipeline lake update` or the next update "
-            "of the model brings"
+            "them, the lake or the model lacks a day: `woopra-pipeline lake update` or the next "
+            "update of the model brings it"
         )
 
 

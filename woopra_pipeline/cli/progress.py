@@ -1,4 +1,4 @@
-"""How far a backfill is: bars on a terminal, a short line now and then anywhere else."""
+"""Shows the progress of a backfill: bars on a terminal, elsewhere a short line now and then."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ SECONDS_BETWEEN_LINES = 30.0
 
 @contextmanager
 def at_work(doing: str) -> Iterator[None]:
-    """Say on stderr what the block does; a terminal also shows for how long it has done it."""
+    """Say on stderr what the block does; a terminal also shows the time so far."""
     console = Console(stderr=True)
     if not console.is_terminal:
         say(doing)
@@ -49,7 +49,7 @@ def at_work(doing: str) -> Iterator[None]:
 
 
 class BackfillProgress:
-    """Shows what it is told; a context manager."""
+    """Shows what happens; a context manager."""
 
     def __init__(self) -> None:
         console = Console(stderr=True)
@@ -78,7 +78,7 @@ class BackfillProgress:
         self._bars.stop()
 
     def __call__(self, happening: Happening) -> None:
-        """Show one more thing that happened."""
+        """Show one more event."""
         match happening.kind:
             case "start":
                 self._start(happening)
@@ -93,7 +93,7 @@ class BackfillProgress:
                 self._end(happening)
 
     def on_day(self, step: str) -> Callable[[date, str | None], None]:
-        """What hears of each day of a step that is no part of a run, and shows it."""
+        """A listener that shows each day of a step that is not part of a run."""
 
         def hear(log_day: date, problem: str | None) -> None:
             if problem is None:

@@ -57,7 +57,8 @@ def command(sql: str | None, file: IO[str] | None, output_format: str) -> None:
     directory = DataDirectory.from_environment()
     with connect_with_imports(directory) as connection:
         connection.execute("set TimeZone = 'UTC'")
-        # Two queries that spill into one folder crash. DuckDB makes and removes it as needed.
+        # Two queries that spill to the same folder crash. DuckDB makes and removes the folder
+        # itself.
         spill = directory.root / f"query-{secrets.token_hex(6)}.tmp"
         connection.execute("set temp_directory = ?", [str(spill)])
         lock(connection)
@@ -70,7 +71,7 @@ def command(sql: str | None, file: IO[str] | None, output_format: str) -> None:
 
 
 def _sql(sql: str | None, file: IO[str] | None) -> str:
-    """The SQL that is to run: the argument, or what stands in the file."""
+    """The SQL to run: the argument, or the content of the file."""
     if (sql is None) == (file is None):
         raise click.UsageError("Give the SQL, or a file with it: --file FILE; --file - is stdin")
     if sql is not None or file is None:
@@ -100,7 +101,7 @@ def _run(connection: duckdb.DuckDBPyConnection, sql: str) -> DuckDBPyRelation | 
 
 
 def _rows(relation: DuckDBPyRelation, expressions: Iterable[str]) -> Iterator[tuple[str, ...]]:
-    """The rows of `relation` with each column as the text `expressions` make of it."""
+    """The rows of `relation`, each column as the text that its expression makes."""
     texts = relation.project(", ".join(expressions))
     while rows := texts.fetchmany(ROWS_AT_ONCE):
         yield from rows
@@ -117,7 +118,7 @@ def _print_csv(relation: DuckDBPyRelation) -> None:
 
 
 def _print_table(relation: DuckDBPyRelation) -> None:
-    """Rows as a table, or one below the other if a terminal is too narrow for one."""
+    """Print rows as a table, or one below the other if the terminal is too narrow."""
     rows = list(islice(_texts(relation), LARGEST_TABLE + 1))
     table = TextTable()
     for name, kind in zip(relation.columns, relation.types, strict=True):
@@ -141,7 +142,7 @@ def _cell(text: str | None) -> Text:
 
 
 def _print_records(columns: Sequence[str], rows: Iterable[tuple[str | None, ...]]) -> None:
-    """Each row as a table of two columns: name and value, of which a long one is cut."""
+    """Print each row as a table of two columns: name and value. Long values are cut."""
     for number, row in enumerate(rows, 1):
         record = TextTable(f"row {number:,}", is_left=True)
         record.add_column("column", style="bold")
@@ -165,14 +166,14 @@ def _print_parquet(relation: DuckDBPyRelation) -> None:
             for place, (name, kind) in enumerate(zip(names, relation.types, strict=True), 1)
         )
     ).to_arrow_reader(ROWS_AT_ONCE)
-    # Whoever reads the pipe gets whole row groups, and the end of the file last.
+    # A reader of the pipe gets whole row groups, and the end of the file last.
     with pq.ParquetWriter(sys.stdout.buffer, reader.schema, compression="zstd") as writer:
         for batch in reader:
             writer.write_batch(batch)
 
 
 def _print_json(relation: DuckDBPyRelation) -> None:
-    """An array of one object a row and line, with values as exact as JSON can have them."""
+    """Print an array with one object a row, one a line. Values are as exact as JSON can be."""
     keys = [orjson.dumps(name).decode() for name in _distinct(relation.columns)]
     expressions = [
         _json_expression(f"#{place}", str(kind)) for place, kind in enumerate(relation.types, 1)
@@ -187,7 +188,7 @@ def _print_json(relation: DuckDBPyRelation) -> None:
 
 
 def _json_expression(column: str, kind: str) -> str:
-    """The SQL that makes a value's JSON text, where `to_json` would lose digits or be no JSON."""
+    """The SQL for the JSON text of a value, where `to_json` would lose digits or give no JSON."""
     if kind == "JSON" or kind.startswith("DECIMAL"):
         return f"{column}::varchar"
     if kind in {"DOUBLE", "FLOAT"}:
@@ -196,7 +197,7 @@ def _json_expression(column: str, kind: str) -> str:
 
 
 def _distinct(names: Iterable[str]) -> Iterator[str]:
-    """The names with _1, _2, … behind those that came before."""
+    """The names, with _1, _2, … at the end of repeated ones."""
     seen: Counter[str] = Counter()
     for name in names:
         yield f"{name}_{seen[name]}" if seen[name] else name
@@ -204,7 +205,7 @@ def _distinct(names: Iterable[str]) -> Iterator[str]:
 
 
 def _sentence(error: duckdb.Error) -> str:
-    """What DuckDB says, in one line, without the excerpt of the statement."""
+    """DuckDB's message, in one line, without the excerpt of the statement."""
     text = str(error).split("\nLINE ")[0]
     if "the configuration has been locked" in text:
         return f"query only reads: of the settings it changes {' and '.join(HARMLESS_SETTINGS)}"

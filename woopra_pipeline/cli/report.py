@@ -1,4 +1,4 @@
-"""`woopra-pipeline report`: the project on one page."""
+"""`woopra-pipeline report`: writes the report, one page about the project."""
 
 import importlib
 

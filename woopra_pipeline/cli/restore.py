@@ -1,4 +1,4 @@
-"""`woopra-pipeline restore`: the days of the lake back on a disk."""
+"""`woopra-pipeline restore`: brings the days of the lake back to a disk."""
 
 import importlib
 
@@ -26,12 +26,13 @@ from woopra_pipeline.wording import count, spans
     is_flag=True,
     help="If a day differs, make the lake's file current, and keep the one here beside it.",
 )
-@click.option("--model", is_flag=True, help="Then bring the model in line with the days here.")
+@click.option("--model", is_flag=True, help="Then update the model to the days here.")
 def command(*, first: str | None, last: str | None, take_lake: bool, model: bool) -> None:
     """Bring archived and parsed days back from the lake: all, or those from FROM to TO.
 
-    It compares checksums, and leaves what is here already. If it is interrupted, the same command
-    carries on. If a day differs here and in the lake, it stays as it is, and that is an error.
+    It compares checksums, and skips files that are here already. If it is interrupted, the same
+    command carries on. If a day differs here and in the lake, it stays as it is, and that is an
+    error.
     """
     from_day = log_day_from_text(first) if first else None
     to_day = log_day_from_text(last) if last else from_day
@@ -65,14 +66,14 @@ def command(*, first: str | None, last: str | None, take_lake: bool, model: bool
 
 
 def _say_if_erasures_are_missing(directory: DataDirectory) -> None:
-    """Say what to copy if days are here of which lines were erased, and nobody is registered."""
+    """Say what to copy if days here have erased lines, but the register is missing."""
     manifests = read_manifests(directory)
     are_erased = any(day.erased_line_count for day in manifests.archived.values()) or any(
         day.erased_count for day in manifests.parsed.values()
     )
     if are_erased and not read_register(directory.erasures).erasures:
         say(
-            f"Persons were erased from these days, and who they were is not known here: copy "
+            "Persons were erased from these days, but the register of erasures is not here: copy "
             f"erasures/ from a backup, or from a machine that has it, to {directory.erasures} "
-            "before anything is fetched, or they come back"
+            "before you fetch anything, or these persons come back"
         )

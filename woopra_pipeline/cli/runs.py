@@ -29,7 +29,7 @@ def take_to_model(
 ) -> dict[date, str]:
     """Fetch, parse and model the log days from `first` to `last`, showing progress.
 
-    Returns why each day that did not get there did not. Raises `ConfigurationError`, before
+    Returns the reason for each day that failed. Raises `ConfigurationError`, before
     anything is done, if a project is named without its credentials.
     """
     woopra_now().require_complete()
@@ -52,7 +52,7 @@ def make_report(directory: DataDirectory) -> None:
 def record(
     directory: DataDirectory, imports: Sequence[ImportRun], verdicts: Sequence[Verdict]
 ) -> None:
-    """Have Dagster show imports of one log day, and what the log then shows of them."""
+    """Record imports of one log day in Dagster, and what the log shows of them."""
     with open_instance(directory) as instance:
         if imports:
             record_imports(instance, imports, show_persons=shows_persons())
@@ -60,6 +60,6 @@ def record(
 
 
 def update_model(directory: DataDirectory) -> None:
-    """Bring model and report in line with the parsed days, showing progress."""
+    """Update the model and the report to the parsed days, and show progress."""
     with open_instance(directory) as instance, BackfillProgress() as progress:
         Backfill(definitions, instance, directory, progress).update_model()

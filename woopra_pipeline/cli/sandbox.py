@@ -1,4 +1,4 @@
-"""`woopra-pipeline sandbox`: the embedded Woopra, for other programs to talk to."""
+"""`woopra-pipeline sandbox`: serves the embedded Woopra to other programs."""
 
 from datetime import UTC, datetime
 
@@ -23,7 +23,7 @@ from woopra_pipeline.sandbox import (
 
 DEFAULTS = SandboxSettings()
 FASTEST = 10_000
-"""So fast a day takes nine seconds, and no calendar ends before months have passed."""
+"""At this speed a day takes nine seconds, and the calendar ends only after months."""
 
 
 @click.command("sandbox", context_settings={"show_default": True})
@@ -37,7 +37,7 @@ FASTEST = 10_000
     "--seed",
     type=click.IntRange(-(2**63), 2**63 - 1),
     default=DEFAULTS.seed,
-    help="Number that decides which world it is.",
+    help="Number that selects the world: the same number gives the same world.",
 )
 @click.option(
     "--people",
@@ -53,13 +53,13 @@ FASTEST = 10_000
     "moods",
     multiple=True,
     type=click.Choice([*(mood.value for mood in Mood), "any"]),
-    help="Answer badly like this now and then; can be given several times.",
+    help="Answer wrongly in this way now and then; can be given several times.",
 )
 @click.option(
     "--share",
     type=FiniteRange(0, 1),
     default=0.3,
-    help="Share of requests answered badly.",
+    help="Share of requests that get a wrong answer.",
 )
 @click.option("--limits", is_flag=True, help="Answer 429 above Woopra's rate limits.")
 @click.option(

@@ -1,4 +1,4 @@
-"""`woopra-pipeline status`: what there is, judged by the files and the model."""
+"""`woopra-pipeline status`: shows what is there, by the files and the model."""
 
 import os
 from collections.abc import Mapping
@@ -26,38 +26,39 @@ from woopra_pipeline.wording import count, spans
 
 @dataclass(frozen=True)
 class Status:
-    """The log days of each floor, what is amiss between them, and what could not be read."""
+    """The log days of each stage, the differences between stages, and damage."""
 
     data_directory: str
     archived: list[date]
     archived_bytes: int
     held_back: list[date]
-    """Archived days that came again with fewer readable lines; that file is held back."""
+    """Archived days that came again with fewer readable lines, so that the new file is held
+    back."""
     gaps: list[date]
-    """Days between the first and the last one in the model that are not in it, as in the report."""
+    """Days that are missing between the first and the last one in the model, as in the report."""
     not_archived: list[date]
-    """Days between the first and the last archived one that are not archived, and no gaps."""
+    """Days that are missing between the first and the last archived one, and are no gaps."""
     parsed: list[date]
     to_parse: list[date]
-    """Archived days that are not parsed, or were from another file or by another parser."""
+    """Archived days that are not parsed, or were parsed from another file or by another parser."""
     followed: list[date]
-    """Days that are parsed as far as they were known while current, and yet to be fetched whole."""
+    """Days that were followed while they were current, and must still be fetched whole."""
     in_model: list[date]
     to_apply: list[date]
-    """Days by which the model differs from the parsed ones."""
+    """Days in which the model differs from the parsed days."""
     profiles: int
     visits: int
     actions: int
     rejected_lines: dict[str, int]
-    """By the reason they were rejected for."""
+    """Rejected lines by reason."""
     imports: dict[str, int]
     """Import lines by state."""
     unfinished_erasures: list[str]
-    """Erasures that were entered, and of which something may be left to do."""
+    """Erasures that began and may not be finished."""
     problems: list[str]
-    """What is damaged or cannot be read, and what to do; none of it is counted above."""
+    """Damaged or unreadable files, and what to do; the numbers above leave them out."""
     lake: LakeCondition | None
-    """What is in the lake, if there is one."""
+    """The condition of the lake, if there is one."""
 
 
 @click.command("status")
@@ -83,7 +84,7 @@ def command(output_format: str) -> None:
 
 
 def read_status(directory: DataDirectory) -> Status:
-    """The status of a data directory. Nothing is written; what is damaged is said and left out."""
+    """The status of a data directory. Nothing is written; damage is reported and left out."""
     manifests = read_manifests(directory)
     archived, parsed = manifests.archived, manifests.parsed
     problems = list(manifests.problems)
@@ -133,7 +134,7 @@ def _lake(directory: DataDirectory) -> LakeCondition | None:
 class _Model:
     log_days: list[date] = field(default_factory=list)
     fingerprints: Mapping[date, str] = field(default_factory=dict)
-    """Of the days that an update would take as they are."""
+    """The days that an update would apply as they are."""
     profiles: int = 0
     visits: int = 0
     actions: int = 0
@@ -141,7 +142,7 @@ class _Model:
 
 
 def _read_model(directory: DataDirectory, problems: list[str]) -> _Model:
-    """What the published model holds: nothing if it cannot be read."""
+    """The content of the published model; nothing if it cannot be read."""
     if not directory.published_model.exists():
         return _Model()
     try:
@@ -166,7 +167,7 @@ def _read_model(directory: DataDirectory, problems: list[str]) -> _Model:
         if not is_as_published(directory):
             problems.append(
                 f"{directory.published_model} was changed by another program; the next update of "
-                "the model puts it right"
+                "the model replaces it"
             )
         profiles, visits, actions = counts
         return _Model(
@@ -227,7 +228,9 @@ def _in_lake(lake: LakeCondition) -> str:
         return f"{days}; no tables yet: run `woopra-pipeline lake update`"
     tables = f"{days}; tables of revision {lake.revision}"
     if lake.tables_are_behind:
-        return f"{tables} are of other days or settings: run `woopra-pipeline lake update`"
+        return (
+            f"{tables} were computed from other days or settings: run `woopra-pipeline lake update`"
+        )
     return f"{tables} are up to date"
 
 
@@ -237,8 +240,8 @@ def _held_back(log_days: list[date]) -> list[tuple[str, str]]:
     return [
         (
             "Held back",
-            f"{spans(log_days)}: came again with fewer lines than archived; fetch again, or take "
-            "with `woopra-pipeline backfill FROM TO --accept-shorter`",
+            f"{spans(log_days)}: came again with fewer lines than archived; fetch again, or "
+            "accept with `woopra-pipeline backfill FROM TO --accept-shorter`",
         )
     ]
 
@@ -250,7 +253,7 @@ def _not_archived(log_days: list[date]) -> list[tuple[str, str]]:
 def _current_day(log_days: list[date]) -> list[tuple[str, str]]:
     if not log_days:
         return []
-    return [("Current day", f"{spans(log_days)} so far, to be fetched when over")]
+    return [("Current day", f"{spans(log_days)} so far; fetched as a whole when it is over")]
 
 
 def _days(log_days: list[date]) -> str:

@@ -1,7 +1,7 @@
-"""Where output goes: results to stdout, everything else to stderr, in plain lines.
+"""Writes output: results to stdout, everything else to stderr, in plain lines.
 
-Nothing else in the commands prints. What a visitor wrote may be in any of it, so control characters
-are shown as escapes, and keep their place only in values that go to a file or another program.
+No other module of the commands prints. Any output may have text that a visitor wrote. So control
+characters are shown as escapes; they stay as they are only in values for a file or another program.
 """
 
 import sys
@@ -19,12 +19,12 @@ WIDEST = 100_000
 
 
 def say(text: str) -> None:
-    """Tell what is going on, on stderr."""
+    """Print a message about progress on stderr."""
     click.echo(visible(text, keep_lines=True), err=True)
 
 
 def say_error(text: str) -> None:
-    """Say what went wrong, as one line on stderr."""
+    """Print an error as one line on stderr."""
     click.secho(f"Error: {visible(' '.join(text.split()))}", err=True, fg="red")
 
 
@@ -34,18 +34,18 @@ def show(text: str) -> None:
 
 
 class ValueOutput:
-    """Stdout for values, which are exact, unless a terminal shows them."""
+    """Stdout for values. They are exact, unless a terminal shows them."""
 
     def __init__(self) -> None:
         self._shows = sys.stdout.isatty()
 
     def write(self, text: str) -> None:
-        """Write a text as it is, or as it can be shown."""
+        """Write a text as it is, or with escapes on a terminal."""
         sys.stdout.write(visible(text, keep_lines=True) if self._shows else text)
 
 
 class TextTable(Table):
-    """A table of texts: a cell is its text and never markup, with control characters visible."""
+    """A table of texts. A cell is never read as markup, and its control characters are visible."""
 
     def __init__(self, title: str | None = None, *, is_left: bool = False) -> None:
         super().__init__(
@@ -58,7 +58,7 @@ class TextTable(Table):
         style: StyleType | None = None,
         end_section: bool = False,
     ) -> None:
-        """Add the cells of a row: texts, or what is styled and ours."""
+        """Add the cells of a row: texts, or our own styled texts."""
         cells = (plain(cell) if isinstance(cell, str) else cell for cell in renderables)
         super().add_row(*cells, style=style, end_section=end_section)
 
@@ -78,7 +78,7 @@ def fits(table: Table) -> bool:
 
 
 def print_table(table: Table) -> None:
-    """Print to stdout: within the width of a terminal, as wide as it is anywhere else."""
+    """Print to stdout: within the width of a terminal; elsewhere in full width."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = WIDEST

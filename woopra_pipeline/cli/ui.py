@@ -1,4 +1,4 @@
-"""`woopra-pipeline ui`: the Dagster UI on the same instance and data as the command line."""
+"""`woopra-pipeline ui`: opens the Dagster UI on the instance and data of the command line."""
 
 import os
 import socket
@@ -34,11 +34,11 @@ def command(host: str, port: int, options: tuple[str, ...]) -> None:
 
 
 def _require_free(host: str, port: int) -> None:
-    """Raise `ConfigurationError` if that is taken, for Dagster would choose another port."""
+    """Raise `ConfigurationError` if the port is taken: Dagster would choose another one."""
     try:
         ((family, *_, address), *_) = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         with socket.socket(family, socket.SOCK_STREAM) as probe:
-            # As a server does, which is not held up by connections that are just ending.
+            # As a server does, so that connections that are just closing do not count.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:

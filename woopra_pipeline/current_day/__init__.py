@@ -1,8 +1,9 @@
-"""The current log day's file while it still grows: read step by step into a parsed day that grows.
+"""Follows the file of the current log day, step by step, into a parsed day that grows.
 
-This package reads and keeps the growing file (`day_files`, `step`). What its lines mean belongs to
-`parse`. The archive has closed days only and does not know this package. When the day is over, it
-is fetched and parsed like any other day, and the closed day replaces the lines so far.
+This package reads and keeps the growing file (`day_files`, `step`). The meaning of its lines
+belongs to `parse`. The archive has only days that are over, and does not know this package. When
+the day is over, it is fetched and parsed like any other day, and the whole day replaces the lines
+so far.
 """
 
 from woopra_pipeline.current_day.step import CurrentDay, follow_current_day

@@ -1,4 +1,4 @@
-"""A parsed day that grows: the whole lines read of its file so far, and their Parquet files.
+"""A parsed day that grows: the whole lines of its file so far, and their Parquet files.
 
     parsed/YYYY-MM-DD/manifest.json                            names the folder, as for any day
     parsed/YYYY-MM-DD/open-<token>/log.jsonl                   the file so far, whole lines only
@@ -6,11 +6,11 @@
     parsed/YYYY-MM-DD/open-<token>/visits_log-00001.parquet    rows of the lines from line 1 on
     parsed/YYYY-MM-DD/open-<token>/visits_log-00341.parquet …  rows of the lines from line 341 on
 
-The manifest is all there is to a step's outcome: how many bytes and lines count, and which Parquet
-files. What a killed step left behind it is not named by it, and is written over by the next (R9).
-A file once named is never changed, so that the model can take up merely what is new: in the same
-folder, more lines mean the same lines as before and some behind them. Now and then, when the files
-have become many, the day starts over in another folder, from the lines it has.
+Only the manifest says what a step has done: how many bytes and lines count, and which Parquet
+files. It does not name files of a killed step, and the next step overwrites them (R9). A file in
+the manifest is never changed, so that the model can load only the new lines: in the same folder,
+more lines mean the same lines as before and some after them. When there are many files, the day
+begins again in another folder, from the lines that it has.
 """
 
 import hashlib
@@ -46,7 +46,8 @@ FOLDER_PREFIX = "open-"
 LOG_NAME = "log.jsonl"
 
 MOST_FILES = 500
-"""Reading a file costs more than a few rows: past this number all are made again from the start."""
+"""To open a file takes longer than to read a few rows. If there are more files than this, the day
+begins again."""
 
 COUNTS = [name for name in WrittenPart.__struct_fields__ if name.endswith("_count")]
 
@@ -106,7 +107,8 @@ def log_file(day: ParsedDay) -> Path:
 def grow(
     day: ParsedDay, byte_count: int, read_at: datetime, persons: ErasedPersons = NOBODY
 ) -> ParsedDay:
-    """Take in the lines that the first `byte_count` bytes of the day's file have more than `day`.
+    """Add the lines within the first `byte_count` bytes of the day's file that `day` does not have
+    yet.
 
     Lines of `persons`, who were erased, are overwritten first (R10). Makes the result the current
     parsed day, unless it is that already. Raises `OSError` if files cannot be written.
@@ -151,7 +153,8 @@ def grow(
 
 
 def _from_the_start(day: ParsedDay) -> ParsedDay:
-    """The current day with the same file and without lines: to become few large parts."""
+    """The current day with the same file and without lines, to be parsed again into few large
+    parts."""
     fresh = start_current_day(day.folder.parents[1], day.log_day, day.fetched_at)
     shutil.copyfile(log_file(day), log_file(fresh))
     sync(log_file(fresh))
@@ -159,14 +162,14 @@ def _from_the_start(day: ParsedDay) -> ParsedDay:
 
 
 def _overwrite_erased(day: ParsedDay, persons: ErasedPersons) -> None:
-    """Overwrite the lines of erased persons behind those that the day has."""
+    """Overwrite the lines of erased persons after the lines that the day has."""
     if not persons:
         return
     with log_file(day).open("r+b") as log:
         place = day.raw_bytes
         sieve = Sieve(persons, day.log_day) if place else None
         if sieve:
-            # What these lines say decides on lines behind them. They hold nothing to be erased.
+            # The values of these lines decide about later lines. They have no line to erase.
             for chunk in whole_lines(io.BufferedReader(_Start(log, place)), CHUNK_BYTES):
                 sieve.overwritten(chunk.removeprefix(BYTE_ORDER_MARK))
             log.seek(place)
@@ -198,7 +201,7 @@ class _Start(io.RawIOBase):
 
 
 def _count_erased(day: ParsedDay, persons: ErasedPersons) -> int:
-    """How many lines of an open day are of erased persons and not overwritten yet."""
+    """How many lines of an open day belong to erased persons and are not overwritten yet."""
     with log_file(day).open("rb") as log:
         return persons.count(io.BytesIO(log.read(day.raw_bytes)), day.log_day)
 
@@ -206,7 +209,7 @@ def _count_erased(day: ParsedDay, persons: ErasedPersons) -> int:
 def overwrite_current_day(parsed_folder: Path, log_day: date, persons: ErasedPersons) -> int:
     """Make an open day again, in another folder, without the lines of erased persons (R10).
 
-    Returns how many lines that were. The folder of before is gone afterwards.
+    Returns the number of lines. The earlier folder is removed.
     """
     with locked_folder(parsed_folder / log_day.isoformat()):
         day = find_usable_day(parsed_folder, log_day)
@@ -221,10 +224,10 @@ def overwrite_current_day(parsed_folder: Path, log_day: date, persons: ErasedPer
 
 
 def remove_unnamed(parsed_folder: Path) -> None:
-    """Remove what no manifest names from the folders of days that are or were current.
+    """Remove files that no manifest names from the folders of days that are or were current.
 
-    That is what killed steps left, and current days that were closed or started again since the
-    step before. These are left until then, because somebody may still read them.
+    These are files of killed steps, and of current days that ended or began again since the last
+    step. They are kept until then, because somebody may still read them.
     """
     for day_folder in {path.parent for path in parsed_folder.glob(f"*/{FOLDER_PREFIX}*")}:
         with locked_folder(day_folder):

@@ -1,10 +1,10 @@
-"""One step of following the current log day: one request for what its file has more by now.
+"""One step of following the current log day: one request for the new lines of its file.
 
-The position to ask from could be the number of bytes kept. But then nothing would tell a file that
-goes on from one that was replaced or cut back, or a service that counts positions in another way;
-lines would be lost or doubled until the day is over. So the last line that is known is asked for
-again, and only an answer that begins with it is one that goes on. Of an answer only whole lines
-are kept, wherever it ends; the beginning of a line is asked for again with the next step.
+The request could begin after the bytes that are kept. But then a file that grew would look the same
+as a file that was replaced or cut, or as a service that counts positions in another way. Lines
+would be lost or doubled until the day is over. So the last known line is requested again, and the
+answer must begin with it. Only whole lines of an answer are kept, wherever it ends. The next step
+requests the beginning of an incomplete line again.
 """
 
 from collections.abc import Callable, Iterator
@@ -40,20 +40,20 @@ from woopra_pipeline.woopra.client import AttemptFailedError, ExportResponse, Wo
 from woopra_pipeline.woopra.log_days import log_day_at
 
 LONGEST_KNOWN_LINE = 1 << 20
-"""How many bytes back, at most, the last line that is known is looked for."""
+"""How many bytes back, at most, the last known line is searched for."""
 
 
 @dataclass(frozen=True)
 class CurrentDay:
-    """What a step did: the current log day as it is known now."""
+    """The result of a step: the current log day as it is known now."""
 
     log_day: date
     day: ParsedDay | None
-    """None: the service has no file of it. Not open: it was fetched as a closed day already."""
+    """None: the service has no file of it. Not open: it was already fetched as a whole day."""
     new_line_count: int = 0
     new_byte_count: int = 0
     latest_action_at: datetime | None = None
-    """The latest time of an action on a new line that is not yet to come."""
+    """The latest time of an action on a new line that is not in the future."""
 
 
 def follow_current_day(
@@ -64,13 +64,14 @@ def follow_current_day(
     clock: Clock = system_clock,
     notify: Callable[[str], None] = lambda message: None,
 ) -> CurrentDay:
-    """Bring the open parsed day of the current log day up to now.
+    """Add the new lines of the current log day to its open parsed day.
 
     `parsed_folder` is `DataDirectory.parsed`. Lines of `persons`, who were erased, are overwritten
-    before they become part of the day (R10). Each step appears whole or not at all (R9); two at
-    once follow one another. If the file is not the one that was followed so far, and that not by
-    accident, the day is started again. Raises what `WoopraClient.read_log_day_from` raises, except
-    that a file that is not there yet is no error, and `ParsedDayError` if files cannot be written.
+    before they become part of the day (R10). Each step appears whole or not at all (R9); two steps
+    at once run one after the other. If two answers show that the file is not the one that was
+    followed so far, the day begins again. Raises what `WoopraClient.read_log_day_from` raises,
+    except that a file that is not there yet is no error, and `ParsedDayError` if files cannot be
+    written.
     """
     now = clock()
     log_day = log_day_at(now)
@@ -89,7 +90,7 @@ def follow_current_day(
                 known = start_current_day(parsed_folder, log_day, now)
                 day = _grown(client, known, now, persons)
             assert known is not None
-            assert day is not None, "every file goes on where nothing ends"
+            assert day is not None, "every file continues an empty one"
     except LogDayNotFoundError as error:
         notify(str(error))
         return CurrentDay(log_day, None)
@@ -98,7 +99,7 @@ def follow_current_day(
             f"The lines of {log_day} cannot be written ({error}): make room or correct the "
             f"permissions below {parsed_folder}"
         ) from error
-    # Not while the day is locked: who holds the register's lock may be waiting for that one.
+    # Not while the day is locked: a process that holds the register's lock may wait for that lock.
     persons.keep_new_values()
     return CurrentDay(
         log_day,
@@ -119,7 +120,7 @@ def _locked_day(parsed_folder: Path, log_day: date) -> Iterator[None]:
 def _grown(
     client: WoopraClient, known: ParsedDay, now: datetime, persons: ErasedPersons
 ) -> ParsedDay | None:
-    """The day with the lines its file has more; None if the file is not the one that is known."""
+    """The day with the new lines of its file; None if the file is not the known one."""
     last_line, start = _last_line(known)
     try:
         room = Room(known.folder, client.settings.least_free_bytes)
@@ -128,16 +129,16 @@ def _grown(
     except RequestRejectedError:
         if start == 0:
             raise
-        # A service may refuse a position behind the end of a file that was cut back.
+        # If the file was cut, a service may refuse a position after its end.
         return None
     return None if size is None else grow(known, size, now, persons)
 
 
 def _last_line(day: ParsedDay) -> tuple[bytes, int]:
-    """The end of what is known, from the beginning of a line on, and where in the file that is.
+    """The end of the known bytes, from the beginning of a line on, and its position in the file.
 
-    The line is the last one that is JSON: an answer that began with anything else could be mistaken
-    for a web page. If lines were erased behind it, what follows it is left out.
+    The line is the last one that is JSON, because an answer that begins with anything else could be
+    taken for a web page. If later lines were erased, the known bytes end with this line.
     """
     with log_file(day).open("rb") as log:
         log.seek(max(0, day.raw_bytes - LONGEST_KNOWN_LINE))
@@ -153,13 +154,13 @@ def _last_line(day: ParsedDay) -> tuple[bytes, int]:
 
 
 class _Answer:
-    """Writes an answer's lines to the day's file; sees that one that does not fit comes twice."""
+    """Writes an answer's lines to the day's file; an answer that does not fit must come twice."""
 
     def __init__(self, day: ParsedDay, last_line: bytes, known_bytes: int, room: Room) -> None:
         self._day = day
         self._last_line = last_line
         self._known_bytes = known_bytes
-        """How many bytes of an answer are known; it begins with the last line."""
+        """How many bytes of an answer are known already; it begins with the last known line."""
         self._room = room
         self._unfit: set[bytes] = set()
 
@@ -190,7 +191,7 @@ class _Answer:
                     size = log.tell() + last_newline + 1
                 log.write(chunk)
             if not self._last_line and not first_readable.found():
-                # With no line known, what cannot be read may be an error in the place of a file.
+                # If no line is known yet, unreadable lines may be an error in place of the file.
                 size = self._day.raw_bytes
             log.truncate(size)
         sync(path)

@@ -1,7 +1,7 @@
-"""What the pages of the app ask of the published model.
+"""The queries of the app's pages on the published model.
 
-Every answer opens the model again, so that a page that is open for days answers from the model of
-the day, and an update finds nobody in its way.
+Every query opens the model again. So a page that is open for days shows the newest model, and an
+update never has to wait.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ MOST_ROWS = 1_000
 MOST_REASONS = 10
 MOST_PROFILES = 10
 ANY = "(any action)"
-"""What stands in lists for no event in particular."""
+"""The entry of lists that means any event."""
 
 EVENTS = """
     select name, count(*) as actions, count(distinct pid) as people
@@ -95,7 +95,7 @@ class Model:
 
     @classmethod
     def from_environment(cls) -> "Model":
-        """That of the data directory the environment names."""
+        """The model of the data directory in the environment."""
         return cls(DataDirectory.from_environment())
 
     @property
@@ -104,7 +104,7 @@ class Model:
         return read_owner(self.directory.raw) or "Woopra"
 
     def rows(self, sql: str, **parameters: object) -> list[Row]:
-        """What a query returns, one mapping a row; raises `ModelError` if there is no model yet."""
+        """The rows of a query as mappings; raises `ModelError` if there is no model yet."""
         with connect_published(self.directory) as connection:
             connection.execute("set TimeZone = 'UTC'")
             rows: list[Row] = connection.execute(sql, parameters).to_arrow_table().to_pylist()
@@ -129,11 +129,12 @@ class Model:
         return self.figures("people", grain="day", first=first, last=last)
 
     def events(self) -> list[Row]:
-        """The names of actions, the most frequent ones first, with how many did it how often."""
+        """The names of actions, the most frequent ones first, with their numbers of people and
+        actions."""
         return self.rows(EVENTS, rows=MOST_EVENTS)
 
     def property_names(self, event: str) -> list[str]:
-        """The properties of an event's actions, as far as ten thousand of them show."""
+        """The properties of an event's actions, found in ten thousand of them."""
         return [row["key"] for row in self.rows(PROPERTY_NAMES, event=_event(event))]
 
     def trend(self, event: str, grain: str) -> list[Row]:
@@ -167,7 +168,7 @@ class Model:
         )
 
     def journeys(self, start: str, depth: int) -> list[Row]:
-        """The most frequent ways on from an event."""
+        """The most frequent journeys from an event."""
         report = table_of("journeys", start, depth=depth)
         return self.rows(
             "select list_aggregate(journey, 'string_agg', ' → ') as journey, people, "
@@ -175,7 +176,7 @@ class Model:
         )
 
     def people(self, text: str) -> list[Row]:
-        """The people found by a pid they ever had, or in whose properties a text stands."""
+        """The people found by a pid that they ever had, or by a text in their properties."""
         if text := text.strip():
             return self.rows(PEOPLE.format(seen=SEEN), text=text, rows=MOST_PEOPLE)
         return self.rows(LAST_SEEN.format(seen=SEEN), rows=MOST_PEOPLE)
@@ -195,7 +196,7 @@ class Model:
         )
 
     def history(self, pid: str) -> PidHistory | None:
-        """The merges that made a profile; None if the pid stands nowhere by now."""
+        """The merges that made a profile; None if the pid is no longer in the model."""
         with connect_published(self.directory) as connection:
             try:
                 return explain_pid(connection, pid)
@@ -208,7 +209,7 @@ class Model:
             return gaps(connection)
 
     def quality(self) -> dict[str, list[Row]]:
-        """What tells how whole the model is, and whether people were merged who are not one."""
+        """Figures on how complete the model is, and signs that too many people were merged."""
         return {
             "quality": self.figures("quality"),
             "reasons": self.figures("rejection_reasons", rows=MOST_REASONS),

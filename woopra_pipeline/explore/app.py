@@ -2,9 +2,9 @@
 # [tool.marimo.display]
 # theme = "system"
 # ///
-"""The app's pages. A marimo notebook: `marimo edit` opens a copy of it to be changed.
+"""The app's pages, as a marimo notebook: `marimo edit` opens a copy of it to change.
 
-A cell that asks the model does so only while its page is the one that is looked at.
+A cell queries the model only while its page is shown.
 """
 
 import marimo
@@ -27,7 +27,7 @@ with app.setup:
     model = Model.from_environment()
 
     def heading(text, level=2):
-        """A heading of text that visitors may have written: none of it is Markdown or HTML."""
+        """A heading of text that visitors may have written; it is not read as Markdown or HTML."""
         return mo.Html(f"<h{level}>{escape(text)}</h{level}>")
 
 
@@ -112,7 +112,9 @@ def _(page, trend_event, trend_grain, trend_number, trend_property):
             trend_event.value or ANY, trend_property.value, trend_grain.value
         )
         trend_chart = charts.trend_by(trend_rows, trend_number.value)
-    trend_note = mo.md("A hollow point: a period that is not over, or not in the log as a whole.")
+    trend_note = mo.md(
+        "A hollow point is a period that is not over, or that the log has only in part."
+    )
     mo.vstack([trend_controls, trend_chart, trend_note, mo.ui.table(trend_rows, selection=None)])
     return
 
@@ -183,8 +185,8 @@ def _(again_event, cohort_grain, first_event, page):
         [
             mo.hstack([first_event, again_event, cohort_grain], wrap=True, justify="start"),
             mo.md(
-                "Of the people who came first in a period, the share that came in it and in each "
-                "one after it. Periods that are not over are left out."
+                "The share of the people who first came in a period that came in it and in each "
+                "later one. Periods that are not over are left out."
             ),
             charts.retention(retention_rows),
             mo.ui.table(retention_rows, selection=None),
@@ -215,7 +217,7 @@ def _(found, page):
     mo.stop(not found.value, mo.md("Select a person to see what is known."))
     pid = found.value[0]["pid"]
     history = model.history(pid)
-    mo.stop(history is None, mo.md("This pid stands nowhere in the model by now: search again."))
+    mo.stop(history is None, mo.md("This pid is no longer in the model: search again."))
     mo.vstack(
         [
             heading(found.value[0]["email"] or found.value[0]["name"] or pid),

@@ -1,6 +1,6 @@
 """The charts of the app: as wide as the page, and without colors of their own for text and ground.
 
-So they are as light or dark as the page. They hold their own points; nothing is loaded.
+So they are light or dark like the page. They contain their own points and load nothing.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,20 +22,21 @@ FEW = 20
 def trend(rows: Sequence[Row], number: str) -> Chart:
     """One of the numbers of a trend (`people`, `visits`, `actions`) in every period.
 
-    A period that is not over, or in the log as a whole, is a hollow point beside the line.
+    A period that is not over, or that the log has only in part, is a hollow point beside the line.
     """
     return _line(rows, number, alt.value(BLUE))
 
 
 def trend_by(rows: Sequence[Row], number: str) -> Chart:
-    """The same, a line a value."""
+    """The same, with a line for each value."""
     legend = alt.Legend(orient="bottom", columns=2, title=None, labelLimit=140)
     values = list(dict.fromkeys(row["value"] for row in rows))
     return _line(rows, number, alt.Color("value:N", legend=legend, sort=values))
 
 
 def funnel(rows: Sequence[Row]) -> Chart:
-    """A bar a step, with how many people reached it and which share of the first that is."""
+    """A bar for each step, with the number of people who reached it and their share of the first
+    step."""
     points = [
         {
             "step": f"{row['step']}. {row['event']}",
@@ -56,7 +57,7 @@ def funnel(rows: Sequence[Row]) -> Chart:
 
 
 def retention(rows: Sequence[Row]) -> Chart:
-    """The triangle: a row a cohort, a column a period, and the share of people in it."""
+    """The triangle: a row for each cohort, a column for each period, and the share of people."""
     points = [
         {
             "cohort": f"{row['cohort']} ({row['size']:,})",
@@ -84,7 +85,7 @@ def retention(rows: Sequence[Row]) -> Chart:
 
 
 def bars(rows: Sequence[Row], number: str) -> Chart:
-    """A bar a day."""
+    """A bar for each day."""
     return _finished(_days(rows, number).mark_bar(color=ORANGE).properties(height=HEIGHT // 2))
 
 
@@ -93,10 +94,10 @@ def _line(rows: Sequence[Row], number: str, color: Any) -> Chart:
     unfinished = [row for row in rows if not row["is_whole"]]
     base = _days(whole, number).encode(color=color)
     layers = [base.mark_line(strokeWidth=2)]
-    # One period makes no line.
+    # A single period makes no line, so it gets a point.
     if len({row["period"] for row in whole}) < FEW:
         layers.append(base.mark_point(filled=True))
-    # Less than a whole period would look like a fall.
+    # A period that is not over would look like a drop.
     if unfinished:
         hollow = _days(unfinished, number).mark_point(filled=False, size=50)
         layers.append(hollow.encode(color=color))
@@ -108,7 +109,8 @@ def _days(rows: Iterable[Row], number: str) -> alt.Chart:
         {name: _text(value) for name, value in row.items() if name in ("period", "value", number)}
         for row in rows
     ]
-    # In UTC, for a day is not an instant: west of there it would be drawn on the evening before.
+    # In UTC, because a day is not an instant: in a time zone west of it, the evening before would
+    # be drawn.
     return _chart(points).encode(
         x=alt.X("period:T", title=None, scale=alt.Scale(type="utc")),
         y=alt.Y(f"{number}:Q", title=None, axis=alt.Axis(tickCount=4)),

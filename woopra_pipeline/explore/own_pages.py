@@ -1,4 +1,4 @@
-"""Who may ask the app: its own pages, and no page that a browser has open from somewhere else."""
+"""Lets only the app's own pages ask the app, and no page of another site in the same browser."""
 
 from urllib.parse import urlsplit
 
@@ -16,14 +16,14 @@ HEADERS = {
     ),
     "Referrer-Policy": "no-referrer",
 }
-"""A text that visitors wrote may be the address of a picture: it is loaded from nowhere."""
+"""A text that visitors wrote may be the address of a picture. It is never loaded."""
 
 
 class OwnPagesOnly:
-    """Answers only to the app's own pages: what a browser has open elsewhere reads nothing here.
+    """Answers only the app's own pages: pages of other sites can read nothing here.
 
-    A foreign page could otherwise open a connection to a loopback address, or lead a name of its
-    own to it. `hosts` are the names by which it may be asked; None: any.
+    Otherwise a foreign page could connect to a loopback address, or let its own host name point to
+    it. `hosts` are the host names that requests may use; None: any.
     """
 
     def __init__(self, app: ASGIApp, hosts: tuple[str, ...] | None) -> None:
@@ -43,7 +43,7 @@ class OwnPagesOnly:
         elif scope["type"] == "websocket":
             await WebSocketClose(POLICY_VIOLATION)(scope, receive, send)
         else:
-            refusal = PlainTextResponse("This app is not asked by that name", 403)
+            refusal = PlainTextResponse("This app does not answer to that host name", 403)
             await refusal(scope, receive, send)
 
     def _is_own(self, headers: Headers) -> bool:

@@ -1,4 +1,4 @@
-"""Serving the app: on one port, and to none but its own pages."""
+"""Serves the app on one port, only to its own pages."""
 
 import socket
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Imports that are never sent twice: SQL sources into batches, batches into Woopra, and a ledger.
+"""Imports that are never sent twice: makes batches from SQL sources, sends them, keeps a ledger.
 
 The rows of a source become canonical lines (`sources`, `lines`). New lines become batch files
 (`planning`, `batch_files`), and `posting` sends them. The `ledger` knows for every line whether

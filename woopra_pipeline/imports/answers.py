@@ -1,14 +1,14 @@
-"""What an answer of the 2xx kind says: that an import was taken whole, or nothing certain.
+"""Judges an answer with status 2xx: either the import was accepted, or that is not certain.
 
-What Woopra itself answers is not documented, so nothing is asked of it. An answer is doubted if it
-cannot be that of a service that took everything:
+Woopra's answers are not documented, so no particular content is required. An answer is doubted if
+it cannot come from a service that accepted everything:
 
 202, 206, 207       not done yet, done in part, or different for each line
 a page              markup (HTML, XML) in the body, or a body said to be HTML that is no JSON
 an error in JSON    see `_error_in`
 
-Any other one is believed: 200, 201, and 203, which is a 200 that a proxy has changed, so its body
-says the rest; 204 and 205, which have no body; and bodies that are empty or plain text.
+Every other answer counts as accepted: 200, 201, and 203 (a 200 that a proxy has changed, so its
+body is checked too); 204 and 205, which have no body; and empty or plain-text bodies.
 """
 
 import re
@@ -19,9 +19,9 @@ from http import HTTPStatus
 from pydantic_core import from_json
 
 NOT_ALL_DONE = {
-    HTTPStatus.ACCEPTED: "which says that it is not done yet",
-    HTTPStatus.PARTIAL_CONTENT: "which speaks of a part only",
-    HTTPStatus.MULTI_STATUS: "which says that not all lines fared alike",
+    HTTPStatus.ACCEPTED: "which means that it is not done yet",
+    HTTPStatus.PARTIAL_CONTENT: "which means a part only",
+    HTTPStatus.MULTI_STATUS: "which means that the lines had different results",
 }
 
 PROBLEMS = {
@@ -65,13 +65,13 @@ HTTP_ERRORS = range(400, 600)
 _HTTP_ERROR_TEXTS = set(map(str, HTTP_ERRORS))
 
 WRAPPERS = {"response", "result", "results", "data"}
-"""Members whose objects are looked into as well."""
+"""Members whose objects are searched too."""
 
 NOTHING = {"", "0", "false", "none", "null"}
-"""Texts by which a member names no error."""
+"""Texts that do not count as an error."""
 
 _BEFORE_TEXT = " \t\r\n\f\v\0\ufeff\ufffd"
-"""White space and byte order marks, UTF-16's too, which are no UTF-8."""
+"""White space and byte order marks, also those of UTF-16, which are not UTF-8."""
 _HTML = re.compile(
     r"<(!doctype\s+html|html|head|body|title|meta|script|style|center|div|p|h1)\b", re.IGNORECASE
 )
@@ -79,15 +79,15 @@ _HTML = re.compile(
 
 @dataclass(frozen=True)
 class Doubt:
-    """Why it is not certain that an import was taken."""
+    """Why it is not certain that an import was accepted."""
 
     reason: str
     looks_like_a_proxy: bool = False
-    """Whether somebody between here and the service has answered in its place."""
+    """Whether something between here and the service has answered in its place."""
 
 
 def doubt_about(status: int, headers: Mapping[str, str], body: str) -> Doubt | None:
-    """Why an answer with a 2xx does not say that all lines were taken; None if it does.
+    """Why an answer with a 2xx does not mean that all lines were accepted; None if it does.
 
     `headers` are by lower-case name; `body` may be cut off at its end.
     """
@@ -114,7 +114,7 @@ def _without_prologue(text: str) -> str:
 
 
 def _json(text: str) -> object:
-    """The object or array that a text is, as far as it goes; None if it is no JSON of that kind."""
+    """The object or array in a text, as far as it goes; None if it is no such JSON."""
     if not text.startswith(("{", "[")):
         return None
     try:
@@ -125,7 +125,7 @@ def _json(text: str) -> object:
 
 
 def _errors(content: object) -> Iterator[str]:
-    """The members that name an error, of an object, or of the objects of an array."""
+    """The members that name an error, in an object, or in the objects of an array."""
     for item in content if isinstance(content, list) else [content]:
         if not isinstance(item, dict):
             continue

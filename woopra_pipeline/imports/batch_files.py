@@ -1,9 +1,9 @@
-"""Batch files: the lines of a batch, one after another, zstd.
+"""Batch files: the lines of a batch, one after another, compressed with zstd.
 
     imports/batches/SOURCE/YYYY-MM-DD/<plan>/00000.jsonl.zst
     imports/batches/SOURCE/YYYY-MM-DD/<plan>/00000.jsonl.zst.erased.json   keys of erased lines
 
-A plan's folder counts from the moment the ledger names its files, and not before (R9).
+A plan's folder counts only when the ledger names its files (R9).
 """
 
 import secrets
@@ -86,12 +86,12 @@ class BatchWriter:
         if byte_count <= room:
             return len(lines), byte_count
         ends = list(accumulate(len(line) + 1 for line in lines))
-        # A line that is too long for any batch has one to itself.
+        # A line that is too long for any batch gets a batch of its own.
         count = bisect_right(ends, room) or int(not self._lines)
         return count, ends[count - 1] if count else 0
 
     def finish(self) -> list[BatchFile]:
-        """Everything on disk, durably."""
+        """Write everything to disk, durably."""
         if self._lines:
             self._write()
         while self._writing:
@@ -102,7 +102,7 @@ class BatchWriter:
         return self._files
 
     def discard(self) -> None:
-        """Leave nothing behind after all."""
+        """Remove everything that was written."""
         remove(self._folder)
 
     def _write(self) -> None:
@@ -117,7 +117,7 @@ class BatchWriter:
 
 
 def write_lines(path: Path, lines: Sequence[bytes]) -> None:
-    """Write a batch file, durably, in a folder that is there."""
+    """Write a batch file, durably, in an existing folder."""
     compressed = pa.Codec("zstd", compression_level=COMPRESSION_LEVEL).compress(
         b"\n".join([*lines, b""]), asbytes=True
     )
@@ -141,11 +141,11 @@ def read_lines(directory: DataDirectory, file: BatchFile) -> list[bytes]:
 
 
 class ErasedKeys(msgspec.Struct):
-    """What the ledger knows a line by that was overwritten, in hexadecimal digits."""
+    """The keys of an overwritten line in the ledger, in hexadecimal digits."""
 
     keys: list[str]
     content: str = ""
-    """Of a profile update: what stands for its content."""
+    """For a profile update: the digest of its content."""
 
 
 def is_erased(line: bytes) -> bool:
@@ -165,7 +165,7 @@ def erased_keys(batch_file: Path) -> dict[int, ErasedKeys]:
 def note_erased_keys(
     directory: DataDirectory, file: BatchFile, keys: Mapping[int, ErasedKeys]
 ) -> None:
-    """Note the keys of lines that are about to be overwritten, durably."""
+    """Write down, durably, the keys of lines that are about to be overwritten."""
     path = directory.root / file.path
     noted = {**erased_keys(path), **keys}
     replace_json(
@@ -174,7 +174,7 @@ def note_erased_keys(
 
 
 def overwrite_lines(directory: DataDirectory, file: BatchFile, numbers: Iterable[int]) -> None:
-    """Put tombstones of their length in the place of lines (0-based numbers), or do nothing (R9).
+    """Replace lines (0-based numbers) by tombstones of the same length, or do nothing (R9).
 
     The source must be held. Raises `LedgerError` if the file is missing or damaged.
     """
@@ -182,7 +182,7 @@ def overwrite_lines(directory: DataDirectory, file: BatchFile, numbers: Iterable
     for number in numbers:
         lines[number] = TOMBSTONE.ljust(len(lines[number]))
     path = directory.root / file.path
-    # Under a name that nobody takes for a batch file, if a process is killed here.
+    # Under another kind of name, so that it is no batch file if the process is killed here.
     temporary = path.with_name(f"{path.name}.new")
     make_file(temporary)
     write_lines(temporary, lines)
@@ -195,7 +195,7 @@ def _erased_path(batch_file: Path) -> Path:
 
 
 def remove_unnamed(directory: DataDirectory, source: str, named: set[str]) -> None:
-    """Remove the plans of a source of which none of the files in `named` is; hold its lock."""
+    """Remove the plans of a source that have no file in `named`; its lock must be held."""
     kept = {str(Path(path).parent) for path in named}
     for folder in source_folder(directory, source).glob("*/*"):
         if folder.relative_to(directory.root).as_posix() not in kept:
@@ -203,10 +203,10 @@ def remove_unnamed(directory: DataDirectory, source: str, named: set[str]) -> No
 
 
 def source_folder(directory: DataDirectory, source: str) -> Path:
-    """Where the batches of a source are."""
+    """The folder of the batches of a source."""
     return directory.imports / "batches" / source
 
 
 def day_folder(directory: DataDirectory, source: str, log_day: date) -> Path:
-    """Where the batches of a source's day are."""
+    """The folder of the batches of a source's day."""
     return source_folder(directory, source) / log_day.isoformat()

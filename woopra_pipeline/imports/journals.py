@@ -1,15 +1,12 @@
-"""What was sent of a plan: a journal beside its batch files, which outlives the ledger.
+"""Journals: what was sent of each plan, kept beside its batch files, in case the ledger is lost.
 
     imports/batches/SOURCE/YYYY-MM-DD/<plan>/sent.jsonl
 
-Its first line says what the plan is. Every other one is a request, or lines of which nothing was
-taken and that were withdrawn since. A request is in the ledger first, then here, on disk, and then
-its first byte leaves. So lines that no journal names were never sent, and a ledger that lacks a
-request of a journal is not the latest one.
-
-    imports/batches/format.json
-
-says that this holds: a version before had no journals.
+Its first line describes the plan. Every other line is a request, or lines that were not accepted
+and were withdrawn later. A request is written to the ledger first, then here, on disk. Only then
+its first byte is sent. So lines that are in no journal were never sent, and a ledger that lacks a
+request of a journal is not the latest one. imports/batches/format.json says that this is so: an
+earlier version had no journals.
 """
 
 import os
@@ -33,7 +30,8 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True)
 class PlanHeader:
-    """What a plan is; `identifiers` are those by which its events are known, if it has any."""
+    """The description of a plan; `identifiers` are those that its events were compared by, if
+    any."""
 
     source: str
     shape: Shape
@@ -46,8 +44,7 @@ class PlanHeader:
 class Request:
     """Lines of a batch file that were about to be sent; `first_line` is 0-based.
 
-    `file` is the file's name; `sent_at` is None if nothing of the lines was taken and they were
-    withdrawn.
+    `file` is the file's name; `sent_at` is None if no line was accepted and they were withdrawn.
     """
 
     file: str
@@ -91,7 +88,7 @@ class Journal:
 
 
 def _outside(stretch: Stretch, first: int, end: int) -> Iterator[Stretch]:
-    """What is left of a stretch without the lines from `first` to before `end`."""
+    """The rest of a stretch without the lines from `first` to before `end`."""
     for start, stop in (
         (stretch.first_line, min(first, stretch.end_line)),
         (max(end, stretch.first_line), stretch.end_line),
@@ -108,7 +105,7 @@ def read_journal(folder: Path) -> Journal | None:
         content = (folder / JOURNAL_NAME).read_bytes()
     except FileNotFoundError:
         return None
-    # A last line that is not whole was never followed by what it announces.
+    # If the last line is not whole, its request was never sent.
     lines = content.split(b"\n")[:-1]
     try:
         return Journal(_header(orjson.loads(lines[0])), [_request(line) for line in lines[1:]])
@@ -151,8 +148,8 @@ def note(folder: Path, header: PlanHeader, requests: Iterable[Request]) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         raise LedgerError(
-            f"{path} cannot be written ({error.strerror}), and nothing is sent before it is "
-            "noted there: see that the disk has room and can be written, then try again"
+            f"{path} cannot be written ({error.strerror}), and nothing is sent before it is noted "
+            "there: see that the disk has room and can be written, then try again"
         ) from error
 
 
@@ -179,30 +176,30 @@ def _lines(requests: Iterable[Request]) -> bytes:
 
 
 def batches_folder(directory: DataDirectory) -> Path:
-    """Where the batch files of all sources are."""
+    """The folder of the batch files of all sources."""
     return directory.imports / "batches"
 
 
 def plan_folders(directory: DataDirectory, source: str | None = None) -> Sequence[Path]:
-    """The folders of all plans, or of a source's."""
+    """The folders of all plans, or of the plans of a source."""
     if source is None:
         return sorted(batches_folder(directory).glob("*/*/*/"))
     return sorted((batches_folder(directory) / source).glob("*/*/"))
 
 
 def has_format(directory: DataDirectory) -> bool:
-    """Whether every request is in a journal, so that what is in none was never sent."""
+    """Whether every request is in a journal, so that other lines were never sent."""
     return (batches_folder(directory) / "format.json").exists()
 
 
 def note_format(directory: DataDirectory) -> None:
-    """Say so; to be done before the first plan, or once all journals are written."""
+    """Write that down; to be called before the first plan, or when all journals are written."""
     if not has_format(directory):
         replace_json(batches_folder(directory) / "format.json", {"version": FORMAT_VERSION})
 
 
 def was_anything_sent(directory: DataDirectory) -> bool:
-    """Whether the batch files show that something was sent, or leave it open."""
+    """Whether the batch files show that something was sent, or may have been."""
     folders = plan_folders(directory)
     if any((folder / JOURNAL_NAME).exists() for folder in folders):
         return True

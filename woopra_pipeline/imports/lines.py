@@ -1,8 +1,9 @@
-"""Rows into what is imported: checked, canonical, and named by what makes it the same thing.
+"""Makes lines from rows: checked, in canonical JSON, with a key that identifies equal lines.
 
-A line is canonical JSON: sorted keys, no insignificant space, so that equal content is equal bytes.
-A visit is the same by its content; an event by its visitor, name, time and properties; a profile
-update by its visitor and content. A row that no line can be made of is set aside with the reason.
+A line is canonical JSON: sorted keys, no insignificant space, so that equal content has equal
+bytes. Visits are the same if their content is the same; events, if visitor, name, time and
+properties are; profile updates, if visitor and content are. If a row cannot become a line, it is
+set aside with the reason.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,7 +21,7 @@ from woopra_pipeline.imports.settings import ImportSettings
 
 EARLIEST_TIME = 100_000_000_000
 LATEST_TIME = 4_102_444_800_000
-"""The years 1973 to 2099 in UNIX milliseconds: what is plausible, and cannot be seconds."""
+"""The years 1973 to 2099 in UNIX milliseconds: plausible times that cannot be seconds."""
 _PLAUSIBLE = range(EARLIEST_TIME, LATEST_TIME)
 _SECONDS = range(100_000_000, LATEST_TIME // 1000)
 
@@ -31,12 +32,12 @@ Object: TypeAlias = dict[str, Any]
 
 
 class BadRowError(Exception):
-    """The reason why no line can be made of a row."""
+    """The reason why a row cannot become a line."""
 
 
 @dataclass(frozen=True)
 class SetAside:
-    """A row that no line can be made of: its JSON text, and why."""
+    """A row that cannot become a line: its JSON text, and why."""
 
     row: str
     reason: str
@@ -50,7 +51,7 @@ class Visit(NamedTuple):
 
 
 class Event(NamedTuple):
-    """An event, still to be put on the line of a visit; `visitor` and `action` are JSON."""
+    """An event that is not on the line of a visit yet; `visitor` and `action` are JSON."""
 
     key: bytes
     visitor_key: bytes
@@ -68,14 +69,15 @@ class ProfileUpdate(NamedTuple):
 
 
 Record: TypeAlias = Visit | Event | ProfileUpdate
-"""What came of one row."""
+"""The result of one row."""
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """What came of some rows, in their order.
+    """The results of some rows, in their order.
 
-    `columns` are the fields of the records, each with a value a record; none if nothing came.
+    `columns` are the fields of the records, each with a value for each record; none if there are no
+    records.
     """
 
     columns: Sequence[Sequence[Any]]
@@ -87,7 +89,7 @@ def read_chunk(
     read: Callable[[Object], Record],
     read_plain: Callable[[pa.RecordBatch], Sequence[Sequence[Any]]],
 ) -> Chunk:
-    """Make of each row of a source what `read` makes of it, or set it aside.
+    """Apply `read` to each row of a source, or set the row aside.
 
     `read_plain` does the same for rows that are plain.
     """
@@ -113,7 +115,7 @@ def _read_odd(
     for text, row in zip(rows, _objects(rows), strict=True):
         try:
             if row is None:
-                raise BadRowError("it holds a value JSON cannot carry, such as NaN or infinity")
+                raise BadRowError("it has a value that JSON cannot have, such as NaN or infinity")
             records.append(read(row))
         except BadRowError as reason:
             records.append(None)
@@ -124,7 +126,7 @@ def _read_odd(
 def _objects(rows: Sequence[bytes]) -> Iterable[Object | None]:
     """The rows as objects; None for one that is no JSON."""
     try:
-        # All at once is faster by far, and hardly ever fails.
+        # All at once is much faster, and rarely fails.
         objects: list[Object] = msgspec.json.decode(b"[%b]" % b",".join(rows))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _objects_one_by_one(rows)
@@ -150,17 +152,17 @@ def texts(column: pa.StringArray | pa.BinaryArray) -> list[bytes]:
 
 
 def digests(contents: Iterable[bytes]) -> list[bytes]:
-    """What stands for each of the contents in the ledger: XXH3, 128 bits, big-endian.
+    """The digest of each of the contents for the ledger: XXH3, 128 bits, big-endian.
 
-    Among a thousand million contents, no two have the same one but with a probability of 1.5e-21.
-    It is no cryptographic digest, which takes six times as long: see docs/imports.md.
+    The probability that any two of a thousand million contents have the same digest is 1.5e-21. It
+    is not a cryptographic digest, which takes six times as long: see docs/imports.md.
     """
     return list(map(xxh3_128_digest, contents))
 
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads rows, decoded, of each shape; everything raises `BadRowError`."""
+    """Reads decoded rows of each shape; all methods raise `BadRowError`."""
 
     settings: ImportSettings
 
@@ -199,7 +201,7 @@ class Reader:
         return digest("\0".join(self.identity(row)).encode())
 
     def update_key(self, line: Object) -> bytes:
-        """The visitor's key of a profile update, of its line."""
+        """The key of the visitor of a profile update, from its line."""
         return self._visitor_key(line)
 
     def event_keys(self, line: Object) -> list[bytes]:
@@ -208,7 +210,7 @@ class Reader:
         return [digest(visitor_key + canonical(action)) for action in line["actions"]]
 
     def identity(self, row: Object) -> tuple[str, str]:
-        """Who a row or line is about: an identifier's key, and its value as text."""
+        """The visitor of a row or line: the key of an identifier, and its value as text."""
         visitor = row.get("visitor")
         if type(visitor) is not dict:
             raise BadRowError("visitor is not a JSON object")
@@ -234,7 +236,7 @@ class Reader:
 
 
 def visit_of(visitors: Sequence[bytes], actions: Sequence[bytes]) -> bytes:
-    """The line of a visit made of events: of each property the last value counts."""
+    """The line of a visit made from events: the last value of each property counts."""
     visitor = visitors[0]
     if any(other != visitor for other in visitors):
         merged: dict[str, object] = {}
@@ -252,15 +254,15 @@ def identifier_text(value: object) -> str:
 
 
 def canonical(content: object) -> bytes:
-    """Canonical JSON; raises `BadRowError` for what JSON cannot carry."""
+    """Canonical JSON; raises `BadRowError` for values that JSON cannot have."""
     try:
         return orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
     except TypeError as error:
-        raise BadRowError(f"it holds a value JSON cannot carry: {error}") from error
+        raise BadRowError(f"it has a value that JSON cannot have: {error}") from error
 
 
 def digest(content: bytes) -> bytes:
-    """What stands for `content` in the ledger."""
+    """The digest of `content` for the ledger."""
     return xxh3_128_digest(content)
 
 

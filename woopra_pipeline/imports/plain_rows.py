@@ -1,15 +1,15 @@
-"""The SQL by which DuckDB itself writes most lines: those of plain rows.
+"""The SQL with which DuckDB itself writes most lines: those of plain rows.
 
-It is a second way to write the same lines, and stays for its speed alone. By the time of the
-processors, two cores plan 485,000 visits of three actions a second with it, 198,000 events and
-649,000 profile updates; without it 117,000, 112,000 and 235,000. A reader of rows that does 150,000
-visits is out of reach: of the 8.5 µs that Python takes for one, decoding it and writing it with its
-keys in order are 5.3, and 6.4 if all checks on it stand in one function.
+It is a second way to write the same lines, and exists only because it is fast. In processor time,
+two cores plan 485,000 visits of three actions a second with it, 198,000 events and 649,000 profile
+updates; without it 117,000, 112,000 and 235,000. Python cannot reach 150,000 visits a second: it
+takes 8.5 µs for one. To decode it and to write it with sorted keys takes 5.3 µs of that, and 6.4 µs
+with all checks in one function.
 
-What `lines.Reader` makes of a row is the rule. Most rows, though, are plain: from the types of
-their columns and a few conditions on their values it follows that nothing is wrong with them, and
-that DuckDB's JSON of them, once keys are in order, is canonical to the byte. A row that is not
-plain may be right or wrong: `Reader` says which.
+`lines.Reader` is the reference. But most rows are plain: from the types of their columns and a few
+conditions on their values it follows that nothing is wrong with them, and that DuckDB's JSON, with
+sorted keys, has the same bytes as canonical JSON. A row that is not plain may be right or wrong:
+`Reader` decides.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,15 +34,15 @@ ALWAYS_CANONICAL = {
     *("blob", "bit", "date", "enum", "interval", "time", "time with time zone", "uuid"),
 }
 DOUBLE_DIGITS = 15
-"""As many decimal digits a double always carries."""
+"""A double can always hold so many decimal digits."""
 
 
 @dataclass(frozen=True)
 class PlainRows:
     """SQL over the columns of a source.
 
-    `condition` is true of a plain row, and never NULL; `columns` are what `Reader` would make of
-    one, by name, and `texts` names those of them that are JSON.
+    `condition` is true for a plain row, and never NULL. `columns` are the results that `Reader`
+    would give, by name, and `texts` names those that are JSON.
     """
 
     condition: str
@@ -50,7 +50,7 @@ class PlainRows:
     texts: Sequence[str]
 
     def is_canonical(self, names: Mapping[str, str], settings: ImportSettings) -> str:
-        """What must hold of the columns, which are called `names`: no escapes, and the size."""
+        """The conditions on the columns called `names`: no escapes, and the size."""
         texts = [names[name] for name in self.texts]
         size = " + ".join(f"strlen({text})" for text in texts)
         if len(texts) > 1:
@@ -114,7 +114,7 @@ def plain_events(columns: Columns, settings: ImportSettings) -> PlainRows:
 
 
 def _identity(visitor: DuckDBPyType, settings: ImportSettings) -> tuple[str, Sequence[str]]:
-    """What `Reader.identity` says, joined by a zero byte, and on what conditions."""
+    """The result of `Reader.identity`, joined by a zero byte, and its conditions."""
     identifiers = _identifiers(visitor, settings)
     cases = [
         f"when {value} is not null and {value}::varchar <> '' "
@@ -141,7 +141,7 @@ def _identifiers(visitor: DuckDBPyType, settings: ImportSettings) -> list[tuple[
             found.append((key, value, f"{value} is not null"))
         elif str(fields[key]) == "VARCHAR":
             ends = f"({_is_graphic(value)} and {_is_graphic(f'right({value}, 1)')})"
-            # Of nearly every identifier the regular expression says it, in a tenth of the time.
+            # For nearly every identifier the regular expression decides, in a tenth of the time.
             is_simple = f"regexp_full_match({value}, '[!-~]+')"
             found.append((key, value, f"case when {is_simple} then true else {ends} end"))
         elif fields[key].id not in {"boolean", "double", "float", "decimal", "struct", "list"}:
@@ -190,7 +190,7 @@ def _properties(kind: DuckDBPyType, value: str) -> list[str]:
 
 
 def _is_graphic(text: str) -> str:
-    """Whether a text begins with what is certainly neither space nor a control character."""
+    """Whether a text certainly begins with neither a space nor a control character."""
     ranges = (("!", "\x7f"), ("\xa1", "\u1680"), ("\u3001", None))
     return _one_of(
         f"{text} >= {literal(first)}" + (f" and {text} < {literal(end)}" if end else "")
@@ -199,7 +199,7 @@ def _is_graphic(text: str) -> str:
 
 
 def _conditions(kind: DuckDBPyType, sql: str, depth: int = 0) -> list[str]:
-    """Conditions of which none is false if the JSON of a value, keys in order, is canonical."""
+    """Conditions. If none is false, the JSON of a value with sorted keys is canonical."""
     name = kind.id
     if name in ALWAYS_CANONICAL or name.startswith("timestamp") or str(kind) == "VARCHAR":
         return []
@@ -248,13 +248,13 @@ def _of_each(sql: str, element: str, conditions: Sequence[str]) -> str:
 
 
 def _canonical(kind: DuckDBPyType, sql: str) -> str:
-    """A value of the type whose JSON is canonical; such a cast takes next to no time."""
+    """A value of the type whose JSON is canonical; such a cast takes almost no time."""
     canonical = _canonical_type(kind)
     return sql if canonical == str(kind) else f"{sql}::{canonical}"
 
 
 def _canonical_type(kind: DuckDBPyType) -> str:
-    """A type with keys in order, and doubles for decimals, which may end in zeros."""
+    """A type with sorted keys, and with doubles in place of decimals, which may end in zeros."""
     if kind.id == "list":
         return f"{_canonical_type(_fields(kind)['child'])}[]"
     if kind.id == "struct":
@@ -265,7 +265,7 @@ def _canonical_type(kind: DuckDBPyType) -> str:
 
 
 def _object(columns: Columns) -> str:
-    """The canonical JSON of an object of columns, those that are NULL left out."""
+    """The canonical JSON of an object of columns, without those that are NULL."""
     values = {name: _canonical(columns[name], quoted(name)) for name in _sorted(columns)}
     packed = ", ".join(f"{literal(name)}: {value}" for name, value in values.items())
     members = ", ".join(
@@ -280,7 +280,7 @@ def _object(columns: Columns) -> str:
 
 
 def _sorted(names: Iterable[str]) -> list[str]:
-    """Names in the order that canonical JSON has them in."""
+    """Names in the order of canonical JSON."""
     return sorted(names, key=str.encode)
 
 

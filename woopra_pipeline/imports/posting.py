@@ -1,10 +1,10 @@
-"""Sending planned batches: what each answer means, and what is done about it.
+"""Sends planned batches, and decides by each answer what to do next.
 
 2xx                                     accepted, unless `answers` doubts it: then unknown
-no connection, 429, 503 with a wait     nothing was taken: tried again after a while
-400, 422                                halved until the bad lines are alone, and rejected
-413                                     halved, and smaller batches from then on
-any other 3xx and 4xx                   ends the run and rejects nothing: all stays planned
+no connection, 429, 503 with a wait     nothing was accepted: tried again after a while
+400, 422                                halved until each bad line is alone; these are rejected
+413                                     halved, and later batches are smaller
+any other 3xx and 4xx                   ends the run and rejects nothing: everything stays planned
 anything else, or no answer             unknown: it may have been imported
 """
 
@@ -43,7 +43,7 @@ LONGEST_REASON = 300
 
 
 class _NothingTakenError(Exception):
-    """Nothing of the request was taken, and the next one may be; the message says why."""
+    """No line of the request was accepted, and a later request may be; the message says why."""
 
     def __init__(self, reason: str, wait_seconds: float) -> None:
         super().__init__(reason)
@@ -52,7 +52,7 @@ class _NothingTakenError(Exception):
 
 @dataclass
 class Streak:
-    """How many batches, one after another, have had no clear answer: of all sources of a run."""
+    """How many batches of a run, one after another, of all sources, got no clear answer."""
 
     length: int = 0
 
@@ -131,7 +131,8 @@ class Poster:
         return self._lines[batch.lines]
 
     def _send(self, batch: Batch, body: bytes) -> ImportAttempt:
-        """Send one batch until an answer came that says more than that nothing was taken."""
+        """Send one batch until there is an answer, unless it only says that nothing was
+        accepted."""
         attempts = self._client.settings.attempts
         retrying = Retrying(
             retry=retry_if_exception_type(_NothingTakenError),
@@ -148,7 +149,7 @@ class Poster:
             attempt: ImportAttempt = retrying(self._attempt, batch, body)
         except _NothingTakenError as error:
             raise ServiceUnavailableError(
-                f"Woopra ({self._client.settings.host}) took no import in {attempts} attempts, "
+                f"Woopra ({self._client.settings.host}) accepted no import in {attempts} attempts, "
                 f"in the last one {error}: everything is still planned, try again later"
             ) from error
         return attempt
@@ -156,7 +157,7 @@ class Poster:
     def _attempt(self, batch: Batch, body: bytes) -> ImportAttempt:
         attempt = self._client.post_import(body, lambda: self._ledger.begin_sending(batch))
         if attempt.outcome is ImportOutcome.NOT_SENT:
-            problem = attempt.problem or "no connection came about"
+            problem = attempt.problem or "no connection was made"
             self._ledger.settle(batch, State.PLANNED, reason=problem)
             raise _NothingTakenError(problem, 0.0)
         if attempt.outcome is ImportOutcome.UNKNOWN:
@@ -177,7 +178,7 @@ class Poster:
         return attempt
 
     def _raise_if_refused(self, batch: Batch, attempt: ImportAttempt) -> None:
-        """End the run if the answer is about the request as such, not about its lines."""
+        """End the run if the answer is about the request itself, not about its lines."""
         status = attempt.status or 0
         if not 300 <= status < 500 or status in {
             *REJECTING,
@@ -204,12 +205,13 @@ class Poster:
             batch,
             State.PLANNED,
             status=attempt.status,
-            reason="nothing of it was taken",
+            reason="no line of it was accepted",
             answer=attempt.body,
         )
 
     def _halve(self, batch: Batch, lines: Sequence[bytes], status: int, answer: str) -> None:
-        """Reject a batch of one line; cut a larger one in two, unless that was done too often."""
+        """Reject a batch of one line; split a larger one into two, unless that was done too
+        often."""
         why = " ".join(answer.split())[:LONGEST_REASON]
         shown = f"status {status}: {why or 'no reason given'}"
         spent = self._ledger.split_count(batch.file_id)
@@ -231,9 +233,9 @@ class Poster:
         reason = doubt.reason
         self._ledger.settle(batch, State.UNKNOWN, status=status, reason=reason, answer=answer)
         what_next = (
-            "to have a profile update twice does no harm, so it goes again with the next run"
+            "it does no harm to send a profile update twice, so the next run sends it again"
             if batch.shape is Shape.PROFILES
-            else "it is not sent again before the log of the day has shown which"
+            else "it is not sent again before the log of the day shows which"
         )
         self._notify(
             f"Import batch {batch.batch_id} may have been imported or not: {reason}; {what_next}"

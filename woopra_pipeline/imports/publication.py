@@ -1,7 +1,7 @@
-"""What was imported, as users see it: `imports.duckdb`, made from the ledger and published.
+"""Makes `imports.duckdb` from the ledger: the imports as users see them.
 
-Like the model it is written in a private file and put in place whole. The lines of a batch file
-are read into it once; what became of them is taken from the ledger again each time.
+Like the model, it is written in a private file, and then published as a whole. The lines of a batch
+file are read into it once. Their states are read from the ledger again each time.
 """
 
 import sqlite3
@@ -40,7 +40,7 @@ PATIENCE_SECONDS = 600
 
 
 def publish_imports(ledger: Ledger) -> bool:
-    """Bring `imports.duckdb` in line with the ledger; returns whether there was anything new.
+    """Update `imports.duckdb` to the ledger; returns whether there was anything new.
 
     Raises `LedgerError` if a batch file is missing or damaged.
     """
@@ -55,7 +55,7 @@ def publish_imports(ledger: Ledger) -> bool:
                 patience_seconds=PATIENCE_SECONDS,
             ),
         ):
-            # Read first: what changes while the rest is read is published the next time.
+            # Read first: changes that happen while the rest is read are published the next time.
             shown = {"schema_version": SCHEMA_VERSION, "change_count": ledger.change_count()}
             stamp = file_stamp(directory.published_imports)
             if stamp is not None and read_json(marker) == shown | stamp:
@@ -65,7 +65,7 @@ def publish_imports(ledger: Ledger) -> bool:
             except (DatabaseDamagedError, duckdb.Error) as error:
                 if isinstance(error, duckdb.Error) and not is_damage(error):
                     raise
-                # All of it is in the ledger and the batch files.
+                # Its whole content is in the ledger and the batch files.
                 remove(_build_path(directory))
                 remove(write_ahead_log(_build_path(directory)))
                 _bring_up(directory, ledger)
@@ -86,13 +86,13 @@ def forget_publication(directory: DataDirectory) -> None:
 
 
 def publication_lock(directory: DataDirectory) -> Path:
-    """What is held while `imports.duckdb` is written."""
+    """The lock for writing `imports.duckdb`."""
     return directory.imports / "locks" / "publication"
 
 
 @contextmanager
 def published_afterwards(ledger: Ledger) -> Iterator[None]:
-    """Publish what the block did, also if it raises; but not a ledger that says what is not so."""
+    """Publish the changes of the block, also if it raises, but not from an unusable ledger."""
     try:
         yield
     except (UnusableLedgerError, sqlite3.DatabaseError):
@@ -177,7 +177,7 @@ def _create(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _load(connection: duckdb.DuckDBPyConnection, ledger: Ledger) -> None:
-    # A ledger that was made again, or came from a backup, may give the number of a file to another.
+    # A ledger that was made again, or came from a backup, may give a file's number to another file.
     connection.execute("create temp table earlier_files as select file_id, path from ledger.files")
     for table, rows in ledger.shown_tables():
         connection.execute(f"truncate ledger.{table}")
@@ -215,7 +215,7 @@ def _load_lines(
     except LedgerError:
         if file_id in {known for known, _ in ledger.files()}:
             raise
-        # It was withdrawn in the meantime, which whoever did it will publish.
+        # It was withdrawn in the meantime; the process that did so will publish that.
         return
     lines = pa.table(
         {

@@ -1,4 +1,4 @@
--- What users see of the ledger: views over its tables, and over the lines of its batch files.
+-- The ledger as users see it: views over its tables, and over the lines of its batch files.
 
 create schema ledger;
 

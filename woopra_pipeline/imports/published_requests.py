@@ -1,7 +1,7 @@
-"""What `imports.duckdb` knows of requests that nothing below `imports/` knows any more.
+"""Requests that only `imports.duckdb` knows, because `imports/` was lost or is too old.
 
-It stands outside of that folder. So if the folder is put back from a backup as a whole, or is lost,
-`imports.duckdb` alone tells what was sent since, and has the lines.
+It is outside of that folder. So if the whole folder comes back from a backup, or is lost, only
+`imports.duckdb` knows what was sent since then, and it has the lines.
 """
 
 from collections import defaultdict
@@ -30,7 +30,7 @@ from woopra_pipeline.model.database import connect
 
 @dataclass(frozen=True)
 class PublishedRequest:
-    """A request of which something may have been taken, and the path of its file."""
+    """A request that may have been accepted, in whole or in part, and the path of its file."""
 
     path: str
     request: Request
@@ -39,9 +39,9 @@ class PublishedRequest:
 def published_requests(
     directory: DataDirectory, source: str | None = None
 ) -> list[PublishedRequest]:
-    """The last request of each batch in `imports.duckdb` that may have been taken.
+    """The last request of each batch in `imports.duckdb` that may have been accepted.
 
-    Of a source, or of all. None if there is no such file, or it cannot be read.
+    Of one source, or of all. None if there is no such file, or it cannot be read.
     """
     try:
         with _connected(directory) as connection:
@@ -63,7 +63,7 @@ def published_requests(
 
 
 def recover_batch_files(directory: DataDirectory) -> None:
-    """Write the batch files that are missing, and what is missing in the journals beside them.
+    """Write missing batch files, and missing entries of the journals beside them.
 
     Raises `LedgerError` if a file is not one of a plan.
     """

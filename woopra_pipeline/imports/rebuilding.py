@@ -1,8 +1,8 @@
-"""A lost ledger made again from what stands beside the batch files, and from `imports.duckdb`.
+"""Makes a lost ledger again, from the batch files, their journals, and `imports.duckdb`.
 
-Whatever may have been sent becomes `unknown`, and verification finds out from the log. What else is
-known by a ledger that is only too old stays. The new ledger is put in place whole; the other one is
-kept aside.
+Everything that may have been sent becomes `unknown`, and verification finds out in the log. If the
+ledger was only too old, its other entries stay. The new ledger replaces the old one in one step;
+the old one is kept under another name.
 """
 
 import os
@@ -63,7 +63,7 @@ SIDE_FILES = ("-wal", "-shm", "-journal")
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What is unknown now, and where the ledger as it was is kept, if there was one."""
+    """What is unknown now, and the path of the earlier ledger, if there was one."""
 
     request_count: int
     line_count: int
@@ -72,19 +72,20 @@ class Rebuilt:
 
 @dataclass(frozen=True)
 class _Plan:
-    """What may have been sent of a plan, by the path of its files below the data directory."""
+    """The lines of a plan that may have been sent, by the path of its files below the data
+    directory."""
 
     header: PlanHeader
     stretches: dict[str, list[Stretch]]
     requests: list[Request]
     is_described: bool
-    """Whether a journal says what it is; otherwise its shape is read from its lines."""
+    """Whether a journal describes it; otherwise its shape is read from its lines."""
 
 
 def rebuild_ledger(
     directory: DataDirectory, *, settings: ImportSettings, clock: Clock = system_clock
 ) -> Rebuilt:
-    """Make the ledger again from the batch files and what stands beside them.
+    """Make the ledger again from the batch files and the files beside them.
 
     Raises `LedgerError` if the ledger is fine, or a source is being imported, or a batch file is
     missing or damaged; then everything is as it was.
@@ -105,7 +106,7 @@ def rebuild_ledger(
 
 
 def _require_lost(directory: DataDirectory, clock: Clock) -> bool:
-    """Raise `LedgerError` if the ledger is fine; returns whether it is just not the latest one."""
+    """Raise `LedgerError` if the ledger is fine; returns whether it is only not the latest one."""
     is_readable = False
     try:
         with Ledger(directory, clock) as ledger:
@@ -124,7 +125,7 @@ def _require_lost(directory: DataDirectory, clock: Clock) -> bool:
 
 
 def _sources_with_batches(directory: DataDirectory) -> list[str]:
-    """The sources of which there are batch files, or were when `imports.duckdb` was written."""
+    """The sources that have batch files, or had some when `imports.duckdb` was written."""
     published = {Path(one.path).parts[2] for one in published_requests(directory)}
     return sorted({*published, *(folder.name for folder in batches_folder(directory).glob("*/"))})
 
@@ -139,20 +140,20 @@ def _holding_everything(directory: DataDirectory, clock: Clock) -> Iterator[None
                 stack.enter_context(held(lock, clock()))
             except HeldElsewhereError as holder:
                 raise LedgerError(
-                    f"The ledger cannot be made again, for {lock.name} is held by {holder}: "
+                    f"The ledger cannot be made again, because {lock.name} is held by {holder}: "
                     "wait for it or end it, then try again"
                 ) from None
         yield
 
 
 def _keep_aside(path: Path, now: datetime) -> Path | None:
-    """Keep the ledger, and what SQLite has beside it, under another name; returns which."""
+    """Keep the ledger, and SQLite's files beside it, under another name; returns that name."""
     aside = path.with_name(f"{path.name}.aside-{now:%Y%m%dT%H%M%S}")
     while aside.exists():
         aside = aside.with_name(f"{aside.name}-")
     is_there = path.exists()
     if is_there:
-        # It stays in place as well: without it, what it knows would be lost if this ended here.
+        # It also stays in its place: otherwise its content would be lost if the process ended here.
         os.link(path, aside)
     for suffix in SIDE_FILES:
         side = path.with_name(path.name + suffix)
@@ -191,7 +192,7 @@ def _write(
 
 
 def _lost_plans(ledger: LedgerTables) -> list[_Plan]:
-    """What may have been sent and is not in the ledger, in the order in which it was planned."""
+    """Plans that may have been sent and are not in the ledger, in the order of their planning."""
     directory, now = ledger.directory, ledger.now()
     plans = []
     for source in _sources_with_batches(directory):
@@ -221,7 +222,7 @@ def _planned_at(plan: _Plan) -> datetime:
 
 
 def _undescribed_plan(source: str, folder: Path, path_of_folder: str, now: datetime) -> _Plan:
-    """A plan without a journal that can be read: all of it may have been sent since it was made."""
+    """A plan without a readable journal: all of it may have been sent since it was made."""
     stretches = {}
     requests = []
     planned_at = now
@@ -252,7 +253,7 @@ def _lines(path: Path) -> list[bytes]:
 
 
 class _Entry:
-    """Enters plans into a new ledger, one after another, within a transaction."""
+    """Writes plans into a new ledger, one after another, within a transaction."""
 
     def __init__(self, ledger: LedgerTables, settings: ImportSettings) -> None:
         self._ledger = ledger
@@ -266,15 +267,14 @@ class _Entry:
                 self._known[source].update(_cut(keys.keys))
 
     def without_repeats(self, plans: Sequence[_Plan]) -> list[_Plan]:
-        """The plans without lines that another one repeats, where no journal says what was sent.
-
-        Such a plan may be one that was withdrawn, or made to be looked at only.
+        """The plans without lines that another plan repeats, if no journal says what was sent. Such
+        a plan may be withdrawn, or a dry run.
         """
         if all(plan.is_described for plan in plans):
             return list(plans)
         seen: dict[str, set[bytes]] = defaultdict(set)
         kept = []
-        # First those of which it is known, then the others, the latest ones first.
+        # First the plans with journals, then the others, the latest ones first.
         for plan in sorted(
             plans, key=lambda plan: (plan.is_described, _planned_at(plan)), reverse=True
         ):
@@ -294,7 +294,7 @@ class _Entry:
         return sorted(kept, key=_planned_at)
 
     def enter(self, plan: _Plan) -> None:
-        """Enter a plan, of which everything in its stretches may have been sent."""
+        """Write a plan into the ledger; all lines in its stretches may have been sent."""
         header = plan.header
         if header.identifiers is not None:
             self._ledger.note_identifiers(header.source, header.identifiers)
@@ -311,7 +311,7 @@ class _Entry:
                 self._batch(file_id, stretch, lines, requests)
 
     def _file(self, plan: _Plan, path: str, lines: Sequence[bytes]) -> int:
-        """The number of a file, which is entered unless an older ledger knows it."""
+        """The number of a file; it is added unless the older ledger has it."""
         known = self._ledger.empty_file(path)
         if known is not None:
             return known
@@ -342,7 +342,7 @@ class _Entry:
         return file_id
 
     def _keys_of_lines(self, plan: _Plan, path: str, lines: Sequence[bytes]) -> list[list[bytes]]:
-        """The keys of what is on each line, or was until its person was erased."""
+        """The keys of the content of each line, or of its content before its person was erased."""
         erased = erased_keys(self._directory.root / path)
         return [
             [bytes.fromhex(key) for key in erased[number].keys]
@@ -352,7 +352,8 @@ class _Entry:
         ]
 
     def _line_keys(self, plan: _Plan, path: str, text: bytes) -> list[bytes]:
-        """The keys of what is on a line. Without a journal it is a visit, its events, or both."""
+        """The keys of the content of a line. Without a journal, it can be a visit, its events, or
+        both."""
         identifiers = plan.header.identifiers or self._settings.identifiers
         reader = Reader(replace(self._settings, identifiers=identifiers))
         try:
@@ -372,14 +373,15 @@ class _Entry:
             ) from error
 
     def _numbered(self, source: str, key: bytes) -> bytes:
-        """A key of its own for one of several identical things."""
+        """A separate key for one of several identical rows."""
         known = self._known[source]
         own = next(own for nth in count() if (own := numbered(key, nth)) not in known)
         known.add(own)
         return own
 
     def _requests(self, plan: _Plan, path: str, file_id: int) -> list[tuple[int, Request]]:
-        """Enter all requests with lines of a file; returns them with their numbers."""
+        """Write all requests with lines of a file into the ledger; returns them with their
+        numbers."""
         return [
             (self._ledger.enter_request(file_id, request, "unknown"), request)
             for request in plan.requests
@@ -409,7 +411,7 @@ def _byte_count(lines: Sequence[bytes]) -> int:
 
 
 def _contents(lines: Sequence[bytes], erased: Mapping[int, ErasedKeys]) -> Iterator[bytes]:
-    """What stands for the contents of profile updates."""
+    """The digests of the contents of profile updates."""
     for number, line in enumerate(lines):
         yield bytes.fromhex(erased[number].content) if number in erased else digest(line)
 
@@ -429,7 +431,7 @@ def _stretches_of(repeats: Sequence[bool], whole: Stretch) -> Iterator[Stretch]:
 
 
 def _shape(lines: Sequence[bytes]) -> Shape:
-    """The shape of lines of which no journal tells; of events and visits it makes no difference."""
+    """The shape of lines without a journal; for events and visits it makes no difference."""
     return Shape.VISITS if b'"actions":' in lines[0] else Shape.PROFILES
 
 

@@ -1,4 +1,4 @@
-"""One import from end to end: a source and a day, planned, sent, and published."""
+"""One import from end to end: plans, sends and publishes a source for a day."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +27,7 @@ MOST_SHOWN = 20
 
 @dataclass(frozen=True)
 class ImportRun:
-    """What one source's import of one day did.
+    """The result of one source's import of one day.
 
     `lines` are the lines of the source and day by state, those of earlier runs included.
     """
@@ -38,14 +38,14 @@ class ImportRun:
     plan: Plan
     lines: dict[str, int]
     first_rejected: list[SetAside]
-    """The first rows and lines of the day that were not or will not be sent, and why."""
+    """The first rows and lines of the day that are not sent, and why."""
 
 
 @dataclass
 class Importer:
     """Imports into one project from the sources of one data directory.
 
-    `client` may be None if nothing but dry runs is asked for.
+    `client` may be None if there are only dry runs.
     """
 
     directory: DataDirectory
@@ -57,11 +57,10 @@ class Importer:
     _streak: Streak = field(default_factory=Streak, init=False)
 
     def run(self, name: str, log_day: date, *, dry_run: bool = False) -> ImportRun:
-        """Plan what the source has for the day and, unless it is a dry run, send it.
-
-        What earlier days left planned is sent before it. Raises `SourceError`, `LedgerError` if the
+        """Plan the lines that the source has for the day and, unless it is a dry run, send them.
+        Planned batches of earlier days are sent first. Raises `SourceError`, `LedgerError` if the
         source is held by another process, `ConfigurationError` if the data directory holds another
-        project, and what `Poster.post_planned` raises; whatever it raises, the same call carries on
+        project, and what `Poster.post_planned` raises; after any error, the same call carries on
         where it ended.
         """
         source = get_source(self.directory, name)
@@ -80,8 +79,7 @@ class Importer:
                     clock=self.clock,
                     dry_run=dry_run,
                 )
-                # What is left of a plan that counts no more would pass for one if the ledger
-                # were lost.
+                # If the ledger were lost, the files of a replaced plan would look like a plan.
                 ledger.note_withdrawn(name)
                 remove_unnamed(self.directory, name, ledger.named_files(name))
                 if not dry_run:
@@ -96,7 +94,7 @@ class Importer:
     ) -> list[ImportRun]:
         """Do what `run` does for several sources, one after another.
 
-        A source that cannot be run, or is held, costs no other one: its error is raised at last.
+        If a source cannot be run, or is held, the others go on, and its error is raised at the end.
         """
         runs = []
         errors: list[ConfigurationError | LedgerError | SourceError] = []
@@ -110,7 +108,7 @@ class Importer:
         return runs
 
     def send_again(self, batch_ids: Sequence[int]) -> list[Batch]:
-        """Send batches again, whatever became of them: what was imported is then there twice.
+        """Send batches again, whatever their state is. Imported lines are then in Woopra twice.
 
         Raises like `run`, and `LedgerError` if there is no such batch. Returns them as they are
         now.
@@ -123,7 +121,7 @@ class Importer:
                     batch = ledger.batch(batch_id)
                     if batch.is_dry_run:
                         raise LedgerError(
-                            f"Import batch {batch_id} was made by a dry run, to be looked at only: "
+                            f"Import batch {batch_id} was made by a dry run, and is never sent: "
                             f"import {batch.source} without --dry-run"
                         )
                     with ledger.holding(batch.source):
@@ -140,7 +138,7 @@ class Importer:
         return needs_room(self.directory.imports, doing)
 
     def _claim_directory(self) -> None:
-        """See that the ledger is of the project that is imported into."""
+        """Check that the ledger belongs to the project that receives the import."""
         claim_archive(self.directory.raw, self._client().settings.project)
 
     def _client(self) -> WoopraClient:
@@ -170,7 +168,7 @@ def _rejected_lines(ledger: Ledger, source: str, log_day: date) -> Iterator[SetA
 def settle_by_hand(
     directory: DataDirectory, batch_id: int, state: State, *, clock: Clock = system_clock
 ) -> Batch:
-    """Say what became of an unknown batch: `accepted` if it is there, `planned` if it is not.
+    """Set the state of an unknown batch: `accepted` if it is in Woopra, `planned` if it is not.
 
     Raises `LedgerError` if it is not unknown, or held by another process. Returns it as it is now.
     """

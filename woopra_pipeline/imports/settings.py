@@ -1,4 +1,4 @@
-"""How imports are made: everything about them that a project may want otherwise."""
+"""The settings of imports."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,31 +11,30 @@ IdenticalRows: TypeAlias = Literal["distinct", "counted"]
 
 @dataclass(frozen=True, kw_only=True)
 class ImportSettings:
-    """Raises `ConfigurationError` if a value makes no sense.
-
-    `identifiers` are the keys of `visitor` by which the project knows people, strongest first: the
-    first one that a visitor has says who it is.
+    """Raises `ConfigurationError` if a value is wrong. `identifiers` are the keys of `visitor` that
+    identify people, strongest first: the first one that a visitor has is used.
     """
 
     identifiers: tuple[str, ...] = ("id", "email", "phone", "cookie")
     identical_rows: IdenticalRows = "distinct"
-    """Whether rows of one result that say the same are one visit or event, or as many as rows."""
+    """Whether identical rows of one result are one visit or event, or as many as there are rows."""
 
     lines_per_batch: int = 5_000
     bytes_per_batch: int = 8_000_000
-    """What a request holds at most, before compression."""
+    """The largest size of a request, before compression."""
     largest_line: int = 1_000_000
     """Bytes above which a line is set aside."""
     visit_gap_minutes: int = 30
     """A longer pause between two events of a visitor begins a new visit."""
 
     halving_requests: int = 100
-    """Rejected requests spent on finding a batch's bad lines before the rest is set aside whole."""
+    """How many rejected requests may be used to find a batch's bad lines before the rest is set
+    aside."""
     unknown_in_a_row: int = 3
     """Batches without a clear answer, one after another, at which a run ends."""
 
     memory_limit: str = "500MB"
-    """What DuckDB may use for a source's query before it spills to disk."""
+    """How much memory DuckDB may use for a source's query before it uses the disk."""
 
     read_folders: tuple[str, ...] = ()
     """Folders, besides the data directory, below which sources may read files; absolute paths."""

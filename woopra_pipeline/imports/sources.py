@@ -1,9 +1,9 @@
-"""Import sources: SQL files whose result says what to import, and their rows as JSON.
+"""Import sources: SQL files whose result is imported. Reads their rows as JSON.
 
-A source runs read-only on the published model, or without one on files alone: those below the data
-directory, and below the folders that the settings name. Its relative paths start at the folder of
-the sources, or else at the data directory. What columns it returns decides its shape. Each row is
-read as one JSON text that DuckDB makes of its columns; of a plain row, that is the line already.
+A source runs read-only on the published model, or, without a model, on files only: files below the
+data directory, and below the folders in the settings. Its relative paths start at the folder of the
+sources, or else at the data directory. The columns that it returns decide its shape. DuckDB makes
+one JSON text of the columns of each row; for a plain row, that is the line already.
 """
 
 import os
@@ -43,19 +43,19 @@ from woopra_pipeline.woopra.log_days import end_of_log_day, start_of_log_day
 
 ROWS_AT_ONCE = 8_192
 CHUNKS_IN_ADVANCE = 2
-"""Made while those before are worked on."""
+"""How many chunks are made ahead of the reader."""
 
 _working_directory = threading.RLock()
 """The process has only one."""
 
 
 class Shape(StrEnum):
-    """What the rows of a source are."""
+    """The kind of rows of a source."""
 
     VISITS = "visits"
     """Columns `visitor` and `actions`; any other is a field of the visit."""
     EVENTS = "events"
-    """Columns `visitor`, `name`, `time` and, if wanted, `properties`."""
+    """Columns `visitor`, `name`, `time` and optionally `properties`."""
     PROFILES = "profiles"
     """The column `visitor` alone."""
 
@@ -69,7 +69,7 @@ class Source:
 
     @property
     def description(self) -> str:
-        """The first line of the comment the file begins with; empty if there is none."""
+        """The first line of the comment at the start of the file; empty if there is none."""
         text = self.path.read_text(encoding="utf-8", errors="replace")
         first = text.lstrip().partition("\n")[0]
         return first.removeprefix("--").strip() if first.startswith("--") else ""
@@ -79,9 +79,9 @@ class Source:
 class Rows:
     """A source's result for one day: its shape, and chunks of its rows.
 
-    Their columns are `row`, the text of a JSON object; `is_plain`, which is true where nothing is
-    wrong with a row and the text is canonical; and, unless no row can be plain, for plain rows what
-    `PlainRows` has besides. A plain event has no `row`.
+    Their columns are `row`, the text of a JSON object; `is_plain`, which is true if nothing is
+    wrong with the row and the text is canonical; and, unless no row can be plain, the columns of
+    `PlainRows` for plain rows. A plain event has no `row`.
     """
 
     shape: Shape
@@ -89,12 +89,12 @@ class Rows:
 
 
 def sources_folder(directory: DataDirectory) -> Path:
-    """Where a data directory's sources are."""
+    """The folder of a data directory's sources."""
     return directory.imports / "sources"
 
 
 def find_sources(directory: DataDirectory) -> list[Source]:
-    """Every source of the data directory, by name; hidden files are none."""
+    """Every source of the data directory, by name, without hidden files."""
     return [
         Source(path.stem, path)
         for path in sorted(sources_folder(directory).glob("*.sql"))
@@ -122,7 +122,7 @@ def example_names() -> list[str]:
 
 
 def copy_example(directory: DataDirectory, name: str) -> Path:
-    """Copy an example among the sources; returns where it is now.
+    """Copy an example to the folder of sources; returns its path.
 
     Raises `SourceError` if there is no such example, or a source of that name already.
     """
@@ -132,7 +132,7 @@ def copy_example(directory: DataDirectory, name: str) -> Path:
         )
     path = sources_folder(directory) / f"{name}.sql"
     if path.exists():
-        raise SourceError(f"{path} exists already: remove or rename it to have the example")
+        raise SourceError(f"{path} exists already: remove or rename it to copy the example")
     example = package_files(__package__) / "examples" / path.name
     with replacing(path) as temporary:
         temporary.write_bytes(example.read_bytes())
@@ -146,8 +146,8 @@ def read_source(
     """Run a source for one day, and read its rows as they come; the source must be held.
 
     Meanwhile the working directory is the folder of the sources. So the path of the data directory
-    is no part of the relative paths that DuckDB reads, and it takes no pattern and no hive
-    partition out of it. Only one thread of a process is in the block at a time.
+    is not part of the relative paths that DuckDB reads, and DuckDB finds no pattern and no hive
+    partition in it. Only one thread of a process is in the block at a time.
 
     Raises `SourceError`, also while rows are read, if it is not one query, cannot be run, or
     returns columns that have no meaning together.
@@ -160,7 +160,7 @@ def read_source(
             _require_reading(connection, query, parameters, source)
             connection.execute(f"select * from (\n{query}\n) limit 0", parameters)
             columns = {name: kind for name, kind, *_ in connection.description or ()}
-            # In brackets, columns of the same name have been renamed.
+            # In a subquery, DuckDB renames columns with the same name.
             described = connection.execute(f"describe\n{query}", parameters).fetchall()
             _require_distinct([name for name, *_ in described], source)
             shape = _shape(columns, source)
@@ -172,7 +172,7 @@ def read_source(
 def _chunks(
     connection: duckdb.DuckDBPyConnection, source: Source, directory: DataDirectory
 ) -> Generator[pa.RecordBatch, None, None]:
-    """The chunks of the result, some of which are made in advance, in a thread."""
+    """The chunks of the result; a thread makes some of them in advance."""
     with _naming(source, directory), ThreadPoolExecutor(1) as thread:
         reader = connection.to_arrow_reader(ROWS_AT_ONCE)
         coming = deque(thread.submit(next, reader, None) for _ in range(CHUNKS_IN_ADVANCE))
@@ -191,7 +191,7 @@ def _naming(source: Source, directory: DataDirectory) -> Iterator[None]:
         yield
     except (duckdb.Error, pa.ArrowException) as error:
         sentence = " ".join(str(error).partition("\nLINE ")[0].split())
-        # What stands before the host in an address may be a password.
+        # The text before the host in an address may be a password.
         sentence = re.sub(r"://[^/\s]*@", "://…@", sentence)
         if "operations are disabled by configuration" in sentence:
             sentence += (
@@ -201,7 +201,7 @@ def _naming(source: Source, directory: DataDirectory) -> Iterator[None]:
         if "Table with name" in sentence and not directory.published_model.exists():
             sentence += (
                 "; there is no model yet: make one with `woopra-pipeline backfill FROM TO`, or "
-                "read files alone"
+                "read only files"
             )
         raise SourceError(f"The import source {source.path} cannot be run: {sentence}") from error
 
@@ -222,7 +222,7 @@ def _connection(
         connection.execute("set enable_progress_bar = false")
         connection.execute("set memory_limit = ?", [settings.memory_limit])
         connection.execute("set temp_directory = ?", [str(spill)])
-        # A pattern is not looked for in the working directory unless it is named.
+        # Patterns are searched in the working directory only if it is named.
         connection.execute("set file_search_path = ?", [f".,{os.path.relpath(root, folder)}"])
         lock(connection, [root, folder, *map(Path, settings.read_folders)])
         yield connection
@@ -230,14 +230,14 @@ def _connection(
 
 @contextmanager
 def spilling(directory: DataDirectory, source: Source, use: str) -> Iterator[Path]:
-    """A folder for what does not fit into memory, which is gone afterwards.
+    """A temporary folder for data that does not fit into memory.
 
-    No two processes may share one; who holds the source has this one alone.
+    No two processes may share one; only the holder of the source uses this one.
     """
     spill = directory.imports / "spill"
     folder = spill / f"{source.name}.{use}"
     remove(folder)
-    # Whoever is the last to leave takes away the folder of all, perhaps just when another comes.
+    # The last process removes the common folder, perhaps just when another one starts.
     while not folder.exists():
         with suppress(FileNotFoundError):
             make_folder(folder)
@@ -250,7 +250,7 @@ def spilling(directory: DataDirectory, source: Source, use: str) -> Iterator[Pat
 
 
 def remove_abandoned_spills(directory: DataDirectory, now: datetime) -> None:
-    """Remove what killed processes have spilled, of sources that nobody holds."""
+    """Remove spilled files of killed processes, for sources that nobody holds."""
     spill = directory.imports / "spill"
     for folder in spill.glob("*"):
         source = folder.name.rpartition(".")[0]
@@ -275,8 +275,8 @@ def _the_query(connection: duckdb.DuckDBPyConnection, source: Source) -> duckdb.
     statements = connection.extract_statements(text)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise SourceError(
-            f"The import source {source.path} must be exactly one query, a select: "
-            "put what it needs before that into a with clause"
+            f"The import source {source.path} must be exactly one query, a select: put other steps "
+            "into a with clause"
         )
     return statements[0]
 
@@ -317,12 +317,12 @@ def _parameters(log_day: date, used: set[str], source: Source) -> dict[str, obje
 
 
 def _require_distinct(names: Sequence[str], source: Source) -> None:
-    """Raise `SourceError` if two columns have the same name: DuckDB tells no cases apart."""
+    """Raise `SourceError` if two columns have the same name, apart from upper and lower case."""
     for number, name in enumerate(names):
         if name.lower() in {earlier.lower() for earlier in names[:number]}:
             raise SourceError(
-                f"The import source {source.path} returns the column {name} twice: "
-                "return each under a name of its own"
+                f"The import source {source.path} returns the column {name} twice: give each "
+                "column its own name"
             )
 
 
@@ -342,13 +342,13 @@ def _shape(columns: Columns, source: Source) -> Shape:
 
 
 def _rows_query(query: str, columns: Columns, shape: Shape, settings: ImportSettings) -> str:
-    """The SQL of the rows as `Rows` has them."""
+    """The SQL of the rows in the form of `Rows`."""
     row_text = _row_text(columns)
     try:
         plain = _PLAIN_ROWS[shape](columns, settings)
     except NeverPlainError:
         return f"select {row_text} as row, false as is_plain from (\n{query}\n)"
-    # Names that no source returns.
+    # Names that no source uses.
     names = {name: f'"${name}$"' for name in plain.columns}
     made = ", ".join(f"{sql} as {names[name]}" for name, sql in plain.columns.items())
     canonical = plain.is_canonical(names, settings)

@@ -1,8 +1,8 @@
-"""What became of imports without an answer: found in the log, or missing from a day that is over.
+"""Finds out in the log whether imports without an answer arrived.
 
-What was imported is logged on the day on which it was imported. The line in the log may not show
-the visitor's identifier, so it is looked for by the profile that carries it today, and by the
-multiset of (time, name) of its actions, less what was there before or was only logged again.
+An import is logged on the day on which it was sent. The line in the log may not show the visitor's
+identifier. So the actions of the profile that has the identifier today are compared, as a multiset
+of (time, name), without actions that were there before or were only logged again.
 """
 
 from collections import defaultdict
@@ -37,7 +37,7 @@ from woopra_pipeline.woopra.log_days import (
 Finding: TypeAlias = Literal["found", "absent", "partly", "waiting"]
 
 MARGIN = timedelta(minutes=15)
-"""How far from the moment of sending, on our clock, the service may have logged a batch."""
+"""How far from the time of sending, by our clock, the service may have logged a batch."""
 
 SHOWN_LINES = 20
 _SORTED = orjson.OPT_SORT_KEYS
@@ -48,7 +48,7 @@ class Verdict:
     """What the log shows of a batch.
 
     `found`: all of its actions arrived; `absent`: none did, and the day is over; `partly`: some
-    did, which the service should not do; `waiting`: it cannot be told yet, `reason` says why.
+    did, which the service should not do; `waiting`: it cannot be decided yet, `reason` says why.
     `missing_lines` are the first of its lines that did not arrive.
     """
 
@@ -65,10 +65,9 @@ def verify_imports(
     clock: Clock = system_clock,
     notify: Callable[[str], None] = lambda message: None,
 ) -> list[Verdict]:
-    """Look for every unknown batch, and settle those of which the log shows what became.
-
-    What was found is accepted, what is absent planned again; a batch found in part stays unknown
-    until it is settled by hand. Raises `ModelError` if there is no model.
+    """Look in the log for every unknown batch, and settle those that it can decide. Batches that
+    are found are accepted, and absent ones are planned again. A batch that is found in part stays
+    unknown until it is settled by hand. Raises `ModelError` if there is no model.
     """
     verdicts = []
     with Ledger(directory, clock) as ledger:
@@ -94,7 +93,7 @@ def prove_imports(
     settings: ImportSettings,
     clock: Clock = system_clock,
 ) -> list[Verdict]:
-    """Look for batches in the log whatever is known of them, and change nothing.
+    """Look in the log for batches in any state, and change nothing.
 
     Raises `LedgerError` if there is no such batch, and `ModelError` if there is no model.
     """
@@ -121,7 +120,8 @@ def judge(
         return Verdict(
             batch,
             "waiting",
-            "identifiers in the model are pseudonyms, so nothing tells: settle it by hand",
+            "identifiers in the model are pseudonyms, so the log cannot be searched for it: "
+            "settle it by hand",
         )
     log_days = _log_days(connection)
     reason = _why_not_yet(batch.sent_at, batch.sent_until or batch.sent_at, log_days, clock())
@@ -137,11 +137,11 @@ def judge(
 def _why_not_yet(
     sent_at: datetime, sent_until: datetime, log_days: set[date], now: datetime
 ) -> str | None:
-    """Why it cannot be told yet what became of a batch; None if it can."""
+    """Why it cannot be decided yet whether a batch arrived; None if it can."""
     first, last = log_day_at(sent_at - MARGIN), log_day_at(sent_until + MARGIN)
     if now < end_of_log_day(last):
         return f"log day {last} is not over"
-    # What merged on the last of these days may be logged again on the next.
+    # Lines of a merge on the last of these days may be logged again on the next day.
     wanted = set(log_days_between(first, max({last, *log_days})))
     if missing := wanted - log_days:
         return f"log day {min(missing)} is not in the model"
@@ -164,12 +164,15 @@ def _judge_actions(
     shown = tuple(lines[number - 1 - batch.first_line] for number in missing[:SHOWN_LINES])
     if any(is_unsettled for _, _, is_unsettled, _ in not_found):
         return Verdict(
-            batch, "waiting", "a merge of one of its visitors may not be logged whole yet", shown
+            batch,
+            "waiting",
+            "a merge of one of its visitors may not be logged completely yet",
+            shown,
         )
     if found:
         reason = (
-            f"only {found:,} of its {wanted:,} actions are in the log, which should not be: "
-            "look into it and settle it by hand"
+            f"only {found:,} of its {wanted:,} actions are in the log, which should not happen: "
+            "find out why, and settle it by hand"
         )
         return Verdict(batch, "partly", reason, shown)
     return Verdict(batch, "absent", f"none of its {wanted:,} actions is in the log", shown)
@@ -185,7 +188,7 @@ def _judge_updates(
     visitors = [orjson.loads(line)["visitor"] for line in lines]
     keys = {(key, identifier_text(visitor.get(key))) for visitor in visitors for key in identifiers}
     properties = _properties_of(connection, {(key, text) for key, text in keys if text})
-    # Between a lost ledger's updates and now, others may have written something else.
+    # If the ledger was lost, others may have written another value since then.
     written = _written_since(connection, batch.sent_at) if batch.sent_until else {}
     missing = [
         line
@@ -197,8 +200,8 @@ def _judge_updates(
         )
     ]
     if not missing:
-        return Verdict(batch, "found", "all of its profiles say what it says")
-    reason = f"{len(missing):,} of its {len(lines):,} profiles do not say what it says"
+        return Verdict(batch, "found", "all of its profiles have its values")
+    reason = f"{len(missing):,} of its {len(lines):,} profiles do not have its values"
     return Verdict(batch, "absent", reason, tuple(missing[:SHOWN_LINES]))
 
 
@@ -214,7 +217,7 @@ def _was_written(written: Mapping[str, set[str]], visitor: Mapping[str, object])
 
 
 def _shown(value: object) -> str:
-    """A property's value as text, by which 7 and "7" are the same."""
+    """A property's value as text; 7 and "7" have the same text."""
     return value if isinstance(value, str) else orjson.dumps(value, option=_SORTED).decode()
 
 
@@ -288,7 +291,7 @@ def _settle(ledger: Ledger, verdict: Verdict) -> None:
 
 
 def _log_days(connection: duckdb.DuckDBPyConnection) -> set[date]:
-    """The log days of which the model has the whole file; of one that is open, some may lack."""
+    """The log days of which the model has the whole file; of an open day, lines may be missing."""
     sql = "select log_day from log_days where not is_open"
     return {log_day for (log_day,) in connection.execute(sql).fetchall()}
 

@@ -1,11 +1,12 @@
--- What the log shows of one import batch: of each action on its lines, by visitor, how often it was
--- to be imported, and how often it came that nothing else explains.
+-- What the log shows of one import batch: for each action on its lines, by visitor, how often it
+-- was to be imported, and how often it came without another explanation.
 --
--- Reads import_lines, and of the model public tables and `logged_actions()`, `logged_properties()`.
+-- Reads import_lines, and from the model public tables, `logged_actions()` and
+-- `logged_properties()`.
 --
--- Variables: batch; identifiers, the keys of `visitor` that say who it is; first_position, where the
--- first day begins on which it may have been logged; sent_from and sent_to, between which another
--- batch must have been sent to be in the log since then as well.
+-- Variables: batch; identifiers, the keys of `visitor` that identify a visitor; first_position, the
+-- start of the first day on which it may have been logged; sent_from and sent_to, between which
+-- another batch must have been sent to be in the log since then too.
 
 create or replace temp table sent_lines as
 select
@@ -53,7 +54,7 @@ select
     action ->> '$.name' as name
 from actions;
 
--- Of the other batches only what could be taken for ours.
+-- From the other batches, only actions that could be taken for ours.
 delete from sent_actions
 where not is_ours
     and (time, name) not in (select (time, name) from sent_actions where is_ours);
@@ -83,7 +84,7 @@ select *
 from identifiers
 where text <> '';
 
--- Who has the identifiers: every line that ever set one, and where its pid has led since.
+-- The visitors with the identifiers: every line that ever set one, and the alias of its pid now.
 create or replace temp table identified_pids as
 select distinct key, trim(json_as_text(value)) as text, logged_pid, pid
 from logged_properties()
@@ -127,8 +128,9 @@ select log_position, voided_by, logged_pid, pid, epoch_ms(occurred_at) as time, 
 from logged_actions()
 where (epoch_ms(occurred_at), name) in (select (time, name) from wanted_actions);
 
--- What is there now, less what was there before, wherever merges have taken it since: so what was
--- only logged again counts for nothing. What came and was deleted for good did come.
+-- The actions that are there now, without those that were there before, wherever merges have moved
+-- them since then. So actions that were only logged again do not count. Actions that came and were
+-- deleted for good do count.
 create or replace temp table arrivals as
 with
     of_others as (
@@ -164,7 +166,7 @@ select visitor, time, name, sum(change) as arrived
 from changes
 group by all;
 
--- Visitors with a merge whose re-log may still be under way.
+-- Visitors with a merge whose re-log may not be complete yet.
 create or replace temp table unsettled_visitors as
 select visitor
 from visitor_pids

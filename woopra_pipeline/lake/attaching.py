@@ -29,7 +29,8 @@ TYPED_COLUMNS = """
 def published_tables(
     lake: Lake, connection: duckdb.DuckDBPyConnection, publication: Publication
 ) -> list[LakeTable]:
-    """The tables that were published, with the columns that `property_types` of then names.
+    """The tables that were published, with the columns that `property_types` of that revision
+    names.
 
     `connection` can reach the lake.
     """
@@ -63,8 +64,7 @@ def _of_event(relation: str, columns: list[TypedColumn]) -> TypedRelation:
 
 def attach_statements(lake: Lake, publication: Publication) -> Iterator[str]:
     """The statements that make a view of each table in any DuckDB, with the types of the model.
-
-    They hold no secret: in an object store, DuckDB takes the credentials that its user has.
+    They contain no secret: in an object store, DuckDB takes the credentials that its user has.
     """
     with duckdb.connect() as connection:
         lake.let_duckdb_reach(connection)
@@ -84,7 +84,7 @@ def attach_statements(lake: Lake, publication: Publication) -> Iterator[str]:
 def open_tables(
     connection: duckdb.DuckDBPyConnection, lake: Lake, publication: Publication
 ) -> dict[str, tuple[LakeTable, str]]:
-    """Each table by its name, with the query for its rows, without DuckDB's extension."""
+    """For each table, by its name, the query for its rows. It needs no extension of DuckDB."""
     lake.let_duckdb_reach(connection)
     return {
         table.name: (table, select_public(table, _rows(lake, table, publication)))
@@ -100,7 +100,8 @@ def _rows(lake: Lake, table: LakeTable, publication: Publication) -> str | None:
 
 
 def select_public(table: LakeTable, rows: str | None) -> str:
-    """The query for a table with the names and types of the model; without `rows`, for no row."""
+    """The query for a table with the names and types of the model; if `rows` is None, for no
+    rows."""
     columns = zip(table.table.columns, table.stored_names, strict=True)
     if rows is None:
         types = ", ".join(

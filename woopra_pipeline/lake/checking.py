@@ -1,7 +1,7 @@
-"""Whether the tables of the lake are those of `woopra.duckdb`, row by row.
+"""Checks whether the tables of the lake equal those of `woopra.duckdb`, row by row.
 
-Of both, the rows are counted and their hashes added up. Only where these differ, the rows are
-compared one with another.
+On both sides it counts the rows and adds up their hashes. It compares the rows themselves only if
+these differ.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -49,7 +49,8 @@ class Comparison:
 def compare_with_model(
     lake: Lake, directory: DataDirectory, *, memory_limit: str | None = None
 ) -> Iterator[Comparison]:
-    """Compare every published table of the lake with the published model, and those of one alone.
+    """Compare every published table of the lake with the published model, also tables that only one
+    side has.
 
     Raises `LakeError` if the lake has no tables or cannot be read, and `ModelError` if there is no
     model.
@@ -111,12 +112,13 @@ def _types(connection: duckdb.DuckDBPyConnection, query: str) -> Types:
 
 
 def _values(columns: Sequence[str], query: str | None, types: Types, others: Types) -> str:
-    """The query for these columns, NULL where it has none; in one type with the other side."""
+    """The query for these columns, NULL where it has none; with the types that the other side has
+    too."""
     if query is None:
         return f"select {', '.join(['null'] * len(columns))} where false"
     selected = []
     for name in columns:
-        # JSON as its text, which is kept to the letter.
+        # JSON as its text, of which every character counts.
         is_text = "JSON" in (types.get(name), others.get(name)) or (
             types.get(name) != others.get(name, types.get(name))
         )
@@ -141,7 +143,8 @@ def _sums(connection: duckdb.DuckDBPyConnection, rows: str) -> tuple[int, ...]:
 def _surplus(
     connection: duckdb.DuckDBPyConnection, rows: str, others: str
 ) -> tuple[int, list[tuple[object, ...]]]:
-    """How many of the rows are not among the others, as often as they occur; and some of them."""
+    """How many of the rows are not among the others, each as often as it occurs; and some of
+    them."""
     query = f"create or replace temp table surplus as {rows} except all {others}"
     connection.execute(query)
     ((count,),) = connection.execute("select count(*) from surplus").fetchall()

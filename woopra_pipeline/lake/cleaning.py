@@ -1,6 +1,6 @@
-"""What no manifest in the lake names any more is removed, once nobody can be reading it.
+"""Removes files in the lake that no manifest names any more, when nobody can be reading them.
 
-`lake.days` says why that takes a week, and why nothing is removed that is about to be named.
+`lake.days` says why that takes a week, and why no file is removed that a manifest is about to name.
 """
 
 from collections import defaultdict
@@ -47,10 +47,10 @@ def remove_unnamed(
 
 
 def remove_unnamed_now(lake: Lake, log_days: Iterable[date]) -> int:
-    """Remove what the manifests of these days do not name, whoever may be reading it.
+    """Remove files that the manifests of these days do not name, even if somebody is reading them.
 
-    For what must not be kept. Nobody may be putting one of these days into the lake meanwhile.
-    Returns how many bytes the files had.
+    This is for files that must not be kept. Nobody may put one of these days into the lake at the
+    same time. Returns how many bytes the files had.
     """
     removed_bytes = 0
     for log_day in log_days:
@@ -81,7 +81,7 @@ def _by_day(entries: Iterable[Entry]) -> dict[date, list[Entry]]:
 def _unnamed(
     lake: Lake, folder: Path, log_day: date, old: list[Entry], before: datetime
 ) -> list[Entry]:
-    """Those of a day's old files that its manifest does not name, and has not since `before`."""
+    """Files of a day that its manifest does not name, and has not named since `before`."""
     if not old:
         return []
     named, content = _named(lake, folder, log_day)

@@ -1,4 +1,5 @@
-"""The tables of the lake from the parsed days: `model.sql` and `typed.sql`, run on an engine."""
+"""Computes the tables of the lake from the parsed days: runs `model.sql` and `typed.sql` on an
+engine."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -37,10 +38,10 @@ def compute_tables(
 ) -> list[LakeTable]:
     """Write every public table, made from `days` alone (R7), as Parquet files; returns which.
 
-    The folder of a day is a name in the lake, and so is what `folder_of` returns, where nothing may
-    be yet. `applied_at` becomes that of all days. `choice` says what users choose of the typed
-    tables. `sweep_factor` says which way of the audit is taken (`model.sql`); it changes nothing in
-    the tables.
+    The folder of a day is a name in the lake. So is what `folder_of` returns; that folder must be
+    empty. All days get this `applied_at`. `choice` has the users' settings of the typed tables.
+    `sweep_factor` selects one of two ways of the audit (`model.sql`); the tables are the same
+    either way.
 
     The steps of all merges are in this process's memory for a moment, some 200 bytes for each, and
     so are the names of all actions and properties.
@@ -115,7 +116,7 @@ def follow(steps: pa.Table) -> pa.Table:
     )
     order = np.argsort(position)
     position, onward, end = position[order], onward[order], end[order]
-    # A path that ends at a pid has a node for that pid as its last one, behind all deletes.
+    # The last node of a path that ends at a pid is a node for that pid, numbered after all deletes.
     end_positions = np.unique(end[end >= 0])
     parent = np.full(len(position) + len(end_positions), -1, dtype=np.int64)
     steps_on, ends = np.flatnonzero(onward >= 0), np.flatnonzero(end >= 0)

@@ -1,4 +1,4 @@
-"""What there is in the lake, for whoever only asks: little is read, and nothing is written."""
+"""The condition of the lake, for `status`: little is read, and nothing is written."""
 
 from dataclasses import dataclass, field
 from datetime import date
@@ -22,14 +22,14 @@ class LakeCondition:
     revision: str | None = None
     """The revision of its tables; None if there are none yet."""
     tables_are_behind: bool = False
-    """Whether the tables are of other days or other settings than there are now."""
+    """Whether the tables were computed from other days or other settings than there are now."""
     problem: str | None = None
 
 
 def read_condition(location: str, types: Path) -> LakeCondition:
-    """The condition of the lake at `location`, where `types` is the file of pinned types here.
+    """The condition of the lake at `location`; `types` is the file of pinned types on this machine.
 
-    A store that cannot be reached is a problem, and not waited for.
+    If a store cannot be reached, that is a problem to report. Nothing waits for it.
     """
     try:
         lake = open_lake(location, is_patient=False)

@@ -1,4 +1,5 @@
-"""The log days in the lake: as in the data directory, and to be restored by any copying program.
+"""The log days in the lake. The files are those of the data directory, so any program can copy them
+back.
 
     raw/project                              whose log it is
     raw/YYYY-MM-DD/manifest.json             names the day's files
@@ -6,14 +7,15 @@
     parsed/YYYY-MM-DD/manifest.json          names the folder that is current
     parsed/YYYY-MM-DD/<fingerprint>-<checksums>/visits_log-00000.parquet …
 
-A day is there once its manifest is, which is written last, and only if nobody else has written it
-meanwhile (R9). The name of a folder of parsed files stands for all of their checksums: whoever
-else writes there at the same time writes the same bytes, whatever its libraries make of a day.
+A day is in the lake when its manifest is. The manifest is written last, and only if nobody else has
+written it in the meantime (R9). The name of a folder of parsed files contains a digest of all their
+checksums: if another process writes there at the same time, it writes the same bytes, even if its
+libraries write Parquet files in another way.
 
-A file that no manifest names any more, because its day was replaced, is removed `KEPT_FOR` later:
-so long may somebody read what a manifest named. What a killed upload left is removed as late, for
-it could be an upload under way. No upload names a file that was there `REUSED_WITHIN` before it:
-so nothing is ever removed that a manifest is about to name.
+If a day was replaced, no manifest names its old files any more. They are removed `KEPT_FOR` later,
+because somebody may still read them until then. Files of killed uploads are removed after the same
+time, because they could belong to an upload that is still running. An upload does not reuse a file
+that is older than `REUSED_WITHIN`. So no file is removed that a manifest is about to name.
 """
 
 import re
@@ -32,7 +34,7 @@ from woopra_pipeline.parse.parsed_days import ParsedDay
 from woopra_pipeline.woopra.log_days import log_day_from_text
 
 RAW = Archive(Path("raw"))
-"""The archive by its names in the lake; nothing is there to be opened."""
+"""The archive with names in the lake in place of paths. Its files cannot be opened."""
 
 PARSED = Path("parsed")
 
@@ -43,11 +45,12 @@ REQUESTS_AT_ONCE = 16
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-"""What names in a manifest may be: whoever can write to the lake names no other place here."""
+"""Names that a manifest may contain. So nobody who can write to the lake can name a path outside of
+the folder here."""
 
 
 def find_archived(lake: Lake, log_day: date) -> tuple[ArchivedDay | None, Content | None]:
-    """The archived day in the lake, and its manifest; the day is None if that makes no sense.
+    """The archived day in the lake, and its manifest; the day is None if the manifest is damaged.
 
     Paths of its files are their names in the lake.
     """
@@ -67,7 +70,7 @@ def find_archived(lake: Lake, log_day: date) -> tuple[ArchivedDay | None, Conten
 
 
 def find_parsed(lake: Lake, log_day: date) -> tuple[ParsedDay | None, Content | None]:
-    """The parsed day in the lake, and its manifest; the day is None if that makes no sense.
+    """The parsed day in the lake, and its manifest; the day is None if the manifest is damaged.
 
     Its folder is named as in the lake.
     """
@@ -106,15 +109,15 @@ def parsed_days_in(lake: Lake) -> dict[date, ParsedDay]:
 
 
 def name_of(path: Path) -> str:
-    """The name in the lake that a path of a day there stands for."""
+    """The name in the lake for a path of a day there."""
     return path.as_posix()
 
 
 def damaged(lake: Lake, name: str) -> LakeError:
-    """The error for a file in the lake that is not what was put there."""
+    """The error for a file in the lake that has changed since it was put there."""
     return LakeError(
         f"{lake.uri(name)} is damaged: remove it there, then `woopra-pipeline lake update` on a "
-        "machine that has the day puts it there anew"
+        "machine that has the day puts it there again"
     )
 
 

@@ -4,8 +4,8 @@
     tables/TABLE/<revision>/*.parquet        the files of one revision, large tables by month
     tables/events/TABLE/…                    the same for the typed tables of events
 
-No engine needs to know of Delta. A commit replaces all files of a table by those of a revision, and
-carries its name. Earlier versions can be read as long as their files are kept.
+An engine need not know Delta. A commit replaces all files of a table by those of a revision, and
+contains its name. Earlier versions can be read as long as their files are kept.
 """
 
 import json
@@ -66,14 +66,14 @@ LOG_DAYS = """
 
 @dataclass(frozen=True)
 class DataFile:
-    """A Parquet file of a table: its path below the table, and what a commit says of it."""
+    """A Parquet file of a table: its path below the table, and what a commit says about it."""
 
     path: str
     size: int
     modified_ms: int
     """When it was written, in UNIX milliseconds."""
     month: str | None
-    """The month it is of, where the table is partitioned."""
+    """The month of its rows, if the table is partitioned."""
     row_count: int
     log_days: tuple[str, str] | None
     """The first and the last log day in it, if the file says so."""
@@ -130,7 +130,7 @@ def open_table(lake: Lake, folder: str, version: int | None = None) -> DeltaTabl
     except (DeltaError, OSError):
         raise LakeError(
             f"{address} cannot be read as a Delta table: remove that folder, "
-            "then `woopra-pipeline lake update` makes it anew"
+            "then `woopra-pipeline lake update` makes it again"
         ) from None
 
 
@@ -141,9 +141,9 @@ def commit(
     files: Sequence[DataFile],
     revision: str,
 ) -> int | None:
-    """Let a table be these files and no others; returns the version that it has now.
+    """Replace the files of a table by these; returns the new version.
 
-    `before` is the table as it was opened. If it has another version by now, nothing is committed,
+    `before` is the table as it was opened. If it has another version by then, nothing is committed,
     and None is returned.
     """
     schema = delta_schema(table)
@@ -231,7 +231,7 @@ def files_of(lake: Lake, table: LakeTable, version: int) -> list[str]:
 
 
 def vacuum(lake: Lake, folder: str, version: int, kept_for: timedelta) -> None:
-    """Remove a table's files that are of no version for longer than `kept_for`.
+    """Remove files of a table that have belonged to no version for longer than `kept_for`.
 
     None of `version` is removed.
     """
@@ -249,7 +249,8 @@ def vacuum(lake: Lake, folder: str, version: int, kept_for: timedelta) -> None:
 def remove_table(lake: Lake, entries: Sequence[Entry]) -> None:
     """Remove a whole table, of which these are all files.
 
-    Its latest commits go first, one by one: so there is a table or none, whatever is killed.
+    The latest commits are removed first, one by one. So even if the process is killed, there is a
+    readable table or none.
     """
     commits = [entry.name for entry in entries if "_delta_log" in Path(entry.name).parts]
     for name in sorted(commits, reverse=True):

@@ -1,6 +1,6 @@
-"""Which typed tables there are, and their columns: what follows from the counts (R11).
+"""Derives from the counts which typed tables there are, and their columns (R11).
 
-It is the model's own code that decides, over tables of the model that hold the counts.
+The model's own code does that, on tables of the model that are filled with the counts.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ FILL = (
     "select relation, event, row_count, is_left_out from given_names",
     "insert into log.typed_properties by name "
     "select * exclude (distinct_count), 0 as level from given_sums",
-    # The view counts digests; which they are does not matter.
+    # The view only counts digests, so any numbers will do.
     "insert into log.typed_values select relation, key, "
     f"unnest(range(least(distinct_count::bigint, {MOST_DISTINCT}))), 1 from given_sums",
 )
@@ -63,7 +63,8 @@ def number_events(named_actions: pa.Table, choice: TypedChoice) -> pa.Table:
 
 
 def make_dictionary(named_actions: pa.Table, sums: pa.Table, choice: TypedChoice) -> Dictionary:
-    """What follows from `named_actions` and `typed_sums`, which `typed.sql` makes."""
+    """The dictionary that follows from `named_actions` and `typed_sums`, which `typed.sql`
+    makes."""
     counts = {row["event"]: row["row_count"] for row in named_actions.to_pylist()}
     names = [
         {

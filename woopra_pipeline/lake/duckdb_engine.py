@@ -1,4 +1,4 @@
-"""DuckDB as the engine of the lake: on this machine, with nothing to start."""
+"""DuckDB as the engine of the lake: on this machine, without a server."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from woopra_pipeline.sql_text import exact_pattern, literal, quoted
 from woopra_pipeline.tables import ColumnType, Table
 
 MEMORY_LIMIT = "4GB"
-"""How much memory DuckDB takes before it works on disk."""
+"""How much memory DuckDB takes before it uses the disk."""
 
 FUNCTIONS_OF_SPARK = (
     "unix_date(day) as day - date '1970-01-01'",
@@ -27,11 +27,11 @@ FUNCTIONS_OF_SPARK = (
     "sequence(first, last) as generate_series(first, last)",
     "explode(list) as unnest(list)",
 )
-"""What DuckDB is taught of Spark, as macros."""
+"""Functions of Spark that DuckDB lacks, as macros."""
 
 
 class DuckDBEngine(Engine):
-    """DuckDB in memory, with a folder of its own on disk for what does not fit.
+    """DuckDB in memory, with a folder of its own on disk for data that does not fit.
 
     `scratch` is where that folder is made. Raises `ConfigurationError` if DuckDB's extension for
     the lake's place is not installed.
@@ -51,7 +51,7 @@ class DuckDBEngine(Engine):
         self._lake = lake
         self._folder = tempfile.TemporaryDirectory(dir=scratch, prefix="lake-")
         self._connection = duckdb.connect()
-        # DuckDB guesses that what it just made is tiny, and would loop over it.
+        # DuckDB assumes that tables it has just made are tiny, and would choose nested loops.
         for join in ("asof_loop_join", "nested_loop_join", "merge_join"):
             self._connection.execute(f"set {join}_threshold = 0")
         self._connection.execute(
@@ -94,7 +94,7 @@ class DuckDBEngine(Engine):
     def write(self, query: str, folder: str, layout: Layout) -> None:
         """Write the rows of a query as Parquet files below a folder of the lake.
 
-        What comes by month comes from files that are in log order, and is not sorted again.
+        If the layout is by month, the rows come in log order already, and are not sorted again.
         """
         target = self._lake.uri(folder)
         if "://" not in target:

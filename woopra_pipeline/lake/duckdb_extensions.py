@@ -1,4 +1,5 @@
-"""Extensions of DuckDB: they come as packages, made for one version of it; none is downloaded."""
+"""Extensions of DuckDB. They are installed as packages for one version of DuckDB; none is
+downloaded."""
 
 import importlib.util
 from pathlib import Path

@@ -1,8 +1,7 @@
 """What computes the tables of the lake: the few things an engine must be able to do.
 
-`WOOPRA_SPARK` names the engine. All of them run the queries of `model.sql` and `typed.sql`. What
-they say in other words is in `phrases`, in how they take JSON apart, and in the types of the
-columns that are written.
+`WOOPRA_SPARK` names the engine. All of them run the queries of `model.sql` and `typed.sql`. They
+differ in `phrases`, in how they take JSON apart, and in the types of the columns that they write.
 """
 
 from abc import ABC, abstractmethod
@@ -33,7 +32,8 @@ EMBEDDED = "sail"
 INSTALL = "pip install 'woopra-pipeline[lake,spark]'"
 
 SCRATCH = "scratch"
-"""The folder of the lake in which engines keep what is needed until all tables are there."""
+"""The folder of the lake in which engines keep intermediate results until all tables are
+written."""
 
 EVENTS_PREFIX = "events."
 """What the name of the typed table of an event begins with."""
@@ -61,11 +61,12 @@ LAYOUTS: Mapping[str, Layout] = {
     PID_ALIASES.name: Layout(order=("pid",)),
     IDENTIFIERS.name: Layout(order=("value", "key")),
 }
-"""The tables that can be large. Whoever asks for a month or a person then reads little of them."""
+"""The tables that can be large. With this layout, a query for a month or a person reads few
+files."""
 
 
 def missing_spark() -> ConfigurationError:
-    """The error for an engine that is set without the libraries for it."""
+    """The error for an engine whose libraries are not installed."""
     return ConfigurationError(f"{SPARK_VARIABLE} needs libraries that are not installed: {INSTALL}")
 
 
@@ -80,10 +81,10 @@ class Engine(ABC):
     """Runs queries over named relations; a `with` block ends what it started."""
 
     name: str
-    """What it is, as the tables' commits and the messages call it."""
+    """Its name in the commits of the tables and in messages."""
 
     phrases: ClassVar[Mapping[str, str]]
-    """What stands for `{name}` in the script, where the dialects have no words in common."""
+    """What replaces `{name}` in the script, where the SQL dialects differ."""
 
     errors: ClassVar[tuple[type[Exception], ...]]
     """What it raises if it cannot run a query."""
@@ -93,7 +94,8 @@ class Engine(ABC):
 
     @abstractmethod
     def read(self, name: str, uris: Sequence[str], table: Table) -> None:
-        """Let `name` be the rows of these Parquet files, at least one, which are like `table`."""
+        """Let `name` be the rows of these Parquet files, at least one, with the columns of
+        `table`."""
 
     @abstractmethod
     def give(self, name: str, rows: "pa.Table") -> None:
@@ -121,7 +123,7 @@ class Engine(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """End what was started, and remove what was kept."""
+        """Stop what was started, and remove intermediate results."""
 
     def __enter__(self) -> Self:
         return self
@@ -156,7 +158,7 @@ class Engine(ABC):
     def public_query(self, table: Table) -> str:
         """The query for the rows of a public table, with the columns and types it is declared with.
 
-        The column of the month is added where the layout is by month.
+        If the layout is by month, the column of the month is added.
         """
         columns = [self.public_column(column, column.name) for column in table.columns]
         if layout_of(table).by_month:

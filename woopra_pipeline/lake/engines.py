@@ -1,4 +1,4 @@
-"""Which engine computes the tables of the lake: `WOOPRA_SPARK` says it."""
+"""Chooses the engine that computes the tables of the lake, as `WOOPRA_SPARK` says."""
 
 import os
 from pathlib import Path
@@ -13,12 +13,13 @@ def open_engine(
 ) -> Engine:
     """DuckDB if `spark` is None or empty, Sail in this process if it is `sail`, else that server.
 
-    `scratch` is a folder for what does not fit into memory. Raises `ConfigurationError` if it is no
-    server, or what is needed is not installed, and `LakeError` if the server cannot be reached.
+    `scratch` is a folder for data that does not fit into memory. Raises `ConfigurationError` if
+    `spark` is no server, or a package is not installed, and `LakeError` if the server cannot be
+    reached.
     """
     if not spark:
         return DuckDBEngine(lake, scratch=scratch, memory_limit=memory_limit)
-    # What these two need is only there with an extra, and takes a second to import.
+    # The packages of these two come with an extra, and take a second to import.
     if spark == EMBEDDED:
         from woopra_pipeline.lake.sail_engine import SailEngine
 

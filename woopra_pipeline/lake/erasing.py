@@ -1,9 +1,9 @@
-"""What belongs to erased persons goes from the lake, too (R10).
+"""Removes lines of erased persons from the lake (R10).
 
-Each day that may hold some of it is brought from the lake into a folder of its own, overwritten
-there, parsed, and put back in the place of what was there. So it does not matter what of the day is
-on this disk. A day counts as done once its manifests in the lake name other files; then the earlier
-ones are removed at once, whoever is reading them.
+Each day that may have such lines is brought from the lake into a folder of its own. There its lines
+are overwritten, and it is parsed. Then it replaces the day in the lake. So it does not matter which
+files of the day are on this disk. A day is done when its manifests in the lake name the new files.
+Then the old files are removed at once, even if somebody is reading them.
 """
 
 from collections.abc import Callable
@@ -47,10 +47,10 @@ def erase_in_lake(
     *,
     notify: Callable[[str], None] = lambda message: None,
 ) -> int:
-    """Overwrite the lines of `persons` in the days of the lake; returns how many lines that were.
+    """Overwrite the lines of `persons` in the days of the lake; returns the number of lines.
 
-    What is here must have been settled. Days of which the lake has the very files that are here are
-    not looked at. Killed anywhere, it goes on when it is called again. Raises `LakeError` if
+    The files on this disk must have been settled before. Days of which the lake has the same files
+    as this disk are skipped. If it is killed, call it again: it goes on. Raises `LakeError` if
     something in the lake is damaged or cannot be reached, and `DiskFullError`.
     """
     line_count = 0
@@ -70,7 +70,7 @@ def erase_in_lake(
                 notify(f"{log_day} in the lake: {count(lines, 'line')} of erased persons are gone")
             line_count += lines
         if not is_done or was_overwritten:
-            # Also if nothing was left to do: a process may have died before it did this.
+            # Even if there was nothing to do: a process may have died before this step.
             remove_unnamed_now(lake, [log_day])
     remove(scratch.root)
     return line_count
@@ -84,14 +84,14 @@ def erase_in_tables(
     typed: TypedSettings = DEFAULT_SETTINGS,
     notify: Callable[[str], None] = lambda message: None,
 ) -> bool:
-    """Compute the tables of the lake anew, if there are any, and remove all earlier versions.
+    """Compute the tables of the lake again, if there are any, and remove all earlier versions.
 
-    Whoever still reads an earlier version is told that its files are missing. Returns whether there
-    are tables. Raises what `update_tables` raises.
+    Somebody who still reads an earlier version gets an error that its files are missing. Returns
+    whether there are tables. Raises what `update_tables` raises.
     """
     if not lake.folders("tables"):
         return False
-    # What these need is only there with an extra.
+    # Their packages come with an extra.
     from woopra_pipeline.lake.publication import read_publication
     from woopra_pipeline.lake.updating import remove_earlier, update_tables
 
@@ -106,7 +106,8 @@ def erase_in_tables(
 
 
 def _files_in(lake: Lake, log_day: date) -> set[str]:
-    """The SHA-256 of the raw files of a day in the lake, and of what its rows were made of."""
+    """The SHA-256 of the raw files of a day in the lake, and of the file from which its rows were
+    made."""
     archived, parsed = _in_lake(lake, log_day)
     versions = () if archived is None else every_version(archived)
     return {version.sha256 for version in versions} | ({parsed.raw_sha256} if parsed else set())
@@ -125,9 +126,8 @@ def _in_lake(lake: Lake, log_day: date) -> tuple[ArchivedDay | None, ParsedDay |
 
 
 def _settled_files(directory: DataDirectory, log_day: date) -> dict[str, int] | None:
-    """The SHA-256 of files of a day that hold nothing of erased persons, by what is on this disk.
-
-    With each the number of its lines that are overwritten. None if what is here does not tell.
+    """The SHA-256 of files of a day that have no line of erased persons, as this disk knows it.
+    With each the number of its overwritten lines. None if this disk cannot know it.
     """
     try:
         archived = Archive(directory.raw).find(log_day)
@@ -137,7 +137,7 @@ def _settled_files(directory: DataDirectory, log_day: date) -> dict[str, int] | 
     if parsed is None or parsed.is_open:
         return None
     if archived is None:
-        # Rows that were left out say nothing of the file they were made of.
+        # If rows were left out, they do not show what was in their file.
         return {parsed.raw_sha256: 0} if parsed.erased_count == 0 else None
     is_of_file = parsed.raw_sha256 == archived.sha256
     if not is_of_file or parsed.erased_count != archived.erased_line_count:
@@ -152,7 +152,7 @@ def _erase_day(
     log_day: date,
     persons: ErasedPersons,
 ) -> int:
-    """Overwrite a day of the lake; returns how many lines of `persons` it held."""
+    """Overwrite a day of the lake; returns how many lines of `persons` it had."""
     remove(scratch.root)
     make_folder(scratch.root)
     _lend_key(directory, scratch)
@@ -164,8 +164,8 @@ def _erase_day(
         raise LakeError(
             f"The rows of log day {log_day} in the lake {lake.location} cannot be looked at: "
             "another version of woopra-pipeline made them, and their raw file is not there; put "
-            "the day there with `woopra-pipeline lake update` on a machine that has it, then do "
-            "the same again"
+            "the day there with `woopra-pipeline lake update` on a machine that has it, then try "
+            "again"
         )
     is_same = theirs is None or (parsed is not None and parsed.fingerprint == theirs.fingerprint)
     if lines or not is_same:
@@ -174,7 +174,7 @@ def _erase_day(
 
 
 def _lend_key(directory: DataDirectory, scratch: DataDirectory) -> None:
-    """Let what is parsed in the folder have the pseudonyms that it has here."""
+    """Copy the key of pseudonyms, so that the folder is parsed with the same pseudonyms as here."""
     key: Path = directory.root / KEY_NAME
     if key.exists():
         (scratch.root / KEY_NAME).symlink_to(key)

@@ -58,12 +58,13 @@ class FolderLake(Lake):
         return None
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a small file, in place of whatever is there."""
+        """Write a small file; replaces an existing one."""
         with self._said("written"), replacing(self._path(name)) as temporary:
             temporary.write_bytes(content)
 
     def exchange(self, name: str, content: bytes, version: str | None) -> bool:
-        """Write a small file if what is there has this `version` still, or is absent for None."""
+        """Write a small file if the existing one still has this `version`, or if there is none for
+        None."""
         with self._said("written"), locked_folder(self._path(name).parent):
             found = self.read_with_version(name)
             if (found.version if found else None) != version:
@@ -101,12 +102,12 @@ class FolderLake(Lake):
         return None
 
     def entries(self, folder: str) -> Iterator[Entry]:
-        """All files below a folder, at any depth, those of killed writers too."""
+        """All files below a folder, at any depth, including those of killed writers."""
         with self._said("read"):
             for parent, _, names in os.walk(self._path(folder)):
                 for name in names:
                     path = Path(parent, name)
-                    # It may be gone at any moment.
+                    # Another process may remove it at any moment.
                     with suppress(FileNotFoundError):
                         status = path.stat()
                         yield Entry(
@@ -122,7 +123,7 @@ class FolderLake(Lake):
         return []
 
     def remove(self, names: Iterable[str]) -> None:
-        """Remove files, and the folders that are empty then."""
+        """Remove files, and folders that become empty."""
         with self._said("written"):
             for name in names:
                 path = self._path(name)
@@ -134,7 +135,7 @@ class FolderLake(Lake):
                         parent.rmdir()
 
     def let_duckdb_reach(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Nothing needs be done."""
+        """Does nothing: DuckDB can read folders."""
 
     def duckdb_statements(self) -> list[str]:
         """None."""
@@ -158,5 +159,5 @@ class FolderLake(Lake):
     def _error(self, done: str, error: OSError) -> LakeUnreachableError:
         return LakeUnreachableError(
             f"The lake {self.location} cannot be {done} ({error.strerror or error}): see that the "
-            "folder is there, may be read and written, and has room, then do the same again"
+            "folder is there, may be read and written, and has room, then try again"
         )

@@ -1,4 +1,4 @@
-"""The two homes of the log days brought in line, as far as each lacks what the other has."""
+"""Copies log days between the data directory and the lake, in both directions."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -24,16 +24,16 @@ from woopra_pipeline.parse.parsed_days import ParsedDay, parsed_log_days
 
 DAYS_AT_ONCE = 4
 HOPELESS = (ConfigurationError, DiskFullError, LakeUnreachableError)
-"""Errors that every further day would meet too."""
+"""Errors that would happen for every other day too."""
 
 Done = TypeVar("Done")
 OnDay: TypeAlias = Callable[[date, str | None], None]
-"""Hears of each day that is done, with what went wrong if something did."""
+"""Called for each day that is done, with the error if there was one."""
 
 
 @dataclass(frozen=True)
 class Worked(Generic[Done]):
-    """What came of each log day, and the error of each that failed, in calendar order."""
+    """The result of each log day, and the error of each that failed, in calendar order."""
 
     done: dict[date, Done]
     bad: dict[date, PipelineError]
@@ -52,11 +52,11 @@ def put_missing_days(
     *,
     clock: Clock = system_clock,
 ) -> Worked[PutDay]:
-    """Put into the lake what `directory` has of these days and the lake lacks.
+    """Put files of these days into the lake that `directory` has and the lake lacks.
 
-    The lake must be of the same project: see `claim_lake`. A day that fails costs no other. Then
-    what no manifest in the lake names any more is removed, once nobody can be reading it. Raises
-    `LakeUnreachableError` if the lake cannot be reached or written.
+    The lake must be of the same project: see `claim_lake`. If a day fails, the others go on. Then
+    files that no manifest in the lake names any more are removed, when nobody can be reading them.
+    Raises `LakeUnreachableError` if the lake cannot be reached or written.
     """
     worked = each_day(log_days, lambda day: put_day(lake, directory, day, clock=clock), on_day)
     remove_unnamed(lake, clock=clock)
@@ -71,9 +71,10 @@ def restore_days(
     *,
     replaces: bool = False,
 ) -> Worked[TakenDay]:
-    """Bring what the lake has of these days and `directory` lacks, verified; see `take_day`.
+    """Bring files of these days that the lake has and `directory` lacks, and verify them; see
+    `take_day`.
 
-    A day that fails costs no other. Raises `DiskFullError` if there is no room, and
+    If a day fails, the others go on. Raises `DiskFullError` if there is no room, and
     `LakeUnreachableError`.
     """
     return each_day(log_days, lambda day: take_day(lake, directory, day, replaces=replaces), on_day)
@@ -95,7 +96,8 @@ def each_day(
     *,
     at_once: int = DAYS_AT_ONCE,
 ) -> Worked[Done]:
-    """Call `work` for every log day, some `at_once`; raises what all days would meet."""
+    """Call `work` for every log day, `at_once` of them at a time; raises errors that all days would
+    meet."""
     done: dict[date, Done] = {}
     bad: dict[date, PipelineError] = {}
     pool = ThreadPoolExecutor(at_once)
@@ -113,6 +115,6 @@ def each_day(
             else:
                 on_day(log_day, None)
     finally:
-        # Without waiting, so that an interruption is not held up by gigabytes under way.
+        # Without waiting, so that an interruption need not wait for uploads of gigabytes.
         pool.shutdown(wait=False, cancel_futures=True)
     return Worked(dict(sorted(done.items())), dict(sorted(bad.items())))

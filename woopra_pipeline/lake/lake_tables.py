@@ -1,8 +1,9 @@
-"""The public tables as they are stored in the lake: where each is, and what its columns are called.
+"""The public tables as they are stored in the lake: the folder of each, and the names of its
+columns.
 
 Most are declared in `tables`. The columns of `people` and of the typed tables of events follow from
-the log: `property_types` names them. Delta takes no name with a blank or one of some other
-characters in it; such a column is stored under another name, and has its own in every view.
+the log: `property_types` names them. Delta accepts no name with a blank or with one of some other
+characters. Such a column is stored under another name, and has its own name in every view.
 """
 
 import re
@@ -21,7 +22,7 @@ EVENTS = f"{TABLES}/events"
 """The folder of the typed tables of events."""
 
 NOT_FOR_DELTA = re.compile(r"[ ,;{}()\n\t=]")
-"""What Delta does not take in the name of a column."""
+"""Characters that Delta does not accept in the name of a column."""
 
 PLAIN_FOLDER = re.compile("[a-z0-9][a-z0-9_]{0,59}")
 LONGEST_BEGINNING = 40
@@ -36,17 +37,17 @@ class LakeTable:
 
     @property
     def name(self) -> str:
-        """What it is called: `visits`, or `events.NAME` for an event."""
+        """Its name: `visits`, or `events.NAME` for an event."""
         return self.table.name
 
     @property
     def event_relation(self) -> str | None:
-        """The name of its relation in the schema `events`, if it is one of these."""
+        """The name of its relation in the schema `events`, if it is there."""
         return self.name.removeprefix(EVENTS_PREFIX) if is_of_event(self.name) else None
 
     @property
     def view(self) -> str:
-        """The name of it as SQL of DuckDB."""
+        """Its name as SQL of DuckDB."""
         relation = self.event_relation
         return self.name if relation is None else f"events.{quoted(relation)}"
 
@@ -68,8 +69,8 @@ def is_of_event(name: str) -> bool:
 def folder_of(name: str) -> str:
     """The folder of the table of this name.
 
-    That of an event is called like its relation, if that is short and has nothing but small
-    letters, digits and `_` in it. Otherwise it is called similarly, with a digest behind.
+    The folder of an event has the name of its relation, if that name is short and has only small
+    letters, digits and `_`. Otherwise it has a similar name with a digest at the end.
     """
     if not is_of_event(name):
         return f"{TABLES}/{name}"
@@ -102,7 +103,7 @@ def typed_table(relation: TypedRelation) -> LakeTable:
 
 
 def _stored_names(names: Iterable[str], reserved: list[str]) -> list[str]:
-    """The names of columns in the lake: those that Delta takes keep theirs."""
+    """The names of columns in the lake: names that Delta accepts stay the same."""
     names = list(names)
     taken_first = sorted(names, key=lambda name: NOT_FOR_DELTA.search(name) is not None)
     stored = distinct_names(taken_first, reserved, _name_for_delta)

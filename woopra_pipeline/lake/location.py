@@ -1,7 +1,8 @@
-"""Where the lake is, and how files come there and back: a folder, or a prefix of an object store.
+"""Where the lake is, and how files get there and back: a folder, or a prefix of an object store.
 
 Names below the lake are paths with `/`, such as `raw/2026-01-01/manifest.json`. A file in the lake
-is there whole or not at all (R9), whoever is killed; what is written replaces what was there.
+is there whole or not at all (R9), even if a process is killed. A new file replaces an old one of
+the same name.
 
 `lake.folder` and `lake.object_store` are the two kinds of places.
 """
@@ -24,7 +25,7 @@ SCHEMES = ("s3", "gs", "az")
 INSTALL = "pip install 'woopra-pipeline[lake]'"
 
 BLOCK_BYTES = 4 << 20
-"""How much of a download is in memory at once, about."""
+"""About how much of a download is in memory at once."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Lake(ABC):
     """One place for files; all methods raise `LakeError` if it cannot be reached or written."""
 
     location: str
-    """The place as `WOOPRA_LAKE` names it; it holds no secret."""
+    """The place as `WOOPRA_LAKE` names it; it contains no secret."""
 
     @staticmethod
     def from_environment() -> "Lake | None":
@@ -62,12 +63,12 @@ class Lake(ABC):
 
     @abstractmethod
     def uri(self, name: str = "") -> str:
-        """The full address of a file or folder, as deltalake, DuckDB and Spark take it."""
+        """The full address of a file or folder, for deltalake, DuckDB and Spark."""
 
     @property
     @abstractmethod
     def storage_options(self) -> dict[str, str]:
-        """What deltalake must be told besides what it reads in the environment by itself.
+        """Options for deltalake, besides those that it reads in the environment itself.
 
         It holds no secret.
         """
@@ -83,13 +84,14 @@ class Lake(ABC):
 
     @abstractmethod
     def write(self, name: str, content: bytes) -> None:
-        """Write a small file, in place of whatever is there."""
+        """Write a small file; replaces an existing one."""
 
     @abstractmethod
     def exchange(self, name: str, content: bytes, version: str | None) -> bool:
-        """Write a small file if what is there has this `version` still, or is absent for None.
+        """Write a small file if the existing one still has this `version`, or if there is none for
+        None.
 
-        Returns whether it was written. Of several who try this at once, one succeeds.
+        Returns whether it was written. If several processes try this at once, one succeeds.
         """
 
     def create(self, name: str, content: bytes) -> bool:
@@ -132,7 +134,7 @@ class Lake(ABC):
 
     @abstractmethod
     def duckdb_statements(self) -> list[str]:
-        """The statements by which any DuckDB reaches `uri()`, with its user's own credentials.
+        """SQL statements that let any DuckDB reach `uri()`, with the credentials of its user.
 
         They hold no secret.
         """
@@ -148,7 +150,7 @@ class Lake(ABC):
 def open_lake(location: str, *, is_patient: bool = True) -> Lake:
     """The lake at `location`: `s3://bucket/prefix`, `gs://…`, `az://container/…`, or a folder.
 
-    A store that does not answer is asked again for some minutes, unless not `is_patient`.
+    If a store does not answer, requests are repeated for some minutes if `is_patient`.
     Nothing is read or written yet. Raises `ConfigurationError` if it is no such place, or what
     reaches it is not installed.
     """
@@ -186,5 +188,5 @@ def missing_extra() -> ConfigurationError:
 
 
 def without_credentials(location: str) -> str:
-    """The location as it was set, without user and password that may be in it by mistake."""
+    """The location as it was set, without user and password, which may be in it by mistake."""
     return re.sub(r"//[^/]*@", "//", location)

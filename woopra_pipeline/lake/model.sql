@@ -1,14 +1,15 @@
--- The public tables of the model, computed from the parsed days as a whole: a pure function of their
--- set (R7). Every table is computed anew each time, so there is no state that could be wrong.
+-- The public tables of the model, computed from all parsed days: a pure function of their set (R7).
+-- Every table is computed again each time, so there is no state that could be wrong.
 --
--- This is Spark SQL. It runs on Spark and on Sail as it is, and on DuckDB, which is taught the few
--- functions of Spark that it lacks (`dialects.py`). A `create table` is written out and read back,
--- a `create temporary view` is not. The views that bear the name of a public table are that table,
--- except for types and the order of columns. Each query says what it reads; what it makes, its first
--- line says.
+-- This is Spark SQL. Spark and Sail run it without a change. DuckDB runs it with macros for the few
+-- functions of Spark that it lacks (`duckdb_engine.py`). A `create table` is written out and read
+-- back, a `create temporary view` is not. A view with the name of a public table is that table,
+-- except for types and the order of columns. The comment of each query says what it reads; its
+-- first line says what it makes.
 --
--- Read from Parquet: the five tables of a parsed day, all days together (visits_log, actions_log,
--- properties_log, deletes_log, rejected_lines_log), and day_ledger, which has a row a day.
+-- Read from Parquet: the five tables of parsed days, for all days together (visits_log,
+-- actions_log, properties_log, deletes_log, rejected_lines_log), and day_ledger, which has a row
+-- for each day.
 --
 -- The order of the log is the order of log_position: the days since 1970-01-01, times 2 to the 32nd,
 -- plus log_line.
@@ -72,7 +73,7 @@ anti join last_deletes
     and logged_actions.log_position < last_deletes.log_position;
 
 
--- PROPERTIES (R2): of the writes of the living lines the last one counts, in the order of the log.
+-- PROPERTIES (R2): the last write of the living lines counts, in the order of the log.
 
 -- The last write of each key.
 -- Reads: last_deletes, properties_log.
@@ -101,8 +102,8 @@ select
 from living_writes
 group by pid, key;
 
--- The same, with the value as text too: a string without its quotes, NULL for a JSON null. The log day
--- and the line are had back from the position.
+-- The same, with the value as text too: a string without its quotes, NULL for a JSON null. The log
+-- day and the line are computed from the position.
 -- Reads: last_writes.
 create temporary view profile_properties as
 select
@@ -118,15 +119,14 @@ select
 from last_writes;
 
 
--- MERGES (R4): from each delete line the way goes on with the first delete of its target that comes
--- after it.
+-- MERGES (R4): from each delete line, the path goes on with the first later delete of its target.
 
--- The next step from each merge: onward_position is the delete line it leads on to. If there is none,
--- the path ends at the target: end_position is the first of all merges whose paths end with the same
--- pid, and stands for that pid. Both are NULL where a pid was deleted for good.
+-- The next step from each merge: onward_position is the next delete line on the path. If there is
+-- none, the path ends at the target: end_position is the first of all merges whose paths end with
+-- the same pid, and stands for that pid. Both are NULL if a pid was deleted for good.
 --
--- All deletes and all questions for a pid are looked at from the end of the log to its beginning. The
--- last delete that was seen before a question is its answer.
+-- All deletes and all questions for a pid are read from the end of the log to its beginning. The
+-- last delete before a question in this order is its answer.
 -- Reads: deletes.
 create table merge_steps as
 with
@@ -166,10 +166,10 @@ select deletes.log_position, steps.onward_position, steps.end_position
 from deletes
 left join steps on deletes.log_position = steps.log_position;
 
--- Here Python numbers the forest of these steps, and gives it back as the table `forest`: for each
--- delete line the last one of its path (last_position) or, of a path that ends at a pid, one whose
--- target is that pid; how many merges the path has (hops); and an interval of numbers: the path of a
--- leads through b if path_first of a is from path_first to path_last of b.
+-- Here Python numbers the forest of these steps, and returns it as the table `forest`. For each
+-- delete line it has the last delete line of its path (last_position) or, if the path ends at a
+-- pid, one whose target is that pid; how many merges the path has (hops); and an interval of
+-- numbers: the path of a leads through b if path_first of a is from path_first to path_last of b.
 
 -- Delete lines with the end of their paths.
 -- Reads: deletes, forest.
@@ -195,27 +195,27 @@ select log_day, log_line, from_pid, to_pid, canonical_pid
 from merges;
 
 
--- THE RE-LOG AUDIT (R6): is what a merge voided logged again behind it, under a pid on its path? Each
--- merge is judged on its own, by time and name, each as often as it occurred.
+-- THE RE-LOG AUDIT (R6): were the actions that a merge voided logged again later, under a pid on
+-- its path? Each merge is audited separately, by time and name, each as often as it occurred.
 --
 -- Two actions are of one kind if they agree in time and name. The kind is written as two columns,
--- micros and label, which are never NULL: a time that no column can take stands in `extra`, and is put
--- into the label. Paths are not written out, nor are the pairs of a delete and an action of its kind,
--- for both grow as the square of the length of a chain. Both are counted:
+-- micros and label, which are never NULL: a time that no column can take is in `extra`, and is put
+-- into the label. Paths are not written out, nor are the pairs of a delete and an action of its
+-- kind, because both grow with the square of the length of a chain. The audit only counts:
 --
--- 1. For each pid the intervals of the merges into it are united to spans that have no number in
---    common. A delete's path leads to the pid if the delete's number is in one of its spans.
--- 2. For the actions of one pid and kind either every delete that voided the kind is looked at, or
---    every action is put in the sweep, once for each span: the way that has fewer rows.
--- 3. The sweep counts for each delete the actions of the kind that stand behind it and in whose span
---    it lies. A span counts 1 from its first number on and -1 behind its last one. So it is a sum over
---    what is not to the right of the delete's number and stands behind it in the log: two orders at
---    once. Everything of a kind is ranked by its place in the log. Of two ranks the higher one has a 1
---    and the lower one a 0 at the highest binary digit in which they differ, and above it they agree.
---    So for each digit the ranks that agree above it form a block, and in each block a running sum by
---    number goes from the ones to the zeros.
+-- 1. For each pid, the intervals of the merges into it are merged into disjoint spans. A delete's
+--    path leads to the pid if the delete's number is in one of its spans.
+-- 2. For the actions of one pid and kind, either every delete that voided the kind is examined, or
+--    every action is put into the sweep, once for each span: the way with fewer rows is used.
+-- 3. The sweep counts, for each delete, the actions of the kind that come after it and in whose
+--    span it lies. A span counts 1 from its first number on and -1 after its last one. So the count
+--    is a sum over everything that is not to the right of the delete's number and comes after it in
+--    the log: two orders at once. Everything of a kind is ranked by its place in the log. Of two
+--    ranks the higher one has a 1 and the lower one a 0 at the highest binary digit in which they
+--    differ, and above it they agree. So for each digit the ranks that agree above it form a block,
+--    and in each block a running sum by number goes from the ones to the zeros.
 
--- Lines with actions, each with the delete that voided it: the first one of its pid behind it.
+-- Lines with actions, each with the delete that voided it: the first later one of its pid.
 -- Reads: deletes, last_deletes, logged_lines.
 create temporary view voided_lines as
 with
@@ -341,7 +341,7 @@ select pid, min(path_first) as span_first, max(path_last) as span_last
 from numbered
 group by pid, number;
 
--- The actions of each pid and kind, counted, and which way they go.
+-- The actions of each pid and kind, counted, and which of the two ways is used.
 -- Reads: kinds, relogs, spans.
 create table relog_groups as
 with
@@ -375,8 +375,8 @@ from grouped
 join pids on grouped.pid = pids.pid
 join kinds on grouped.micros = kinds.micros and grouped.label = kinds.label;
 
--- The first way: each delete with each pid and kind that may be on its path. Where all actions stand
--- behind the delete, their number is known already.
+-- The first way: each delete with each pid and kind that may be on its path. If all actions come
+-- after the delete, their number is known already.
 -- Reads: relog_groups, voided_kinds.
 create table paired as
 select
@@ -428,7 +428,7 @@ select micros, label, pid, log_position, relog_count
 from reached
 where log_position is not null and last_reached >= path_first;
 
--- How many actions of the pid and kind stand behind the delete.
+-- How many actions of the pid and kind come after the delete.
 -- Reads: paired_on_path, relogs.
 create temporary view paired_counts as
 with
@@ -469,7 +469,7 @@ select micros, label, log_position, relog_count
 from counted
 where is_action = 0;
 
--- The second way: what is put in the sweep, ranked by its place in the log.
+-- The second way: the rows of the sweep, ranked by their place in the log.
 -- Reads: relog_groups, relogs, spans, voided_kinds.
 create table swept as
 with
@@ -553,7 +553,7 @@ from summed
 where change = 0
 group by micros, label, log_position;
 
--- The answers.
+-- The results.
 -- Reads: merges, paired_counts, sweep_counts, voided_kinds.
 create table audits as
 with
@@ -594,15 +594,15 @@ from merges
 left join counted on merges.log_position = counted.log_position
 where merges.to_pid is not null;
 
--- The same, with what is missing.
+-- The same, with the number of missing actions.
 -- Reads: audits.
 create temporary view relog_audit as
 select *, action_count - relogged_count as missing_count
 from audits;
 
 
--- PROFILES (R2, R3): a pid has a profile if it has a living line. The seen times and the counts come
--- from visits alone, and a time of zero or below counts nowhere.
+-- PROFILES (R2, R3): a pid has a profile if it has a living line. The seen times and the counts
+-- come only from visits, and a time of zero or below is never used.
 
 -- The pids with a profile, with their times and counts.
 -- Reads: actions, living_lines.
@@ -633,8 +633,9 @@ select
 from times
 group by pid;
 
--- Profiles without their properties. A profile is provisional if it is the end of a merge of which
--- something is missing, or of one that voided nothing we know of while a later log day is not there (R6).
+-- Profiles without their properties. A profile is provisional if it is the end of a merge with
+-- missing actions, or of a merge that voided no known action while a later log day is not there
+-- (R6).
 -- Reads: audits, day_ledger, seen.
 create temporary view seen_profiles as
 with
@@ -686,10 +687,11 @@ from seen_profiles
 left join objects on seen_profiles.pid = objects.pid;
 
 
--- ALIASES (R5): a living pid is its own alias, one without a profile leads where its last delete leads,
--- and one that was only ever named as a target leads to itself.
+-- ALIASES (R5): a living pid is its own alias. The alias of a pid without a profile is the end of
+-- the path of its last delete. The alias of a pid that was only ever named as a target is the pid
+-- itself.
 
--- Every pid, and where it leads.
+-- Every pid, and its alias.
 -- Reads: last_deletes, merges, seen.
 create temporary view pid_aliases as
 with

@@ -1,6 +1,6 @@
-"""A lake in an object store, which obstore reaches: only with the extra `[lake]` is there one.
+"""A lake in an object store. It needs obstore, which comes with the extra `[lake]`.
 
-Endpoint, region and credentials are those of the environment, by the names that all programs use
+Endpoint, region and credentials come from the environment, under the names that all programs use
 (`AWS_…`, `GOOGLE_…`, `AZURE_…`). None of them is ever part of a message.
 """
 
@@ -33,7 +33,7 @@ PART_BYTES = 8 << 20
 PARTS_AT_ONCE = 4
 
 SILENCE_SECONDS = 60
-"""How long a store may say nothing before a request counts as failed, and is tried again."""
+"""How long a store may be silent before a request counts as failed, and is tried again."""
 
 RETRIES: "RetryConfig" = {"max_retries": 6, "retry_timeout": timedelta(minutes=3)}
 NO_RETRIES: "RetryConfig" = {"max_retries": 0, "retry_timeout": timedelta(seconds=10)}
@@ -60,7 +60,7 @@ class ObjectStoreLake(Lake):
 
     @property
     def storage_options(self) -> dict[str, str]:
-        """The store's address, and whether the connection to it may be an open one."""
+        """The store's address, and whether the connection may be unencrypted."""
         options = {"allow_http": "true"} if self.uses_http else {}
         if self.scheme == "s3" and self.endpoint:
             options["aws_endpoint_url"] = self.endpoint
@@ -79,12 +79,13 @@ class ObjectStoreLake(Lake):
         return None
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a small file, in place of whatever is there."""
+        """Write a small file; replaces an existing one."""
         with self._said("written"):
             obstore.put(self._store, name, content, use_multipart=False)
 
     def exchange(self, name: str, content: bytes, version: str | None) -> bool:
-        """Write a small file if what is there has this `version` still, or is absent for None."""
+        """Write a small file if the existing one still has this `version`, or if there is none for
+        None."""
         with self._said("written"):
             try:
                 mode = "create" if version is None else {"e_tag": version}
@@ -92,7 +93,7 @@ class ObjectStoreLake(Lake):
             except (AlreadyExistsError, PreconditionError):
                 return False
             except FileNotFoundError as error:
-                # Where it is to be replaced, and somebody removed it.
+                # It was to be replaced, but somebody removed it.
                 self._require_bucket(error)
                 return False
         return True
@@ -150,7 +151,7 @@ class ObjectStoreLake(Lake):
 
     @property
     def endpoint(self) -> str:
-        """The address of the store, if the environment names one; it holds no secret."""
+        """The address of the store, if the environment names one; it contains no secret."""
         return next(
             (os.environ[name] for name in ENDPOINT_VARIABLES[self.scheme] if os.environ.get(name)),
             "",
@@ -231,15 +232,15 @@ class ObjectStoreLake(Lake):
             )
 
     def _require_bucket(self, error: FileNotFoundError) -> None:
-        """Raise `LakeUnreachableError` if it is the whole bucket that is not there."""
+        """Raise `LakeUnreachableError` if the whole bucket is missing."""
         if code(str(error)) in NO_BUCKET:
             raise self._error("read", str(error)) from None
 
     @contextmanager
     def _said(self, done: str) -> Iterator[None]:
-        """Raise `LakeUnreachableError` in place of whatever obstore raises.
+        """Raise `LakeUnreachableError` in place of any error of obstore.
 
-        That may quote a store's answer, which can name keys; so it is never shown.
+        Such an error may quote a store's answer, which can contain keys. So it is never shown.
         """
         try:
             yield
@@ -256,7 +257,7 @@ class ObjectStoreLake(Lake):
             advice = f"check {CREDENTIALS[self.scheme]}"
         elif status:
             reason = " ".join(["it answers", status[1], code(text)]).strip()
-            advice = "do the same again later"
+            advice = "try again later"
         return LakeUnreachableError(
             f"The lake {self.location} cannot be {done}, {reason}: {advice}"
         )
@@ -266,7 +267,7 @@ class ObjectStoreLake(Lake):
 
 
 def code(text: str) -> str:
-    """The code of a store's answer within a text, such as `NoSuchKey`; nothing if there is none."""
+    """The code of a store's answer within a text, such as `NoSuchKey`; empty if there is none."""
     found = re.search(r"<Code>(\w{1,100})</Code>", text)
     return found[1] if found else ""
 

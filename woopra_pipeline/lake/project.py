@@ -1,4 +1,4 @@
-"""Whose log a lake holds: of one project only, as every archive."""
+"""Checks whose log a lake has: the log of one project only, as every archive."""
 
 from woopra_pipeline.archive.project import claim_archive, read_owner
 from woopra_pipeline.data_directory import DataDirectory
@@ -9,11 +9,11 @@ PROJECT_NAME = "raw/project"
 
 
 def claim_lake(lake: Lake, directory: DataDirectory, project: str | None = None) -> str:
-    """See that the lake and the archive of `directory` are of one project, and return it.
+    """Check that the lake and the archive of `directory` are of one project, and return its name.
 
-    `project` is what the settings name, if they do. Whoever comes first gets an unclaimed lake, and
-    an archive that nobody has is the lake's project's. Raises `ConfigurationError` if they are of
-    different projects, or if there is nothing that says of which.
+    `project` is the one in the settings, if they name one. An empty lake becomes that of the
+    project of the archive. An empty archive becomes that of the project of the lake. Raises
+    `ConfigurationError` if they are of different projects, or if nothing says which project it is.
     """
     ours = project or read_owner(directory.raw)
     content = lake.read(PROJECT_NAME)

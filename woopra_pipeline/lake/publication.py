@@ -2,8 +2,9 @@
 
     tables/published.json
 
-Delta commits one table at a time. So whoever reads several tables takes the versions that this file
-names, which are all of one revision: the tables of before or of after, never a mixture (R9).
+Delta commits one table at a time. So a program that reads several tables must read the versions
+that this file names. All of them belong to one revision: they are the tables before an update or
+after it, never a mixture (R9).
 """
 
 import json
@@ -31,23 +32,24 @@ class TableVersion(msgspec.Struct, frozen=True):
 
 
 class Publication(msgspec.Struct, frozen=True):
-    """What the file says: the revision, what it was made of and by, and the versions."""
+    """The content of the file: the revision, the days and the engine from which it was made, and
+    the versions."""
 
     revision: str
     days: str
-    """Stands for the set of days, for what computes the tables, and for what users choose of the
-    typed ones: see `digest`."""
+    """A digest of the set of days, of the SQL, and of the users' settings of typed tables: see
+    `digest`."""
     engine: str
     published_at: datetime
     tables: Mapping[str, TableVersion]
     """The versions by table: those of `tables`, people, and `events.NAME` for each event."""
     retired: Mapping[str, datetime] = {}
-    """Tables of events that were published lately and are no more, and since when."""
+    """Tables of events that were published recently and no longer exist, and since when."""
     format: int = FORMAT
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A publication as it was read, with the version by which `Lake.exchange` knows it."""
+    """A publication as it was read, with its version for `Lake.exchange`."""
 
     publication: Publication | None
     version: str | None
@@ -63,12 +65,12 @@ def read_publication(lake: Lake) -> Found:
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise LakeError(
             f"{lake.uri(PUBLISHED)} is damaged: remove it, then `woopra-pipeline lake update` "
-            "computes the tables anew"
+            "computes the tables again"
         ) from None
     if publication.format != FORMAT:
         raise LakeError(
             f"{lake.uri(PUBLISHED)} is of another version of woopra-pipeline: use that version, "
-            "or remove the file, then `woopra-pipeline lake update` computes the tables anew"
+            "or remove the file, then `woopra-pipeline lake update` computes the tables again"
         )
     return Found(publication, content.version)
 
@@ -85,13 +87,15 @@ def the_publication(lake: Lake) -> Publication:
 
 
 def publish(lake: Lake, publication: Publication, version: str | None) -> bool:
-    """Make a publication the current one, if the one that was read with `version` is so still."""
+    """Make a publication the current one, if the one that was read with `version` is still
+    current."""
     content = msgspec.json.format(msgspec.json.encode(publication), indent=2)
     return lake.exchange(PUBLISHED, content, version)
 
 
 def digest(days: Iterable[ParsedDay], script: str, choice: TypedChoice) -> str:
-    """What stands for a set of days, the SQL, and the choice: equal ones make equal tables."""
+    """A digest of a set of days, of the SQL, and of the settings: equal digests mean equal
+    tables."""
     fingerprints = "".join(f"{day.log_day} {day.fingerprint}\n" for day in days)
     chosen = json.dumps(choice.content)
     return sha256(f"{script}\n{chosen}\n{fingerprints}".encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Log days on their way into the lake: what is there already is neither read nor written again."""
+"""Puts log days into the lake. Files that are there already are neither read nor written again."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -32,16 +32,15 @@ from woopra_pipeline.replacing import json_bytes
 
 FILES_AT_ONCE = 4
 ATTEMPTS = 10
-"""How often a manifest is tried that others write at the same time."""
+"""How often to try to write a manifest that others write at the same time."""
 
 NAME_LENGTH = 16
 
 
 @dataclass(frozen=True)
 class PutDay:
-    """What of a day is in the lake now, and the bytes uploaded for it.
-
-    An open day is not put into the lake.
+    """The files of a day that are in the lake now, and the bytes uploaded for it. An open day is
+    not put into the lake.
     """
 
     archived: ArchivedDay | None
@@ -59,12 +58,12 @@ def put_day(
 ) -> PutDay:
     """Put the files of `log_day` that `directory` has, archived and parsed, into the lake.
 
-    Each of both becomes current there all at once (R9), and only if it is no earlier version of
-    what is there; with `replaces`, in any case, and nothing else of the day stays named there.
+    Each of the two becomes current there in one step (R9), and only if the lake does not have a
+    later version. With `replaces`, it becomes current in any case, and the manifests name no other
+    file of the day.
 
-    Raises `LakeError` if the lake holds another file of the day and it cannot be told which comes
-    after the other, or if it cannot be written; `ArchiveError` or `ParsedDayError` if what is here
-    is damaged.
+    Raises `LakeError` if the lake has another file of the day and nothing says which is later, or
+    if the lake cannot be written; `ArchiveError` or `ParsedDayError` if a file here is damaged.
     """
     archive = Archive(directory.raw)
     archived: ArchivedDay | None
@@ -116,7 +115,7 @@ def put_archived(
             except ArchiveError:
                 if version.sha256 == day.sha256:
                     raise
-                # An earlier version that is damaged here is no loss: it was lost before.
+                # If an earlier version is damaged here, it is left out: it was lost before.
                 continue
             known[version.sha256] = path
         day = _in_places(day, known)
@@ -168,20 +167,20 @@ def put_parsed(
 
 
 def _has_file(archive: Archive, log_day: date) -> bool:
-    """Whether the raw file of a day is here; it may have been too old to be kept."""
+    """Whether the raw file of a day is here; it may have been removed because of its age."""
     try:
         archived = archive.find(log_day)
     except ArchiveError:
-        # Its manifest is made anew from what there is.
+        # Its manifest is made again from the files that are there.
         return True
     return archived is not None and not archived.is_removed
 
 
 def _comes_after(ours: ParsedDay, theirs: ParsedDay, archived: ArchivedDay | None) -> bool:
-    """Whether a parsed day is to take the place of the one in the lake, beside this archived day.
+    """Whether a parsed day replaces the one in the lake, beside this archived day.
 
-    A later parser's rows stay, so that machines with different versions do not undo each other.
-    Other pseudonyms take the place of those of before.
+    Rows of a later parser stay, so that machines with different versions do not undo each other's
+    work. Rows with other pseudonyms replace the earlier ones.
     """
     wanted = ours.raw_sha256 if archived is None else archived.sha256
     if ours.raw_sha256 != wanted:
@@ -230,7 +229,7 @@ def _upload(lake: Lake, source: Path, path: Path) -> int:
     except OSError as error:
         raise LakeError(
             f"{source} could not be read while it was put into the lake ({error}): if the day was "
-            "replaced meanwhile, do the same again"
+            "replaced in the meantime, try again"
         ) from error
     return size
 
@@ -240,7 +239,7 @@ def _present(lake: Lake, folder: Path) -> dict[str, Entry]:
 
 
 def _placed(day: ArchivedDay, present: Mapping[str, Entry]) -> dict[str, Path]:
-    """Where the files of a day's versions are, by their SHA-256, as far as they are there."""
+    """The files of a day's versions that are there, by their SHA-256."""
     return {
         version.sha256: version.path
         for version in every_version(day)
@@ -249,7 +248,7 @@ def _placed(day: ArchivedDay, present: Mapping[str, Entry]) -> dict[str, Path]:
 
 
 def _in_places(day: ArchivedDay, paths: Mapping[str, Path]) -> ArchivedDay:
-    """The day with its files at these places; other versions that have none are left out."""
+    """The day with its files at these places; versions without a file are left out."""
 
     def placed(versions: Iterable[ArchivedDay]) -> tuple[ArchivedDay, ...]:
         return tuple(
@@ -267,7 +266,7 @@ def _in_places(day: ArchivedDay, paths: Mapping[str, Path]) -> ArchivedDay:
 
 
 def _wanted_folder(day: ParsedDay) -> Path:
-    """The folder of these very bytes, whichever libraries wrote them."""
+    """The name of the folder for exactly these bytes."""
     content = json_bytes(sorted(day.checksums.items()))
     name = f"{day.fingerprint[:NAME_LENGTH]}-{xxh3_128(content).hexdigest()[:NAME_LENGTH]}"
     return PARSED / day.log_day.isoformat() / name
@@ -310,13 +309,14 @@ def _alternatives(wanted: Path, suffix: str) -> Iterator[Path]:
 def _not_written(lake: Lake, log_day: date) -> LakeError:
     return LakeError(
         f"The manifest of log day {log_day} could not be written to the lake {lake.location}: it "
-        f"had changed each of {ATTEMPTS} times; do the same again, and see that the store can "
-        "write a file only if nobody else has"
+        f"had changed each of {ATTEMPTS} times; try again, and see that the store can write a file "
+        "only if nobody else has"
     )
 
 
 def another_file(lake: Lake, theirs: ArchivedDay, ours: ArchivedDay) -> LakeError:
-    """The error for a day of which the lake and this disk hold files that both came first."""
+    """The error for a day of which the lake and this disk have different files, neither of them the
+    later one."""
     return LakeError(
         f"Log day {ours.log_day} is another file here ({ours.byte_count:,} bytes, fetched "
         f"{ours.fetched_at:%Y-%m-%d %H:%M} UTC) than in the lake {lake.location} "

@@ -1,8 +1,9 @@
-"""How text is read as a value of a type (R11), in SQL that all engines of the lake understand.
+"""Reads a text as a value of a type (R11), in SQL that all engines of the lake understand.
 
 Each function takes the SQL of a text and returns the SQL of its value, which is NULL if the text is
-no such value. No backslash is in it: engines differ in what one means. A text is a match as a whole
-if what matches at its beginning is all of it: engines differ in what ends a text, too.
+no such value. The SQL has no backslash, because engines read it differently. To match a whole text,
+it compares the text with the part that matches at its beginning, because engines also differ in
+what the end of a text is.
 """
 
 INTEGER = "-?(0|[1-9][0-9]*)"

@@ -18,7 +18,8 @@ except ModuleNotFoundError:
 
 
 class SailEngine(SparkEngine):
-    """Sail, started in this process; what is kept is on this machine's disk, below `scratch`.
+    """Sail, started in this process; intermediate results are on this machine's disk, below
+    `scratch`.
 
     Raises `ConfigurationError` if Sail is not installed.
     """
@@ -38,7 +39,7 @@ class SailEngine(SparkEngine):
         self._read_kept(name)
 
     def close(self) -> None:
-        """End the session and the server, and remove what was kept."""
+        """Stop the session and the server, and remove intermediate results."""
         self._session.stop()
         self._server.stop()
         self._folder.cleanup()
@@ -49,7 +50,7 @@ class SailEngine(SparkEngine):
 
 def start_sail() -> SparkConnectServer:
     """A server of Spark Connect in this process, on a free port of loopback."""
-    # It would tell of each session otherwise.
+    # Otherwise it would log each session.
     os.environ.setdefault("RUST_LOG", "error")
     server = SparkConnectServer("127.0.0.1", 0)
     server.start(background=True)

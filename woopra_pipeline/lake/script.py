@@ -1,4 +1,5 @@
-"""The SQL of the lake's tables, `model.sql` and `typed.sql`, as queries in the order of running."""
+"""The SQL of the lake's tables, `model.sql` and `typed.sql`, as queries, in the order in which they
+run."""
 
 import re
 from collections.abc import Mapping
@@ -16,14 +17,14 @@ STATEMENT = re.compile(
 
 @dataclass(frozen=True)
 class Query:
-    """One query of the script: what it makes, and whether that is written out and read back."""
+    """One query of the script: its name, and whether its result is written out and read back."""
 
     name: str
     is_kept: bool
     text: str
 
     def filled(self, phrases: Mapping[str, str]) -> str:
-        """The text for one engine: `{name}` stands for the phrase of that name."""
+        """The text for one engine: the phrase of that name replaces `{name}`."""
         return re.sub(r"\{(\w+)\}", lambda found: phrases[found[1]], self.text)
 
 

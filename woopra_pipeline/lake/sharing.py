@@ -1,7 +1,7 @@
-"""Log days that several machines share: each takes from the lake what another has put there.
+"""Log days that several machines share: each takes days from the lake that another has put there.
 
-So a machine needs no more than scratch space. What it makes is in the lake before it counts as
-done; what is in the lake is neither fetched nor parsed again.
+So a machine needs only scratch space. A day counts as done when it is in the lake. A day that is in
+the lake is neither fetched nor parsed again.
 """
 
 from datetime import date
@@ -46,7 +46,7 @@ def take_or_fetch(
             client, archive, log_day, accept_shorter=accept_shorter, persons=persons, clock=clock
         )
     except LinesLostError:
-        # What came is held back here, and so it is in the lake.
+        # The new file is held back here, and in the lake too.
         put_archived(lake, archive, log_day, clock=clock)
         raise
     put_archived(lake, archive, log_day, clock=clock)
@@ -63,7 +63,7 @@ def take_or_parse(
 ) -> ParsedDay:
     """Take a day that was parsed elsewhere from the lake; parse any other, and put it there.
 
-    What is damaged in the lake is replaced there. Raises what `parse_log_day`, `take_archived` and
+    Damaged files in the lake are replaced. Raises what `parse_log_day`, `take_archived` and
     `put_parsed` raise.
     """
     archive = Archive(directory.raw)

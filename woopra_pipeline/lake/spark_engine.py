@@ -30,9 +30,8 @@ from woopra_pipeline.tables import ColumnType, Table
 
 @contextmanager
 def _a_file_of_main() -> Iterator[None]:
-    """Let the program have a file meanwhile: the client ends one without, such as `python -c …`.
-
-    It takes that for a test of its own documentation.
+    """Give the main module a file for the time of the block. The client stops a program without
+    one, such as `python -c …`, because it takes it for a test of its own documentation.
     """
     main: Any = sys.modules["__main__"]
     if hasattr(main, "__file__"):
@@ -67,14 +66,14 @@ SETTINGS = {
 class SparkEngine(Engine):
     """A session of a Spark Connect server at `remote` (`sc://host:port`).
 
-    What is kept is written to the lake, below a folder that is removed in the end: all workers can
-    reach that. Raises `LakeError` if the server cannot be reached, and `ConfigurationError` if the
-    client is not installed.
+    Intermediate results are written to the lake, which all workers can reach, below a folder that
+    is removed at the end. Raises `LakeError` if the server cannot be reached, and
+    `ConfigurationError` if the client is not installed.
     """
 
     errors = (PySparkException,)
     phrases: ClassVar[Mapping[str, str]] = {
-        # In place of listagg(…) within group (order by key), which takes Sail thirty times as long.
+        # Not listagg(…) within group (order by key): it takes Sail thirty times as long.
         "members": (
             "array_join(transform(sort_array(collect_list(named_struct("
             f"'key', key, 'member', {spark_json.json_string('key')} || ':' || value"
@@ -120,7 +119,7 @@ class SparkEngine(Engine):
         """Run the query now, and let `name` be the rows that it returned."""
         frame = self._run(query)
         frame.write.mode("overwrite").parquet(self._kept(name))
-        # There may be no file to take the columns from, if there are no rows.
+        # Without rows there may be no file, and so no columns to read.
         kept = self._session.read.schema(frame.schema).parquet(self._kept(name))
         kept.createOrReplaceTempView(name)
 
@@ -131,8 +130,9 @@ class SparkEngine(Engine):
     def write(self, query: str, folder: str, layout: Layout) -> None:
         """Write the rows of a query as Parquet files below a folder of the lake.
 
-        By month, all rows of a log day go to one file, of which each has some of the days; without,
-        all rows with the same value in the first column of the order.
+        With a layout by month, all rows of a log day are in one file, and each file has some of the
+        days. Otherwise all rows with the same value in the first column of the order are in one
+        file.
         """
         frame = self._run(query)
         if layout.by_month:
@@ -145,7 +145,7 @@ class SparkEngine(Engine):
         writer.parquet(self._lake.uri(folder))
 
     def close(self) -> None:
-        """End the session, and remove what was kept."""
+        """Stop the session, and remove intermediate results."""
         self._session.stop()
         self._lake.remove([entry.name for entry in self._lake.entries(self._scratch)])
 
@@ -155,7 +155,7 @@ class SparkEngine(Engine):
 
     def literal(self, text: str) -> str:
         """A text as SQL."""
-        # Spark sees more than text in some characters, also between quotes.
+        # Spark gives some characters a special meaning, even between quotes.
         if re.fullmatch("[A-Za-z0-9_ .:/@+-]*", text):
             return f"'{text}'"
         return f"decode(unhex('{text.encode().hex()}'), 'UTF-8')"
@@ -212,6 +212,6 @@ def _address(remote: str) -> tuple[str, int]:
 
 
 def _named(remote: str) -> str:
-    """The server without what may follow its address, which can be a token."""
+    """The server without the text after its address, which can contain a token."""
     host, port = _address(remote)
     return f"{host}:{port}"

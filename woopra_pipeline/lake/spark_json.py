@@ -1,8 +1,8 @@
 """JSON on Spark and Sail as DuckDB reads and writes it, in SQL.
 
-Their own functions change numbers on the way, each in a way of its own. So all numbers are marked
-and made strings before an object is taken apart: what was `"a"` is `"a#"`, and 1.50 is `"#1.50"`.
-What a value is as text is put together from its tokens.
+Their own functions change numbers, each in a different way. So before an object is taken apart, all
+numbers become strings with a mark: `"a"` becomes `"a#"`, and 1.50 becomes `"#1.50"`. The text of a
+value is put together from its tokens.
 """
 
 _INSIDE = r'[^"\\]*(?:\\.[^"\\]*)*'
@@ -10,19 +10,19 @@ _STRING_OR_NUMBER = rf'"({_INSIDE})"|(-?[0-9][0-9.eE+-]*)'
 _TOKEN = rf'"{_INSIDE}"|[^"\[\]{{}},:]+|[\[\]{{}},:]'
 
 _PLAIN = "^-?([1-9][0-9]*[.][0-9]*[1-9]|0[.]0{0,5}[1-9]([0-9]*[1-9])?)$"
-"""A number that is written as DuckDB does, if it has no more digits than are sure."""
+"""A number that is written as DuckDB writes it, if it has at most `_SURE_DIGITS` digits."""
 _SURE_DIGITS = 15
-"""A number of so many digits is the shortest one for its double."""
+"""A number with at most so many digits is the shortest one for its double."""
 _MOST_DIGITS = 17
-"""A double can be told by so many digits."""
+"""So many digits are enough for every double."""
 
 
 def json_string(text: str) -> str:
     """A text as a JSON string, in SQL.
 
-    Only what is in an array can be had as JSON. Control characters are written with capitals, as
-    DuckDB does; Sail does not. An escaped backslash is put aside meanwhile, for what follows it is
-    no control character.
+    `to_json` needs an array. Control characters are written with capitals, as DuckDB does; Sail
+    does not. Escaped backslashes are replaced for that time, because the text after them is no
+    control character.
     """
     written = f"substr(to_json(array({text})), 2, length(to_json(array({text}))) - 2)"
     corrected = rf"replace({written}, r'\\', chr(1))"
@@ -59,10 +59,11 @@ def tagged_members(properties: str) -> str:
 
 
 def _rewritten(value: str) -> str:
-    """A number, or an object or array with marks in it, from its tokens, in DuckDB's writing.
+    """The text of a number, or of an object or array with marks, from its tokens, as DuckDB writes
+    it.
 
-    A number is its sign, and 0.DIGITS times 10 to the power of its place. Each step binds what the
-    next ones need, so that nothing is written, and worked out, many times.
+    A number is its sign, and 0.DIGITS times 10 to the power of its place. Each step binds names
+    that the next steps use, so that no expression is written and computed several times.
     """
     number = """
         case
@@ -71,7 +72,7 @@ def _rewritten(value: str) -> str:
                 then substr(each, 3, length(each) - 3)
         end"""
     kept = {"token": "each.token", "number": "each.number"}
-    # What stands in the quotes, without the mark.
+    # The text in the quotes, without the mark.
     string = """'"' || substr(each.token, 2, length(each.token) - 3) || '"'"""
     whole = "regexp_extract(each.number, '^-?([0-9]+)', 1)"
     fraction = "regexp_extract(each.number, '[.]([0-9]+)', 1)"
@@ -134,7 +135,7 @@ def _rewritten(value: str) -> str:
 
 
 def _shortest_digits() -> str:
-    """The fewest digits by which the double of a number is told.
+    """The fewest digits that identify the double of a number.
 
     For a number with more of them than needed, the last digit may not be the one DuckDB writes.
     """
@@ -155,7 +156,7 @@ def _shortest_digits() -> str:
 
 
 def _written() -> str:
-    """The digits with a point, or with an exponent if they are far from it."""
+    """The digits with a point, or with an exponent if the point is far away."""
     count = "length(each.digits)"
     return f"""
         case

@@ -1,6 +1,7 @@
-"""Log days on their way out of the lake, onto a disk: whole, verified, and nothing replaced unseen.
+"""Brings log days from the lake to a disk: whole, verified, and without replacing a file unnoticed.
 
-Each step can be done again: what a killed run has brought is used, after its checksum is compared.
+Each step can be repeated: files that a killed run has brought are used, after their checksums are
+compared.
 """
 
 from dataclasses import dataclass, replace
@@ -35,9 +36,10 @@ from woopra_pipeline.replacing import replacing
 
 @dataclass(frozen=True)
 class TakenDay:
-    """What came of taking a day from the lake: what is here now, and the bytes downloaded for it.
+    """The result of taking a day from the lake: the files that are here now, and the bytes
+    downloaded.
 
-    What is missing is not in the lake, or is not of use here.
+    A part is None if it is not in the lake, or cannot be used here.
     """
 
     archived: ArchivedDay | None
@@ -50,10 +52,10 @@ def take_day(
 ) -> TakenDay:
     """Bring the files of `log_day`, archived and parsed, from the lake into `directory`.
 
-    Each of both becomes current here all at once (R9), and only if it is no earlier version of what
-    is here. Where another file is here and neither came after the other, that is a `LakeError`,
-    unless the lake's `replaces` it: then the one here is kept as an earlier version. Also raises
-    `LakeError` if what is in the lake is damaged, and `DiskFullError`.
+    Each of the two becomes current here in one step (R9), and only if there is no later version
+    here. If another file is here and nothing says which is later, that is a `LakeError`. With
+    `replaces`, the file of the lake becomes current, and the one here is kept as an earlier
+    version. Also raises `LakeError` if a file in the lake is damaged, and `DiskFullError`.
     """
     archive = Archive(directory.raw)
     archived, raw_bytes = take_archived(lake, archive, log_day, replaces=replaces)
@@ -80,7 +82,8 @@ def take_archived(
         if ours is None
         else {version.sha256 for version in every_version(ours) if version.path.exists()}
     )
-    # Not what persons were erased from here, and not there: it is not wanted back.
+    # If persons were erased from the file here and not from the one in the lake, the latter is not
+    # brought back.
     missing = {version.sha256 for version in every_version(wanted)} - known
     new = [version for version in every_version(theirs) if version.sha256 in missing]
     with needs_room(archive.folder, f"restoring log day {log_day}"):
@@ -99,11 +102,11 @@ def take_archived(
 def take_parsed(
     lake: Lake, directory: DataDirectory, log_day: date
 ) -> tuple[ParsedDay | None, int]:
-    """Bring the parsed files of `log_day` from the lake, unless what is here is as good.
+    """Bring the parsed files of `log_day` from the lake, unless those here are as good.
 
-    They are taken only if they were made from the file that is archived here, if one is, by this
-    version of the parser, and with the pseudonyms that are asked for here. Returns the parsed day
-    as it is here then, if there is one, and the bytes downloaded.
+    They are taken only if they were made from the file that is archived here (if there is one), by
+    this version of the parser, and with the pseudonyms that are set here. Returns the parsed day as
+    it is here then, if there is one, and the bytes downloaded.
     """
     theirs, manifest = find_parsed(lake, log_day)
     if theirs is None and manifest is not None:
@@ -129,7 +132,7 @@ def take_parsed(
         sync(day_folder)
         parsed_days.write_manifest(day)
         if ours is not None and day.erased_count > ours.erased_count:
-            # Not even for those who are reading it: persons were erased (R10).
+            # Even if somebody is reading it, because persons were erased (R10).
             remove(ours.folder)
         return day, downloaded_bytes
 
@@ -144,7 +147,7 @@ def _merged(lake: Lake, ours: ArchivedDay, theirs: ArchivedDay, *, replaces: boo
 
 
 def _remove_erased(before: ArchivedDay, day: ArchivedDay) -> None:
-    """Remove the files in the place of which are now those without erased persons (R10)."""
+    """Remove the files that were replaced by files without erased persons (R10)."""
     kept = {version.path for version in every_version(day)}
     for version in every_version(before):
         if version.path not in kept:
@@ -207,7 +210,7 @@ def _find_parsed(parsed_folder: Path, log_day: date) -> ParsedDay | None:
 
 
 def _remove_others(day_folder: Path, ours: ParsedDay | None, day: ParsedDay) -> None:
-    """Remove what no manifest names and this day does not need, as a parse does."""
+    """Remove files that no manifest names and this day does not need, as a parse does."""
     kept = {MANIFEST_NAME, day.folder.name, *([ours.folder.name] if ours else [])}
     for path in day_folder.iterdir():
         if path.name not in kept:

@@ -1,15 +1,16 @@
--- The typed tables and the identifiers, from the public tables that `model.sql` makes: a function of the
--- days and of what users choose (R7, R11). It is written like `model.sql`, and runs after it.
+-- The typed tables and the identifiers, from the public tables that `model.sql` makes: a function
+-- of the days and of the users' settings (R7, R11). It is written like `model.sql`, and runs after
+-- it.
 --
 -- Given by Python: identifier_keys; typed_events, the action names that may have a table, by number; and
 -- dictionary, the rows of property_types. The tables of the events and `people` have columns that
 -- follow from the dictionary. So Python writes their queries (`typed_tables.py`).
 --
--- A tagged value is a JSON value as DuckDB writes it, except that a string is its characters behind one
--- `"`. A JSON null is NULL.
+-- A tagged value is a JSON value as DuckDB writes it, except that a string is its characters after
+-- one `"`. A JSON null is NULL.
 
 
--- IDENTIFIERS: last writes (R2) of the properties that say who somebody is; an empty text says it of
+-- IDENTIFIERS: last writes (R2) of the properties that identify somebody; an empty text identifies
 -- nobody.
 
 -- Identifiers.
@@ -28,7 +29,7 @@ where profile_properties.text <> '';
 
 -- TYPES (R11): the type of a column follows from the kinds of all its values. They are counted by kind.
 
--- Names of living actions, and how many have them. Python gives back `typed_events`.
+-- Names of living actions, and how many have them. Python returns `typed_events`.
 -- Reads: actions.
 create table named_actions as
 select name as event, count(*) as row_count
@@ -36,8 +37,8 @@ from actions
 where name is not null
 group by name;
 
--- Living actions with their properties taken apart, as maps from keys to tagged values; the actions of
--- one name stand together.
+-- Living actions with their properties taken apart, as maps from keys to tagged values; the actions
+-- of one name are together.
 -- Reads: actions, typed_events.
 create table event_rows as
 select
@@ -63,7 +64,7 @@ with
 select pid, key, {tagged_members}['value'] as value
 from objects;
 
--- All values of all properties; profiles are relation 0. Times of zero or below count nowhere (R3).
+-- All values of all properties; profiles are relation 0. Times of zero or below are not used (R3).
 -- Reads: event_rows, people_values, seen.
 create temporary view typed_entries as
 with
@@ -95,7 +96,7 @@ select
 from typed_entries
 group by relation, key, value;
 
--- The same with what each is: its kind, and its text as `->>` gives it.
+-- The same, with the kind of each value, and its text as `->>` gives it.
 -- Reads: typed_values.
 create temporary view typed_kinds as
 with
@@ -138,7 +139,7 @@ select
     end as kind
 from readings;
 
--- The values of each property, counted. Python makes the dictionary of them.
+-- The values of each property, counted. Python makes the dictionary from them.
 -- Reads: typed_kinds.
 create table typed_sums as
 select

@@ -1,14 +1,13 @@
-"""The tables of the lake brought in line with its days: computed anew as a whole, or not at all.
-
-What stands there is published as one (R9). The steps:
+"""Updates the tables of the lake to its days. All tables are computed again, or none. All are
+published in one step (R9). The steps:
 
 1. Every table is computed from the days in the lake, into Parquet files of a new revision.
-2. The tables are committed one after another, each only if nobody has committed it meanwhile.
-3. One small file is exchanged for one that names the new versions, if nobody has done so since.
-4. Files that are of no version any more are removed, once nobody can be reading them.
+2. The tables are committed one after another, each only if nobody has committed it in the meantime.
+3. One small file is replaced by one that names the new versions, if nobody else has replaced it.
+4. Files that belong to no version any more are removed, when nobody can be reading them.
 
-A process that is killed anywhere leaves the published versions as they were. Of two that do this at
-once, one is told that the other was first.
+If a process is killed at any point, the published versions stay as they were. If two processes do
+this at once, the slower one fails with the message that the other was first.
 """
 
 import secrets
@@ -69,7 +68,7 @@ Done = TypeVar("Done")
 
 @dataclass(frozen=True)
 class TablesUpdate:
-    """What an update did: the publication that is current now, and whether it is new."""
+    """The result of an update: the publication that is current now, and whether it is new."""
 
     publication: Publication
     is_new: bool
@@ -96,10 +95,10 @@ def update_tables(
 ) -> TablesUpdate:
     """Compute the public tables from the parsed days in the lake, and publish them.
 
-    Does nothing if the published tables were made of these days, and of the same choice of what is
-    typed: `typed`, and the `types.yml` of `directory`. `spark` is what `WOOPRA_SPARK` says. DuckDB
-    takes up to `memory_limit`, and works on disk below `directory.lake_scratch` past it. Files of
-    earlier versions are removed after `kept_for`.
+    Does nothing if the published tables were made from these days with the same settings of typed
+    tables: `typed`, and the `types.yml` of `directory`. `spark` is what `WOOPRA_SPARK` says. DuckDB
+    takes up to `memory_limit`. If it needs more, it uses the disk, below `directory.lake_scratch`.
+    Files of earlier versions are removed after `kept_for`.
 
     Raises `LakeError` if another update was first or the lake cannot be reached, `DiskFullError` if
     there is no room on this disk, and `ConfigurationError` if something needed is not installed or
@@ -128,7 +127,7 @@ def update_tables(
             except engine.errors as error:
                 raise LakeError(
                     f"{engine.name} could not compute the tables of the lake: "
-                    f"{str(error).partition(chr(10))[0]}; those of before stand, and "
+                    f"{str(error).partition(chr(10))[0]}; the earlier tables are still there, and "
                     "`woopra-pipeline lake update` tries again"
                 ) from error
             engine_name = engine.name
@@ -152,7 +151,8 @@ def update_tables(
 def _commit_all(
     lake: Lake, tables: Sequence[LakeTable], revision: str, found: Found
 ) -> dict[str, TableVersion]:
-    """Commit the files of a revision to every table, if nobody else has published meanwhile."""
+    """Commit the files of a revision to every table, if nobody else has published in the
+    meantime."""
     with duckdb.connect() as connection:
         lake.let_duckdb_reach(connection)
         files = _of_each(
@@ -178,7 +178,7 @@ def _retired(
     now: datetime,
     kept_for: timedelta,
 ) -> dict[str, datetime]:
-    """The tables that are published no more, and are still kept."""
+    """The tables that are no longer published, and are still kept."""
     if before is None:
         return {}
     retired = {**dict.fromkeys(before.tables, now), **before.retired}
@@ -192,9 +192,8 @@ def _retired(
 def remove_earlier(
     lake: Lake, publication: Publication, kept_for: timedelta, *, clock: Clock = system_clock
 ) -> None:
-    """Remove the files of versions that are not published, and were not for longer than `kept_for`.
-
-    So go the tables of events that have none any more.
+    """Remove the files of versions that have not been published for longer than `kept_for`. This
+    also removes tables of events that no longer exist.
     """
     _of_each(
         publication.tables,
@@ -209,7 +208,7 @@ def remove_earlier(
 
 
 def _of_each(items: Iterable[Item], work: Callable[[Item], Done]) -> dict[Item, Done]:
-    """What `work` returns for each; some at once, for a store takes its time to answer."""
+    """What `work` returns for each; some at once, because a store answers slowly."""
     items = list(items)
     with ThreadPoolExecutor(TABLES_AT_ONCE) as pool:
         return dict(zip(items, pool.map(work, items), strict=True))
@@ -217,14 +216,14 @@ def _of_each(items: Iterable[Item], work: Callable[[Item], Done]) -> dict[Item, 
 
 def _other_was_first(lake: Lake) -> LakeError:
     return LakeError(
-        f"Another update of the tables in the lake {lake.location} was under way and came first: "
-        "what it publishes stands, and `woopra-pipeline lake update` computes them again if days "
-        "came since"
+        f"Another update of the tables in the lake {lake.location} ran at the same time and "
+        "finished first. The lake has its tables; `woopra-pipeline lake update` computes them "
+        "again if days came since then"
     )
 
 
 def _remove_scratch(lake: Lake, clock: Clock, kept_for: timedelta) -> None:
-    """Remove what engines that were killed had kept in the lake."""
+    """Remove intermediate results of killed engines from the lake."""
     before = clock() - kept_for
     lake.remove([entry.name for entry in lake.entries(SCRATCH) if entry.modified_at < before])
 
@@ -233,7 +232,7 @@ def _remove_scratch(lake: Lake, clock: Clock, kept_for: timedelta) -> None:
 def _alone(
     folder: Path, clock: Clock, patience_seconds: float, notify: Callable[[str], None]
 ) -> Iterator[Path]:
-    """A folder that is empty, and that no other process of this data directory uses meanwhile."""
+    """An empty folder that no other process of this data directory uses at the same time."""
 
     def say_for_whom(holder: str) -> None:
         notify(f"waiting for the tables of the lake, which are computed by {holder}")

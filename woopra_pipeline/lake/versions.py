@@ -1,12 +1,13 @@
-"""Two homes of one archived day, and which of its versions is current in both.
+"""Compares an archived day on the disk and in the lake, and says which version is current in both
+places.
 
-A day that is fetched again with other content keeps its earlier versions, so a home whose current
-version is an earlier one of the other home is merely behind. Where each current version is unknown
-to the other home, two fetches had different answers: that is for a fetch to judge, which counts the
-lines, and not for a copy.
+A day that is fetched again with other content keeps its earlier versions. So if the current version
+of one place is an earlier version of the other place, the first place is only behind. If neither
+place knows the current version of the other, two fetches had different answers. Then a new fetch
+must decide, because it counts the lines; a copy cannot.
 
-Two files are one version if the same was delivered. Where more lines of it are overwritten in one
-home, because persons were erased (R10), its file is the one of both.
+Two files are the same version if Woopra delivered the same. If one of them has more overwritten
+lines, because persons were erased (R10), that one is used in both places.
 """
 
 from collections.abc import Iterable, Iterator
@@ -27,9 +28,8 @@ def alone(version: ArchivedDay) -> ArchivedDay:
 
 
 def merged(here: ArchivedDay, there: ArchivedDay) -> ArchivedDay | None:
-    """What the day becomes here, with all versions of both homes.
-
-    None if neither current version came after the other.
+    """The day as it must be here, with all versions of both places. None if neither current version
+    came after the other.
     """
     if here.delivered == there.delivered:
         return _with_versions_of(here, there)
@@ -39,12 +39,12 @@ def merged(here: ArchivedDay, there: ArchivedDay) -> ArchivedDay | None:
 
 
 def taking_over(here: ArchivedDay, there: ArchivedDay) -> ArchivedDay:
-    """The day as it is there, and what was here besides as earlier versions."""
+    """The day as it is there; other versions that were here become earlier versions."""
     return _with_versions_of(there, here)
 
 
 def _is_earlier(day: ArchivedDay, other: ArchivedDay) -> bool:
-    """Whether the current version of `day` is one that `other` has left behind."""
+    """Whether the current version of `day` is an earlier version of `other`."""
     return day.delivered in _contents(other.earlier)
 
 

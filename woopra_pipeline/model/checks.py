@@ -1,7 +1,7 @@
-"""What must hold of the published model, and what should: one query a check, naming what is wrong.
+"""Checks of the published model: one query for each check, which finds what is wrong.
 
-A check's SQL stands in `model/sql/checks/NAME.sql` and returns one row for each thing that is not
-as it should be. All of them together are cheap enough to follow every update.
+The SQL of a check is in `model/sql/checks/NAME.sql`. It returns one row for each fault. All checks
+together are fast enough to run after every update.
 """
 
 from dataclasses import dataclass
@@ -30,34 +30,34 @@ DUE_AT = time(9)
 
 @dataclass(frozen=True)
 class ModelCheck:
-    """Something to be expected of the model; `name` is also that of its SQL file."""
+    """A property that the model should have; `name` is also the name of its SQL file."""
 
     name: str
     table: Table
     """The table it is shown with."""
     description: str
     must_hold: bool = False
-    """Whether the model is wrong without it; otherwise it is a reason to look."""
+    """Whether the model is wrong if the check fails; otherwise somebody should look."""
     parameters: tuple[tuple[str, float], ...] = ()
-    """What the SQL is given, by name."""
+    """The parameters of the SQL, by name."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found: how much is not as it should be, and some of it."""
+    """The result of a check: how many faults there are, and some of them."""
 
     count: int
     columns: tuple[str, ...]
     examples: tuple[tuple[object, ...], ...]
     is_serious: bool
-    """Whether the model is wrong, or bad enough not to be built upon."""
+    """Whether the model is wrong, or too bad to be used for more."""
 
 
 USUAL_NUMBER_OF_VISITS = ModelCheck(
     "usual_number_of_visits",
     LOG_DAYS,
-    "In the last week, each day logged between a quarter and four times as many visits as is "
-    "usual, by the four weeks before it.",
+    "In the last week, each day logged between a quarter and four times as many visits as usual "
+    "in the four weeks before.",
     parameters=(("factor", 4),),
 )
 
@@ -72,27 +72,27 @@ MODEL_CHECKS = (
     ModelCheck(
         "ledger_and_rows_agree",
         LOG_DAYS,
-        "Of each day, as many lines and actions are in the model as the ledger says.",
+        "For each day, the model has as many lines and actions as its ledger says.",
         must_hold=True,
     ),
     ModelCheck(
         "days_without_gaps",
         LOG_DAYS,
-        "No log day is missing between the first and the last one that are loaded.",
+        "No log day is missing between the first and the last loaded one.",
     ),
     USUAL_NUMBER_OF_VISITS,
     ModelCheck(
         "few_lines_rejected",
         REJECTED_LINES,
-        "In the last week, at most one line in fifty could not be read; it is an error if on a "
-        "day one in ten could not.",
+        "In the last week, at most one line in fifty could not be read; it is an error if one in "
+        "ten could not be read on a day.",
         parameters=(("share", 0.02), ("serious_share", 0.1)),
     ),
     ModelCheck(
         "relogs_complete",
         RELOG_AUDIT,
-        "All that a merge voided was logged again within two days (R6), unless the profile was "
-        "deleted for good since: then nothing is to be done.",
+        "Everything that a merge voided was logged again within two days (R6), unless the "
+        "profile was later deleted for good: then there is nothing to do.",
         parameters=(("days_of_grace", 2),),
     ),
     ModelCheck(
@@ -132,7 +132,8 @@ MODEL_CHECKS = (
     ModelCheck(
         "profiles_add_up",
         PROFILES,
-        "Each profile is there once, and together they have all living visits and actions (R2).",
+        "Each profile is there once, and the profiles together have all living visits and "
+        "actions (R2).",
         must_hold=True,
     ),
 )
@@ -147,7 +148,7 @@ def due_log_day(now: datetime) -> date:
 def run_check(
     connection: duckdb.DuckDBPyConnection, check: ModelCheck, now: datetime
 ) -> Finding | None:
-    """Run `check` on the model behind `connection`; returns None if all is as it should be."""
+    """Run `check` on the model behind `connection`; returns None if there is no fault."""
     parameters: dict[str, object] = dict(check.parameters)
     if check is USUAL_NUMBER_OF_VISITS:
         parameters["current_day"] = log_day_at(now)

@@ -1,8 +1,8 @@
-"""Opening, closing and publishing the model's database: the only place that does any of the three.
+"""Opens, closes and publishes the model's database: the only module that does so.
 
-DuckDB lets one process write a file, and then nobody else open it. So the model is written in a
-private build file, and readers get a copy that is put in place whole by a rename; whoever still
-has the earlier copy open keeps reading that one undisturbed.
+DuckDB lets nobody open a file that a process writes. So the model is written in a private build
+file, and readers get a copy, which replaces the earlier copy in one step by a rename. A reader that
+has the earlier copy open can go on reading it.
 """
 
 import re
@@ -19,10 +19,10 @@ from woopra_pipeline.errors import DatabaseDamagedError, DatabaseHeldError, Mode
 from woopra_pipeline.files import make_folder, modes, read_json, remove, sync
 
 MEMORY_LIMIT = "4GB"
-"""How much memory DuckDB takes for an update before it works on disk."""
+"""How much memory DuckDB takes for an update before it uses the disk."""
 
 STORAGE_VERSION = "v1.5.0"
-"""The form of new files, for DuckDB 1.5 and later: written with less work than older forms."""
+"""The storage format of new files, for DuckDB 1.5 and later: faster to write than older formats."""
 
 MAGIC_OFFSET, MAGIC = 8, b"DUCK"
 """What every DuckDB file has at its beginning."""
@@ -38,7 +38,7 @@ DAMAGE = (
     "Serialization Error",
     "version number",
 )
-"""Some words of what DuckDB says of a file that is damaged, or not for it to read."""
+"""Parts of DuckDB's messages for a file that is damaged, or that it cannot read."""
 
 
 @contextmanager
@@ -47,17 +47,18 @@ def connect(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Open the database file at `path`, creating it unless `read_only`; always close it.
 
-    If the block ends well, all that it committed is in the file itself, and it can be copied.
-    `memory_limit` (`4GB`) lowers what DuckDB takes before it works on disk, by default four fifths
-    of the machine. Raises `DatabaseHeldError` if another process keeps this one out, at once and
-    with its name, `DatabaseDamagedError` if the file is damaged or no database, and `ModelError` if
-    it cannot be opened otherwise or the limit is none.
+    If the block ends without an error, everything that it committed is in the file itself, so the
+    file can be copied. `memory_limit` (`4GB`) is the memory that DuckDB takes before it uses the
+    disk; the default is four fifths of the machine's memory. Raises `DatabaseHeldError` at once if
+    another process has the file open, and names it; `DatabaseDamagedError` if the file is damaged
+    or no database; and `ModelError` if it cannot be opened for another reason, or the limit is
+    wrong.
     """
     if not read_only:
         make_folder(path.parent)
     _require_database(path)
     try:
-        # Whoever opens a file twice in one process must ask for the same both times.
+        # If one process opens a file twice, the settings must be the same both times.
         connection = duckdb.connect(
             path,
             read_only=read_only,
@@ -73,14 +74,14 @@ def connect(
             _limit_threads(connection)
         yield connection
         if not read_only:
-            # To close the database does it too, but says nothing if there is no room for it.
+            # Closing the database does this too, but raises no error if there is no room.
             connection.execute("checkpoint")
 
 
 def _require_database(path: Path) -> None:
     """Raise `DatabaseDamagedError` if there is a file that DuckDB never wrote.
 
-    DuckDB takes files of some other kinds for databases of theirs, and looks for an extension.
+    For files of some other kinds, DuckDB would look for an extension.
     """
     if path.is_file():
         with path.open("rb") as file:
@@ -127,10 +128,10 @@ def _limit_memory(connection: duckdb.DuckDBPyConnection, limit: str) -> None:
 
 
 def _limit_threads(connection: duckdb.DuckDBPyConnection) -> None:
-    """Let DuckDB write with half of its threads, and with one where there are two.
+    """Let DuckDB write with half of its threads: with one, if there are two.
 
-    What several threads bring in order is put together once more, and so are their groups: two take
-    nearly twice the work of one, and nearly the same time.
+    Rows of several threads that must be in order are merged once more, and so are their groups. Two
+    threads take nearly twice the processor time of one, and nearly the same time by the clock.
     """
     ((threads,),) = connection.execute("select current_setting('threads')").fetchall()
     connection.execute(f"set threads = {max(1, threads // 2)}")
@@ -164,7 +165,7 @@ def connect_published(
 
 @contextmanager
 def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Commit what the block does if it ends well, and undo all of it if it raises."""
+    """Commit the changes of the block, or undo all of them if it raises."""
     connection.begin()
     try:
         yield
@@ -175,29 +176,29 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 def publish(build: Path, published: Path) -> None:
-    """Make a copy of the closed database file `build` the one readers open, whole or not at all.
+    """Publish a copy of the closed database file `build` for readers, whole or not at all.
 
-    The caller holds the model alone, so a copy that a killed process left is simply overwritten.
-    Whatever is in the place of `published` is replaced, damaged or open elsewhere.
+    The caller holds the lock of the model, so a copy that a killed process left is simply
+    overwritten. An existing file `published` is replaced, even if it is damaged or open elsewhere.
     """
     snapshot = build.with_name("snapshot.duckdb")
     remove(snapshot)
     shutil.copyfile(build, snapshot)
     snapshot.chmod(modes().file)
     sync(snapshot)
-    # What a client wrote to the file before would be taken for a part of the new one.
+    # DuckDB would take a journal of the earlier file for a part of the new one.
     write_ahead_log(published).unlink(missing_ok=True)
     snapshot.replace(published)
     sync(published.parent)
 
 
 def write_ahead_log(path: Path) -> Path:
-    """Where DuckDB keeps what it has not yet written into the database file at `path`."""
+    """The file in which DuckDB keeps changes that are not in the database file at `path` yet."""
     return path.with_name(f"{path.name}.wal")
 
 
 def file_stamp(path: Path) -> dict[str, int] | None:
-    """The size in bytes and the time of the last change of a file, by which it is known again.
+    """The size in bytes and the time of the last change of a file, to recognise it later.
 
     None if there is no file.
     """
@@ -214,7 +215,7 @@ def published_marker(directory: DataDirectory) -> Path:
 
 
 def is_as_published(directory: DataDirectory) -> bool:
-    """Whether the published model is the file that was put there, as far as is known.
+    """Whether the published model is still the file that was published, as far as is known.
 
     Nothing is known of one that an earlier version published.
     """

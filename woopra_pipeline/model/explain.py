@@ -1,4 +1,4 @@
-"""How a pid became what it is today: each merge on its way, what it voided and what came back."""
+"""The history of a pid: each merge on its path, what it voided, and what was logged again."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -11,7 +11,8 @@ from woopra_pipeline.model.database import statements
 
 @dataclass(frozen=True)
 class Merge:
-    """One delete line: what it voided under `from_pid`, and how much came back on its path (R6)."""
+    """One delete line: what it voided under `from_pid`, and how much was logged again on its path
+    (R6)."""
 
     log_day: date
     log_line: int
@@ -22,12 +23,12 @@ class Merge:
     action_count: int
     """Actions it voided."""
     relogged_count: int | None
-    """Of these actions, how many were logged again; None if it was no merge."""
+    """How many of these actions were logged again; None if it was no merge."""
 
 
 @dataclass(frozen=True)
 class LivingProfile:
-    """The profile in which the pid's latest data lives now."""
+    """The profile that has the pid's latest data now."""
 
     pid: str
     email: str | None
@@ -45,7 +46,7 @@ class PidHistory:
 
     pid: str
     canonical_pid: str | None
-    """Where its latest data lives now; None if it was deleted for good."""
+    """The pid that has its latest data now; None if it was deleted for good."""
     profile: LivingProfile | None
     """The profile of `canonical_pid`; None if it has none (yet)."""
     own_deletes: tuple[Merge, ...]

@@ -1,6 +1,6 @@
 """How far the archive, the parsed days and the model are behind the calendar, by their log days.
 
-A day counts where it is whole. One that was only followed while it went on is not there yet.
+Only whole days count, not days that were only followed while they were current.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ from woopra_pipeline.parse.parsed_days import find_parsed_day, parsed_log_days
 
 @dataclass(frozen=True)
 class Freshness:
-    """The latest log day that is there, and the latest that should be."""
+    """The latest log day that is there, and the latest one that should be there."""
 
     last_day: date
     due_day: date
@@ -60,7 +60,8 @@ def _last_in_model(directory: DataDirectory) -> date | None:
 
 
 def find_newer_model(directory: DataDirectory) -> str | None:
-    """When the latest whole log day was applied to the model, if no report was written since.
+    """The time when the latest whole log day was applied to the model, if no report was written
+    since then.
 
     The current day is left out: it changes the model every minute, and a report takes seconds.
     """
@@ -79,4 +80,4 @@ PLACES: Mapping[str, Callable[[DataDirectory], date | None]] = {
     "parsed days": _last_parsed,
     "model": _last_in_model,
 }
-"""Where log days are, each with what finds the last one there."""
+"""The places of log days, each with a function that finds the last day there."""

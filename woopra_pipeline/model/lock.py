@@ -1,4 +1,4 @@
-"""One writer of the model at a time, in however many processes; the lock dies with its holder."""
+"""Lets only one process write the model at a time. The lock ends with its holder."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,8 +19,9 @@ def model_lock(
 ) -> Iterator[None]:
     """Hold the model below `folder` alone while the block runs.
 
-    Waits up to `patience_seconds` for another holder and says so through `notify`; past that,
-    raises `ModelError` naming the holder. `now` is what others are told the holder started at.
+    Waits up to `patience_seconds` for another holder, and says so through `notify`. After that,
+    raises `ModelError` with the name of the holder. `now` is shown to others as the start time of
+    this holder.
     """
 
     def say_for_whom(holder: str) -> None:

@@ -1,8 +1,8 @@
 """The paths of all merges at once (R4), as a forest that is numbered so that paths are intervals.
 
-Each delete line is a node; its parent is the next delete line on its path. Parents stand later in
-the log, so there are no cycles. Numbering the nodes parents first, each subtree in one run, turns
-"does the path of a pass through b?" into a comparison of integers.
+Each delete line is a node; its parent is the next delete line on its path. A parent is later in the
+log, so there are no cycles. The nodes are numbered so that parents come first, and each subtree has
+consecutive numbers. Then "does the path of a pass through b?" is a comparison of integers.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class MergeForest:
-    """One entry a node, in the order of the nodes."""
+    """One entry for each node, in the order of the nodes."""
 
     root: Integers
     """The node at which its path ends, itself if it has no parent."""
@@ -30,7 +30,8 @@ class MergeForest:
 def number_forest(parent: Integers) -> MergeForest:
     """Number the forest in which node i has the parent `parent[i]`, or none where that is -1.
 
-    Takes the logarithm of the largest tree in rounds over all nodes, however long its paths are.
+    The number of passes over all nodes is the logarithm of the largest tree, however long its paths
+    are.
     """
     count = len(parent)
     nodes = np.arange(count, dtype=np.int64)
@@ -40,8 +41,8 @@ def number_forest(parent: Integers) -> MergeForest:
         depth += depth[root]
         root = root[root]
 
-    # A walk around each tree enters each node (i) and leaves it (count + i) once. From each place
-    # it counts how many nodes it will still enter, in steps that double.
+    # A walk around each tree enters each node (i) and leaves it (count + i) once. For each place,
+    # the code counts how many nodes the walk will still enter, in steps that double.
     onward = _walks(parent)
     entered = np.repeat(np.array([1, 0], dtype=np.int64), count)
     while np.any(onward[onward] != onward):

@@ -1,4 +1,4 @@
-"""What is outstanding with what is there: days to parse, and days to apply to the model."""
+"""Finds outstanding work: days to parse, and days to apply to the model."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -24,26 +24,26 @@ Day = TypeVar("Day")
 
 @dataclass(frozen=True)
 class Manifests:
-    """The archived and the parsed days, in calendar order, as their manifests tell of them."""
+    """The archived and the parsed days, in calendar order, from their manifests."""
 
     archived: dict[date, ArchivedDay] = field(default_factory=dict)
     parsed: dict[date, ParsedDay] = field(default_factory=dict)
     damaged_archived: list[date] = field(default_factory=list)
-    """Days that are archived, and of which the manifest cannot be read."""
+    """Archived days whose manifest cannot be read."""
     problems: list[str] = field(default_factory=list)
-    """What is damaged, archived or parsed, and what to do."""
+    """Damaged archived or parsed days, and what to do."""
     pseudonyms: str = ""
-    """The fingerprint of what is to be replaced by pseudonyms."""
+    """The fingerprint of the settings of pseudonyms."""
 
 
 @dataclass(frozen=True)
 class Outstanding:
-    """Days with work left, each with a text that changes when what is to be done changes."""
+    """Days with work to do, each with a text that changes when the work changes."""
 
     to_parse: Mapping[date, str]
-    """Archived days that are not parsed, or were from another file or by another parser."""
+    """Archived days that are not parsed, or were parsed from another file or by another parser."""
     to_apply: Mapping[date, str]
-    """Days by which the model differs from the parsed ones."""
+    """Days in which the model differs from the parsed days."""
 
 
 def find_outstanding(directory: DataDirectory) -> Outstanding:
@@ -57,12 +57,12 @@ def find_outstanding(directory: DataDirectory) -> Outstanding:
 def outstanding(manifests: Manifests, in_model: Mapping[date, str]) -> Outstanding:
     """Compare the archive, the parsed days and the fingerprints of the days in the model.
 
-    A day that is damaged, in the archive or parsed, is to be parsed: that mends it, if it can be.
+    A day that is damaged, in the archive or parsed, must be parsed: that repairs it, if possible.
     """
     parsed = manifests.parsed
     sha256s = {log_day: archived.sha256 for log_day, archived in manifests.archived.items()}
     sha256s |= dict.fromkeys(manifests.damaged_archived, DAMAGED)
-    # Without its raw file a day stays as it was parsed, by whatever version of the parser.
+    # Without its raw file, a day stays as it was parsed, even by another version of the parser.
     kept_as_parsed = {
         log_day
         for log_day, archived in manifests.archived.items()
@@ -94,7 +94,7 @@ def _made_of(day: ParsedDay) -> tuple[str, int, str]:
 
 
 def read_manifests(directory: DataDirectory) -> Manifests:
-    """Read every manifest of the archive and of the parsed days once; damaged ones are told."""
+    """Read every manifest of the archive and of the parsed days once; damaged ones are reported."""
     archive = Archive(directory.raw)
     archived_log_days = archive.log_days()
     problems: list[str] = []
@@ -113,7 +113,7 @@ def read_manifests(directory: DataDirectory) -> Manifests:
 def _readable(
     log_days: Iterable[date], read: Callable[[date], Day | None], problems: list[str]
 ) -> dict[date, Day]:
-    """What `read` returns for each day; what cannot be read is told to `problems`."""
+    """The result of `read` for each day; errors are added to `problems`."""
     days = {}
     for log_day in log_days:
         try:
@@ -127,7 +127,7 @@ def _readable(
 
 
 def read_fingerprints(directory: DataDirectory) -> Mapping[date, str]:
-    """The fingerprints of the days in the published model, if it is whole and of today's form.
+    """The fingerprints of the days in the published model, if it is whole and of this version.
 
     Raises `ModelError` or `duckdb.Error` if it cannot be read otherwise.
     """

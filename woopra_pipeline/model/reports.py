@@ -1,7 +1,7 @@
-"""The report macros in the model's file: made again wherever they are not those of this version.
+"""Keeps the report macros in the model's file at this version.
 
-They hold no rows, so another form of them needs no other version of the tables: an update renews
-them in the build file that is there, and publishes it.
+They have no rows, so a new form of them needs no new version of the tables: an update replaces them
+in the existing build file, and publishes it.
 """
 
 import duckdb
@@ -14,7 +14,7 @@ from woopra_pipeline.tables import REPORT_MACROS
 
 
 def reports_sql() -> str:
-    """The statements that make all report macros, and say in the database what they mean."""
+    """The statements that make all report macros, with their comments."""
     comments = (
         f"comment on macro table {macro.name} is {literal(macro.comment)}"
         for macro in REPORT_MACROS
@@ -23,7 +23,8 @@ def reports_sql() -> str:
 
 
 def renew_reports(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Make the report macros in a model's file those of this version; False: they are already.
+    """Replace the report macros in a model's file by those of this version; False if they are
+    already.
 
     Which version they are of is what the macro `reports_version()` returns.
     """
@@ -39,7 +40,7 @@ def renew_reports(connection: duckdb.DuckDBPyConnection) -> bool:
 def _version_in(connection: duckdb.DuckDBPyConnection) -> str | None:
     """The version of the macros in a file; None if it has none.
 
-    To ask for it costs far less than to look for it among all functions.
+    Calling the macro is much faster than searching for it among all functions.
     """
     try:
         ((version,),) = connection.sql("select reports_version()").fetchall()

@@ -1,9 +1,9 @@
 """The database behind the model: the log's own tables, and the public ones users query.
 
 Schema `log` holds every line of the log with its position and, once a later delete line voids it,
-the position of that delete (`voided_by`). That depends on nothing but the row and the set of
-delete lines, so any change of days touches only rows of pids whose deletes changed.
-Schema `main` holds the contract with users: tables and views over the living rows.
+the position of that delete (`voided_by`). It depends only on the row and the set of delete lines.
+So a change of days touches only rows of pids whose deletes changed. Schema `main` holds the
+contract with users: tables and views over the living rows.
 """
 
 from collections.abc import Iterator
@@ -137,7 +137,7 @@ PROPERTY_KINDS = (
     *("null", "boolean", "boolean_text", "integer", "number", "integer_text", "number_text"),
     *("time_text", "text", "object", "array"),
 )
-"""What a value can be, as the macro `value_kind` says it; each value is of one kind."""
+"""The kinds of values that the macro `value_kind` returns; each value has one kind."""
 
 TYPED_PROPERTIES = Table(
     "log.typed_properties",
@@ -254,7 +254,7 @@ def create_table(table: Table) -> str:
 
 
 def comments() -> Iterator[str]:
-    """The statements that put every table's and column's meaning into the database."""
+    """The statements that write the comments of all tables and columns into the database."""
     for table in (*LOG_TABLES, *MODEL_TABLES):
         kind = "view" if isinstance(table, ModelTable) and table.is_view else "table"
         yield f"comment on {kind} {table.name} is {literal(table.comment)}"

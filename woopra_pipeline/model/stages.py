@@ -1,4 +1,4 @@
-"""The SQL of the model in the order in which it runs; each file says what it reads and writes."""
+"""The SQL files of the model, in the order in which they run."""
 
 from enum import Enum
 
@@ -14,12 +14,12 @@ class Stage(Enum):
         "as_of",
         "logged",
     )
-    """Once in a new file, whose tables are made already. The others are those of each update."""
+    """Runs once in a new file, whose tables exist already. All other stages run in each update."""
     REPORTS = ("reports/calendar", *(f"reports/{macro.name}" for macro in REPORT_MACROS))
-    """If the file has none, or those of another version."""
+    """Runs if the file has no macros, or those of another version."""
     NOTES = ("working_tables",)
     DAY_TAKEN_OUT = ("unload_day",)
-    """Once for each day that is taken out."""
+    """Runs once for each day that is removed."""
     DAYS_ADDED = (
         "load_deletes",
         "load_lines",
@@ -27,25 +27,25 @@ class Stage(Enum):
         "load_properties",
         "load_rejected_lines",
     )
-    """If there are days to add."""
+    """Runs if there are days to add."""
     VOIDED_ANEW = ("revoid_lines",)
-    """If the model has lines of before."""
+    """Runs if the model has earlier lines."""
     PROFILES_RENEWED = ("profiles",)
     MERGES_NUMBERED = ("merge_steps",)
-    """If a delete line changed; then Python numbers the forest of merges."""
+    """Runs if a delete line changed; then Python numbers the forest of merges."""
     MERGES_FOLLOWED = ("merges",)
     ALIASES_RENEWED = ("departed_pids",)
     RELOGS_AUDITED = ("relog_audit",)
     TYPED_WHOLE = ("typed_whole",)
-    """Once for some days at a time, if all typed relations are made again."""
+    """Runs once for each group of days, if all typed relations are made again."""
     TYPED_CHANGES = ("typed_changes",)
-    """Otherwise once."""
+    """Runs once otherwise."""
     TYPED_RELATIONS = ("typed_relations",)
-    """After either; then Python says which names are left out."""
+    """Runs after either of the two; then Python decides which names are left out."""
     TYPED_PROPERTIES = ("typed_properties",)
     TYPED_LEVELS = ("typed_levels",)
-    """Then Python changes the typed relations themselves."""
+    """After this stage, Python changes the typed relations themselves."""
 
 
 ON_DEMAND = ("explain",)
-"""Queries that no update runs. There are the checks too, which `model/checks.py` lists."""
+"""Queries that are not part of an update. Checks are listed in `model/checks.py`."""

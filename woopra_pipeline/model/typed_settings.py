@@ -1,7 +1,7 @@
-"""What users say of the typed tables: which names and keys get columns, and the types they pin.
+"""Users' settings of the typed tables: the names and keys that get columns, and pinned types.
 
 Settings come from the environment or the resource `data_directory`; types from `types.yml` in the
-data directory. Both decide what the tables are, so the next update applies a change of either.
+data directory. The tables depend on both, so the next update applies a change of either.
 """
 
 import os
@@ -32,9 +32,11 @@ class TypedSettings:
     """Raises `ConfigurationError` if a limit is below 0."""
 
     most_names: int = 200
-    """Action names that get a relation at most: those with the most living actions."""
+    """The largest number of action names that get a relation: those with the most living
+    actions."""
     most_keys: int = 200
-    """Properties that get a column at most in each relation: those with the most values."""
+    """The largest number of properties that get a column in each relation: those with the most
+    values."""
     names_left_out: tuple[str, ...] = ()
     """Action names that get no relation; `*` stands for any characters."""
     identifiers: tuple[str, ...] = ("id", "email", "phone", "cookie")
@@ -48,7 +50,7 @@ class TypedSettings:
 
     @classmethod
     def from_environment(cls) -> "TypedSettings":
-        """The settings that the environment names; raises `ConfigurationError` for what is none."""
+        """The settings in the environment; raises `ConfigurationError` if one is wrong."""
         return cls(
             most_names=_number(NAMES_VARIABLE, cls.most_names),
             most_keys=_number(KEYS_VARIABLE, cls.most_keys),
@@ -67,7 +69,7 @@ DEFAULT_SETTINGS = TypedSettings()
 def read_pinned_types(path: Path) -> Mapping[Property, str]:
     """The types that the file at `path` pins, by event and key; none if there is no file.
 
-    Raises `ConfigurationError` if the file is not what it should be.
+    Raises `ConfigurationError` if the file is not valid.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -78,7 +80,7 @@ def read_pinned_types(path: Path) -> Mapping[Property, str]:
             f"{path} cannot be read: it must be a file of UTF-8 text ({error})"
         ) from error
     try:
-        # All scalars are texts to this loader: a name like `yes` or `7` needs no quotes.
+        # This loader reads all scalars as texts, so a name like `yes` or `7` needs no quotes.
         content = yaml.load(text, Loader=yaml.BaseLoader)
     except yaml.YAMLError as error:
         reason = " ".join(str(error).split())
@@ -132,5 +134,5 @@ def _list(variable: str, default: Iterable[str]) -> tuple[str, ...]:
 
 
 def _pattern(name: str) -> str:
-    """The name for `fnmatchcase`, in which nothing but `*` has a meaning of its own."""
+    """The name as a pattern for `fnmatchcase`, in which only `*` is special."""
     return name.replace("[", "[[]").replace("?", "[?]")

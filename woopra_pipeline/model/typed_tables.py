@@ -1,11 +1,11 @@
-"""The typed relations: one of each action name in the schema `events`, and `people` (R11).
+"""The typed relations: one for each action name in the schema `events`, and `people` (R11).
 
 A type follows from the values of all living rows. So the values of each property are counted by
-kind: what an update brings is added, what it voids or takes away is taken off, and the type is read
-from the sums. The rows of a relation are stored in a table of the schema `log`, whose columns only
-ever come. Users see a view of it, with the names and the order that follow from the days alone.
-Rows come and go with each update. A table is made again only if a column gets another type, or if a
-property has come that the limits had left out.
+kind. An update adds the new values and subtracts those that are voided or removed. The type follows
+from the sums. The rows of a relation are stored in a table of the schema `log`. Columns are only
+added to it. Users see a view of it; its names and their order depend only on the days. Each update
+adds and removes rows. A table is made again only if a column gets another type, or if a property
+gets a column that the limits had left out.
 """
 
 import hashlib
@@ -33,13 +33,13 @@ from woopra_pipeline.tables import EVENT_COLUMNS, PEOPLE, Column
 from woopra_pipeline.woopra.log_days import log_position
 
 ACTIONS_AT_ONCE = 1_000_000
-"""How many actions are counted in one go when all are."""
+"""How many actions are counted at a time if all are counted."""
 MOST_DISTINCT = 100
-"""Up to how many different values are told; also in `model/sql/views/property_types.sql`."""
+"""How many different values are counted at most; also in `model/sql/views/property_types.sql`."""
 MOST_NAMED = 5
-"""How many of the names and keys that are left out are named."""
+"""How many of the left-out names and keys a message names."""
 MOST_UNUSED = 50
-"""How many stored columns may be of no use any more before their table is made again."""
+"""How many unused stored columns a table may have before it is made again."""
 LONGEST_SHOWN = 80
 PEOPLE_NUMBER = 0
 """The number of the relation of the profiles."""
@@ -92,7 +92,7 @@ class TypedRelation:
 
     @property
     def living(self) -> str:
-        """Its living rows with their `properties`, as SQL that may name `$event`."""
+        """Its living rows with their `properties`, as SQL that may use `$event`."""
         if self.event is None:
             return "profiles"
         return "log.actions where name = $event and voided_by is null"
@@ -106,7 +106,7 @@ class TypedRelation:
 
     @property
     def own_columns(self) -> tuple[Column, ...]:
-        """The columns it has whatever its properties are."""
+        """The columns that it has besides those of its properties."""
         return PEOPLE.columns if self.event is None else EVENT_COLUMNS
 
 
@@ -115,19 +115,19 @@ Types = Mapping[Property, str]
 
 @dataclass(frozen=True)
 class TypedChoice:
-    """What decides which columns there are, besides the rows."""
+    """The settings that decide, besides the rows, which columns there are."""
 
     settings: TypedSettings = DEFAULT_SETTINGS
     pinned: Types = field(default_factory=dict)
 
     def fingerprint(self, connection: duckdb.DuckDBPyConnection) -> str:
-        """Changes with any of it, and with how DuckDB digests values."""
+        """A fingerprint that changes with any setting, and with the way DuckDB digests values."""
         ((digest,),) = connection.sql("select hash('a value')::varchar").fetchall()
         return hashlib.sha256(json.dumps([*self.content, digest]).encode()).hexdigest()
 
     @property
     def content(self) -> list[object]:
-        """All of it, in a form that equal choices share."""
+        """All settings, in a form that is the same for equal settings."""
         pinned = sorted(
             [event is None, event or "", *rest] for (event, *rest) in _flat(self.pinned)
         )
@@ -139,7 +139,8 @@ def _flat(pinned: Types) -> Iterable[tuple[str | None, str, str]]:
 
 
 def read_earlier_types(connection: duckdb.DuckDBPyConnection, choice: TypedChoice) -> Types:
-    """The types that changes are told by, by event and key; none if they are by another choice."""
+    """The types with which changes are compared, by event and key; none if they come from other
+    settings."""
     if not is_of_choice(connection, choice):
         return {}
     rows = connection.sql("select event, key, type from log.earlier_types").fetchall()
@@ -147,7 +148,7 @@ def read_earlier_types(connection: duckdb.DuckDBPyConnection, choice: TypedChoic
 
 
 def is_of_choice(connection: duckdb.DuckDBPyConnection, choice: TypedChoice) -> bool:
-    """Whether the typed relations were made by this choice."""
+    """Whether the typed relations were made with this choice."""
     return _read_fingerprint(connection) == choice.fingerprint(connection)
 
 
@@ -164,12 +165,13 @@ def update_typed_relations(
     *,
     is_day_over: bool,
 ) -> None:
-    """Bring the typed relations in line with the living rows, within the update's transaction.
+    """Update the typed relations to the living rows, within the update's transaction.
 
-    The working tables of the update say what has come and gone. If the relations were made by
-    another choice, or by none, they are made again from all rows. Types that are not those of
-    `earlier_types` are noted in `log.type_changes`. While a day is followed (not `is_day_over`),
-    later changes are told by the same types, so that a night's check sees those of all the day.
+    The working tables of the update have the added and removed rows. If the relations were made
+    with another choice, or with none, they are made again from all rows. Types that differ from
+    `earlier_types` are written to `log.type_changes`. While a day is followed (not `is_day_over`),
+    later changes are compared with the same types, so that the check at night sees the changes of
+    the whole day.
     """
     _set(connection, "most_distinct", MOST_DISTINCT)
     is_whole = not is_of_choice(connection, choice)
@@ -298,7 +300,8 @@ def wanted_relations(
 def _columns(
     choice: TypedChoice, event: str | None, keys: Sequence[tuple[str, str]]
 ) -> tuple[TypedColumn, ...]:
-    """The columns of a relation in their order, that of the keys; `keys` stand by precedence."""
+    """The columns of a relation in the order of their keys; `keys` come in the order of
+    precedence."""
     reserved = [column.name for column in (PEOPLE.columns if event is None else EVENT_COLUMNS)]
     names = distinct_names([key for key, _ in keys], reserved)
     return tuple(
@@ -313,7 +316,7 @@ def _columns(
 
 
 def name_for_duckdb(text: str) -> str:
-    """The text with U+FFFD for each NUL, and `_` for nothing: what DuckDB takes for a name."""
+    """The text as a name that DuckDB accepts: with U+FFFD for each NUL, and `_` if it is empty."""
     return text.replace("\0", "\ufffd") or "_"
 
 
@@ -322,10 +325,11 @@ def distinct_names(
     reserved: Sequence[str],
     written: Callable[[str], str] = name_for_duckdb,
 ) -> dict[str, str]:
-    """A name for each of the texts, of which no two differ only in case, nor from a reserved one.
+    """A name for each of the texts. No two names, and no name and a reserved one, differ only in
+    case.
 
-    A text's name is what is `written` for it, unless one that stands before it has that name
-    already: then it gets the first of `_2`, `_3`, … that is free.
+    The name of a text is its `written` form, unless an earlier text has that name already. Then the
+    first of `_2`, `_3`, … that is free is added.
     """
     taken = {name.lower() for name in reserved}
     names = {}
@@ -371,7 +375,7 @@ _STORED_PLACES = """
 
 
 class _Making:
-    """What leads from the relations that are stored to those that are wanted."""
+    """Changes the stored relations to the wanted ones."""
 
     def __init__(
         self,
@@ -405,15 +409,15 @@ class _Making:
                 self._drop(relation)
         for number, relation in self.wanted.items():
             before = self.present.get(number)
-            is_anew = before is None or self._needs_another_table(before, relation)
-            if is_anew:
-                self._make_anew(relation)
+            is_rebuilt = before is None or self._needs_another_table(before, relation)
+            if is_rebuilt:
+                self._rebuild(relation)
             elif before is not None:
                 self._change(before, relation)
-            if is_anew or self._has_other_view(number):
+            if is_rebuilt or self._has_other_view(number):
                 self._make_view(relation)
             if not self.is_whole:
-                self._renew_seen(relation, is_anew=is_anew)
+                self._renew_seen(relation, is_rebuilt=is_rebuilt)
         self._save()
         self._renew_values()
 
@@ -442,7 +446,7 @@ class _Making:
         self.connection.execute(f"drop table {relation.table}")
         self.forgotten.append(relation.number)
 
-    def _make_anew(self, relation: TypedRelation) -> None:
+    def _rebuild(self, relation: TypedRelation) -> None:
         relation.places = {
             column.key: f"p{number}" for number, column in enumerate(relation.columns, 1)
         }
@@ -520,7 +524,7 @@ class _Making:
         self.made.append(relation)
 
     def _save(self) -> None:
-        """Write down where everything stands now."""
+        """Write down the present columns of all relations."""
         if not self.made and not self.forgotten:
             return
         save_relations(self.connection, self.made, self.forgotten)
@@ -528,12 +532,12 @@ class _Making:
             "delete from log.typed_relations where row_count = 0 and event is not null"
         )
 
-    def _renew_seen(self, relation: TypedRelation, *, is_anew: bool) -> None:
-        """Look for the first and the last value of the properties that lost theirs."""
+    def _renew_seen(self, relation: TypedRelation, *, is_rebuilt: bool) -> None:
+        """Find the first and the last value of properties whose first or last value was removed."""
         due = [
             column
             for column in relation.columns
-            if is_anew or (relation.number, column.key) in self.reseen
+            if is_rebuilt or (relation.number, column.key) in self.reseen
         ]
         if not due:
             return
@@ -574,7 +578,7 @@ class _Making:
         )
 
     def _renew_values(self) -> None:
-        """Count the different values again of which too few are kept to know how many there are."""
+        """Count different values again for properties of which too few digests are kept."""
         due = self._rows(
             "select relation, key from log.typed_properties "
             "semi join log.typed_columns using (relation, key) "
@@ -611,7 +615,7 @@ def save_relations(
     made: Sequence[TypedRelation],
     forgotten: Sequence[int] = (),
 ) -> None:
-    """Write down the names and columns of relations, and that others, by number, have none.
+    """Write down the names and columns of relations, and the numbers of relations that have none.
 
     Writes log.typed_columns and log.typed_relations.
     """
@@ -659,7 +663,7 @@ def _value(column: TypedColumn, place: int) -> str:
 
 
 def _path(key: str) -> str:
-    """The JSON pointer of a key: unlike a path, it can name any."""
+    """The JSON pointer of a key: unlike a JSON path, it can contain any key."""
     return "/" + key.replace("~", "~0").replace("/", "~1")
 
 
@@ -671,7 +675,8 @@ def _shown(text: str) -> str:
 def _note_changes(
     connection: duckdb.DuckDBPyConnection, earlier: Types, relations: Iterable[TypedRelation]
 ) -> None:
-    """Note the types that have changed, each with the first living line that its value is at."""
+    """Write down the types that have changed, each with the first living line that has such a
+    value."""
     connection.execute("delete from log.type_changes")
     for relation in relations:
         for column in relation.columns:
@@ -689,7 +694,7 @@ def _note_changes(
 def _first_at_fault(
     connection: duckdb.DuckDBPyConnection, relation: TypedRelation, column: TypedColumn, before: str
 ) -> tuple[date | None, int | None]:
-    """Where the first living value stands that the earlier type cannot take, if there is one."""
+    """The line of the first living value that the earlier type cannot take, if there is one."""
     kinds = KINDS.get(before) or (("object", "array", "boolean", "integer", "number"))
     if before == "VARCHAR":
         return None, None
@@ -733,7 +738,7 @@ def _tell_what_is_left_out(
         if left_out:
             named = ", ".join(_shown(text) for (text,) in left_out[:MOST_NAMED])
             more = ", …" if len(left_out) > MOST_NAMED else ""
-            notify(f"{len(left_out)} {what}, for {variable} is {limit}: {named}{more}")
+            notify(f"{len(left_out)} {what}, because {variable} is {limit}: {named}{more}")
 
 
 def _run(connection: duckdb.DuckDBPyConnection, stage: Stage) -> None:

@@ -205,7 +205,7 @@ def update_model(
                 difference = days.difference(ledger or {})
                 method = _method(ledger, difference, rebuild_share)
                 if method == "none" and not is_of_choice(connection, choice):
-                    notify("making the typed tables again, for their settings have changed")
+                    notify("making the typed tables again, because their settings changed")
                     method = "types"
                 if ledger is not None and method != "none":
                     earlier_types = read_earlier_types(connection, choice)
@@ -383,7 +383,7 @@ def create_tables(connection: duckdb.DuckDBPyConnection, purge: str = "") -> Non
 
     `purge` names the latest erasure of lines, if there was one.
     """
-    # One transaction, for each of its hundreds of statements would otherwise wait for the disk.
+    # One transaction: otherwise each of its hundreds of statements would wait for the disk.
     with transaction(connection):
         connection.execute("create schema log; create schema events")
         for table in (*LOG_TABLES, *(table for table in MODEL_TABLES if not table.is_view)):

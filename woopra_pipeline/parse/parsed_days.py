@@ -171,7 +171,7 @@ def find_parsed_day(folder: Path, log_day: date) -> ParsedDay | None:
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise ParsedDayError(f"{path} is damaged: {_parse_again(log_day)}") from None
     if parsed_day.log_day != log_day:
-        raise ParsedDayError(f"{path} speaks of {parsed_day.log_day}: {_parse_again(log_day)}")
+        raise ParsedDayError(f"{path} belongs to {parsed_day.log_day}: {_parse_again(log_day)}")
     for name, size in parsed_day.files.items():
         file = parsed_day.folder / name
         if not file.is_file() or file.stat().st_size != size:

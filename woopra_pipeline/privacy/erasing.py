@@ -1,8 +1,8 @@
-"""An erasure from end to end: entered in the register, then everything brought in line with it.
+"""An erasure from end to end: writes it into the register, then applies it to all files.
 
-The entry is what makes it done (R9): a process that dies before it has changed nothing, and after
-it every update of the model, and the same command, go on where it ended. A receipt is written when
-all of it is through.
+The entry in the register decides (R9). If a process dies before the entry, nothing has changed. If
+it dies later, every update of the model, and the same command, go on where it ended. When
+everything is done, a receipt is written.
 """
 
 import secrets
@@ -40,7 +40,7 @@ from woopra_pipeline.report.page import write_report
 
 @dataclass(frozen=True)
 class Receipt:
-    """What an erasure did, without anything of the person."""
+    """What an erasure did, without personal data."""
 
     name: str
     moment: datetime
@@ -53,7 +53,7 @@ class Receipt:
 
 
 def enter(directory: DataDirectory, plan: Plan) -> Erasure:
-    """Enter an erasure in the register, durably; from then on it is done, or will be."""
+    """Write an erasure into the register, durably. From then on it is done, or will be done."""
     folder = directory.erasures
     make_folder(folder)
     erasure = Erasure(
@@ -81,7 +81,7 @@ def enter(directory: DataDirectory, plan: Plan) -> Erasure:
 
 
 def is_erased(directory: DataDirectory, identifier: Identifier) -> bool:
-    """Whether an erasure named this identifier, or took this pid."""
+    """Whether an earlier erasure named this identifier, or included this pid."""
     register = read_register(directory.erasures)
     if not register.erasures:
         return False
@@ -107,10 +107,10 @@ def finish(
     lake: Lake | None = None,
     spark: str | None = None,
 ) -> list[Receipt]:
-    """Bring everything in line with the register; returns the receipts of what was unfinished.
+    """Apply the register to everything; returns the receipts of erasures that were unfinished.
 
-    If nothing was unfinished, batches and the `lake` are left alone, unless `again` asks for them:
-    they may have been put back from a backup. `spark` is what `WOOPRA_SPARK` says.
+    If nothing was unfinished, batches and the `lake` are skipped, unless `again` is true: they may
+    have come back from a backup. `spark` is what `WOOPRA_SPARK` says.
     """
     update_model(directory, clock=clock, notify=notify, memory_limit=memory_limit, typed=typed)
     unfinished = find_unfinished(directory.erasures)

@@ -1,8 +1,9 @@
 """Import lines of erased persons: overwritten in the batch files and in the ledger's rows.
 
-An import line has no pid; whose it is, its identifiers say, by their digests in the register. A
-line keeps its place and its length, and the ledger its keys, so that nothing is sent twice. The
-keys of overwritten lines are noted beside the file, for a ledger that has to be made again.
+An import line has no pid. The digests of its identifiers are compared with those in the register.
+An overwritten line keeps its place and its length, and the ledger keeps its key, so that nothing is
+sent twice. The keys of overwritten lines are also written to a file beside the batch, in case the
+ledger must be made again.
 """
 
 import json
@@ -37,12 +38,12 @@ from woopra_pipeline.privacy.register import KEY_BYTES, Register, digests_in
 PATIENCE_SECONDS = 600.0
 LINES_AT_ONCE = 10_000
 ERASED_ROW = TOMBSTONE.decode()
-ERASED_REASON = "it was of a person who was erased"
+ERASED_REASON = "it belonged to a person who was erased"
 
 
 @dataclass(frozen=True)
 class ErasedImports:
-    """How many lines of batches, and rows that were set aside, were overwritten."""
+    """How many lines of batches, and how many rows that were set aside, were overwritten."""
 
     line_count: int = 0
     row_count: int = 0
@@ -55,10 +56,10 @@ def erase_imported(
     clock: Clock = system_clock,
     notify: Callable[[str], None] = lambda message: None,
 ) -> ErasedImports:
-    """Overwrite what was to be imported of erased persons before their erasure, and publish again.
+    """Overwrite import lines of erased persons from before their erasure, and publish again.
 
     Raises `LedgerError` if a source is being imported, or the ledger or a batch file is damaged;
-    called again, it goes on.
+    if called again, it goes on.
     """
     if not has_ledger(directory):
         return ErasedImports()
@@ -72,7 +73,7 @@ def erase_imported(
                 row_count += _erase_rows(ledger, source, owner)
         if line_count or row_count:
             notify(f"{line_count:,} import lines and {row_count:,} rows set aside are gone")
-        # Also if nothing was left to do: a process may have died before it did this.
+        # Even if there was nothing to do: a process may have died before this step.
         ledger.leave_nothing_deleted()
         with held(publication_lock(directory), ledger.now(), patience_seconds=PATIENCE_SECONDS):
             forget_publication(directory)
@@ -81,7 +82,7 @@ def erase_imported(
 
 
 def count_imported(directory: DataDirectory, plan: Plan) -> int:
-    """How many import lines and rows set aside an erasure takes, by what is published of them."""
+    """How many import lines and rows set aside an erasure removes, by the published tables."""
     if not directory.published_imports.exists():
         return 0
     digests = Digests(
@@ -103,7 +104,7 @@ def count_imported(directory: DataDirectory, plan: Plan) -> int:
 
 
 class _Owner:
-    """Tells whether a visitor is an erased person, by the digests of the register."""
+    """Finds out whether a visitor is an erased person, by the digests of the register."""
 
     def __init__(self, directory: DataDirectory, register: Register) -> None:
         self._digests = digests_in(directory)
@@ -113,7 +114,8 @@ class _Owner:
         self._keys = {*ImportSettings().identifiers, "email", "id", *named}
 
     def is_erased(self, content: Any, planned_at: datetime) -> bool:
-        """Whether an identifier anywhere in `content` is of a person erased after `planned_at`."""
+        """Whether any identifier in `content` belongs to a person who was erased after
+        `planned_at`."""
         identifiers = _identifiers(content, self._keys)
         found = (text for one in identifiers for text in self._digests.of(*one))
         named = self._known.intersection(found)
@@ -124,7 +126,7 @@ class _Owner:
 
 
 def _identifiers(content: Any, keys: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """The identifiers in a JSON value, wherever they stand."""
+    """The identifiers anywhere in a JSON value."""
     if isinstance(content, Mapping):
         for key, value in content.items():
             text = identifier_text(value)
@@ -142,7 +144,7 @@ def _erase_lines(ledger: Ledger, source: str, owner: _Owner) -> int:
         lines = read_lines(ledger.directory, file)
         numbers = [n for n, line in enumerate(lines) if owner.is_erased(_decoded(line), planned_at)]
         if numbers:
-            # First the keys: without the lines nobody could tell them any more.
+            # The keys first: without the lines they could not be computed any more.
             note_erased_keys(ledger.directory, file, ledger.keys_of_lines(file_id, numbers))
             overwrite_lines(ledger.directory, file, numbers)
             ledger.forget_answers(file_id, numbers, ERASED_REASON)

@@ -1,7 +1,7 @@
-"""Which pids are one person, as the delete lines have it (R4, R10).
+"""Which pids are one person, by the delete lines (R4, R10).
 
-Every way of merges ends somewhere: at a pid that no later delete line names, or at a delete line
-without a target. Pids are one person if a way from each of them ends at the same place.
+Every path of merges ends: at a pid that no later delete line deletes, or at a delete line without a
+target. Pids are one person if their paths end at the same place.
 """
 
 from bisect import bisect_right
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Delete:
-    """A delete line: its log position, the pid it ends, and the one that goes on, if any."""
+    """A delete line: its log position, the deleted pid, and the target, if there is one."""
 
     log_position: int
     pid: str
@@ -21,9 +21,9 @@ class Delete:
 
 @dataclass(frozen=True)
 class Life:
-    """A pid as it was at a place of the log: what was under it then goes where that leads.
+    """A pid at a place of the log: lines under it then follow the path that begins there.
 
-    A pid can live several times. What a later delete line of it does counts, an earlier one does
+    A pid can live several times. Its next delete line after that place counts, an earlier one does
     not.
     """
 
@@ -32,11 +32,11 @@ class Life:
 
 
 End = str | int
-"""Where a way ends: a pid, or the log position of a delete line without a target."""
+"""Where a path ends: a pid, or the log position of a delete line without a target."""
 
 
 class Merges:
-    """The delete lines of a log, each with the end of its way."""
+    """The delete lines of a log, each with the end of its path."""
 
     def __init__(self, deletes: Iterable[Delete]) -> None:
         self._deletes: Sequence[Delete] = sorted(deletes, key=lambda one: one.log_position)
@@ -45,7 +45,7 @@ class Merges:
         self._pids: dict[End, set[str]] = defaultdict(set)
         for one in self._deletes:
             self._positions[one.pid].append(one.log_position)
-        # A way leads forward in the log only, so the end of the next step is known already.
+        # A path only goes forward in the log, so the end of the next step is known already.
         for one in reversed(self._deletes):
             if one.new_id is None:
                 end: End = one.log_position
@@ -55,25 +55,26 @@ class Merges:
             self._pids[end].add(one.pid)
 
     def end(self, life: Life) -> End:
-        """Where the way from a life ends."""
+        """Where the path from a life ends."""
         position = self._next_delete(life)
         return life.pid if position is None else self._end_of[position]
 
     def pids_of(self, life: Life) -> frozenset[str]:
-        """All pids that are one person with `life`: those that lead where it does, and that one."""
+        """All pids that are one person with `life`: those whose paths end where its path ends, and
+        the end."""
         end = self.end(life)
         last = {end} if isinstance(end, str) else set()
         return frozenset({life.pid} | self._pids.get(end, set()) | last)
 
     def ends_of(self, pid: str) -> set[End]:
-        """Where each of the delete lines of `pid` leads."""
+        """The end of the path of each delete line of `pid`."""
         return {self._end_of[position] for position in self._positions.get(pid, ())}
 
     def latest_life(self, pid: str, last_line: int | None) -> Life:
-        """The life of `pid` that counts for R5, `last_line` being where its last line stands.
+        """The life of `pid` that counts for R5; `last_line` is the position of its last line.
 
-        That is the one of its last line, if no delete line of it comes after that, and otherwise
-        the one that its last delete line ended.
+        If no delete line of the pid comes after that line, it is the life of that line. Otherwise
+        it is the life that the last delete line of the pid ended.
         """
         deletes = self._positions.get(pid, [])
         if deletes and (last_line is None or deletes[-1] > last_line):

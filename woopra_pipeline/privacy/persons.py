@@ -1,12 +1,12 @@
-"""Which lines an erasure takes (R10), and the bytes of a file without them.
+"""Which lines an erasure removes (R10), and the bytes of a file without them.
 
-A line that is taken is overwritten by a tombstone of the same length: every other line keeps its
-number, and every byte its place.
+An erased line is overwritten by a tombstone of the same length. So every other line keeps its
+number, and every other byte its place.
 
-Nothing tells when a line without a time happened. If it was logged after the erasure, it is taken
-if it repeats what erased lines said, unless a line with a time, before it in the same file, said
-the same again. So each line is judged by the register and by what is before it in its own file:
-whatever days come in whatever order, the same lines go.
+Nobody can know when a line without a time happened. If it was logged after the erasure, it is
+erased if it repeats a value of erased lines, unless an earlier line of the same file, with a time,
+has the same value. So the decision about a line depends only on the register and on the lines
+before it in its own file. The same lines are erased in whatever order the days come.
 """
 
 from collections import defaultdict
@@ -36,10 +36,10 @@ from woopra_pipeline.woopra.log_days import log_day_at
 CHUNK_BYTES = 8 << 20
 
 FOR_EVER = datetime.max.replace(tzinfo=UTC)
-"""The moment of an erasure that takes what is still to come as well."""
+"""The moment of an erasure that also includes the future."""
 
 NO_TEXTS = ("null", '""')
-"""Values, as JSON, that tell nothing."""
+"""Values, as JSON, that identify nobody."""
 
 
 class _Action(msgspec.Struct):
@@ -48,7 +48,7 @@ class _Action(msgspec.Struct):
 
 
 class _Line(msgspec.Struct):
-    """What every line has that can be read; one that has something else is for `parse_line`."""
+    """The fields of a line; a line that does not fit is given to `parse_line`."""
 
     type: Literal["visit", "identify", "delete"]
     pid: Annotated[str, msgspec.Meta(min_length=1)]
@@ -63,7 +63,7 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 @dataclass(frozen=True)
 class Statement:
-    """What a visit or identify line says, as far as R10 asks: `properties` are JSON texts."""
+    """The content of a visit or identify line that R10 needs; `properties` are JSON texts."""
 
     type: str
     pid: str
@@ -72,7 +72,7 @@ class Statement:
 
     @property
     def happened_at(self) -> datetime | None:
-        """The latest of its times above 0: when what it tells of happened; None if it has none."""
+        """When it happened: the latest of its times above 0; None if it has none."""
         return max((t for t in self.times if isinstance(t, datetime) and t > EPOCH), default=None)
 
     @staticmethod
@@ -84,10 +84,10 @@ class Statement:
 
 @dataclass
 class Remembered:
-    """What is remembered of one erasure: its pids, and the rest as keyed digests.
+    """What the register keeps of one erasure: its pids, and keyed digests of the rest.
 
-    `identifiers` were the person's alone. `values` are the properties that erased lines had; those
-    in `new` were found since and are not in the register yet.
+    Only this person had the `identifiers`. `values` are the properties that erased lines had. Those
+    in `new` were found since then, and are not in the register yet.
     """
 
     name: str
@@ -99,14 +99,14 @@ class Remembered:
 
 
 Said = defaultdict[str, set[str]]
-"""By pid, digests of what lines with a time have said since the erasure."""
+"""By pid, digests of the values of lines with a time since the erasure."""
 
 
 class ErasedPersons:
     """All persons who were erased, as the pids that are theirs; true if there are any.
 
-    `moments` says of each pid before which moment its lines are taken. What is `remembered` besides
-    is of these erasures; `keys` are the properties that identify somebody.
+    `moments` has the moment of each pid before which its lines are erased. `remembered` belongs to
+    these erasures; `keys` are the properties that identify somebody.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class ErasedPersons:
         keys: Iterable[str] = (),
         keep: Callable[[Mapping[str, set[str]]], None] = lambda values: None,
     ) -> None:
-        """`keep` puts newly found values, by the name of the erasure, into the register."""
+        """`keep` writes newly found values into the register, by the name of the erasure."""
         self.moments = moments
         self.remembered = remembered
         self._digests = digests
@@ -150,7 +150,8 @@ class ErasedPersons:
     def take(self, line: Statement, log_day: date, said: Said) -> bool:
         """Whether a visit or identify line of `log_day`'s file is erased (R10).
 
-        `said` has what the lines before it in that file said; what this one does is added.
+        `said` has the values of the lines before it in that file; the values of this line are
+        added.
         """
         moment = self.moments.get(line.pid)
         happened_at = line.happened_at
@@ -171,7 +172,7 @@ class ErasedPersons:
         return is_visit_of_theirs or not known <= said[line.pid]
 
     def takes_rejected(self, text: str) -> bool:
-        """Whether a line that could not be read is erased: it names one of them (R10)."""
+        """Whether a line that could not be read is erased, because it names one of them (R10)."""
         for key, value in named_in(text):
             if key in {None, "pid"} and value in self.moments:
                 return True
@@ -181,12 +182,12 @@ class ErasedPersons:
         return False
 
     def is_identifier(self, key: str, value: str) -> bool:
-        """Whether a property, its value as text, identified one of them alone."""
+        """Whether a property, with its value as text, identified only one of them."""
         return key in self._keys and not self._identified.keys().isdisjoint(self._of(key, value))
 
     @property
     def keys(self) -> frozenset[str]:
-        """The properties by which some of them are known; none if nobody is."""
+        """The properties that identify some of them; none if there are none."""
         return self._keys
 
     def overwritten(self, chunk: bytes, log_day: date) -> tuple[bytes, int]:
@@ -201,8 +202,8 @@ class ErasedPersons:
     ) -> Iterator[tuple[bytes, int]]:
         """A file of `log_day` in pieces, with tombstones for the lines that are erased.
 
-        With each piece the number of lines that are. It is the rest of a file if a `sieve` is given
-        that has gone through what is before it.
+        Each piece comes with the number of its erased lines. If a `sieve` is given that has read
+        the beginning of the file, the pieces are the rest of that file.
         """
         is_start = sieve is None
         sieve = sieve or Sieve(self, log_day)
@@ -217,11 +218,11 @@ class ErasedPersons:
         return sum(count for _, count in self.overwritten_file(stream, log_day))
 
     def new_values(self) -> dict[str, set[str]]:
-        """What was found of erased lines that the register does not know, by erasure."""
+        """Values of erased lines that are not in the register yet, by erasure."""
         return {one.name: one.new for one in self.remembered if one.new}
 
     def keep_new_values(self) -> None:
-        """Put into the register what was found of lines, before these are overwritten."""
+        """Write the values that were found into the register, before the lines are overwritten."""
         new = self.new_values()
         if new:
             self._keep(new)
@@ -230,7 +231,7 @@ class ErasedPersons:
                 one.new = set()
 
     def may_take(self, line: bytes) -> bool:
-        """Whether a line may be one of theirs; a line that is not read here may be anyone's."""
+        """Whether a line may be one of theirs; a line that cannot be read here may be."""
         try:
             read = _decode_line(line)
             if read.pid in self.moments:
@@ -245,10 +246,10 @@ class ErasedPersons:
             return True
 
     def _is_before(self, happened_at: datetime | None, log_day: date, moment: datetime) -> bool:
-        """Whether what a line tells of happened before the moment of an erasure.
+        """Whether a line happened before the moment of an erasure.
 
-        A line without a time counts as logged before it up to the end of the log day in which the
-        moment lies.
+        A line without a time counts as before the moment if it was logged on the log day of the
+        moment or earlier.
         """
         if moment == FOR_EVER:
             return True
@@ -257,13 +258,14 @@ class ErasedPersons:
         return happened_at < moment
 
     def _remember(self, line: Statement, happened_at: datetime | None, log_day: date) -> None:
-        """Note what an erased line said, for lines without a time that repeat it."""
+        """Remember the values of an erased line, for lines without a time that repeat them."""
         for one in self._of_pid.get(line.pid, ()):
             if one.moment != FOR_EVER and self._is_before(happened_at, log_day, one.moment):
                 one.new |= self._values(line) - one.values
 
     def _known(self, line: Statement) -> set[str]:
-        """The digests of what a line says that erased lines said, or that identified somebody."""
+        """The digests of those values of a line that erased lines had, or that identified
+        somebody."""
         known = {
             text
             for key, value in line.properties.items()
@@ -291,7 +293,7 @@ class ErasedPersons:
 
 
 class Sieve:
-    """Goes through one file of a log day, from its start to its end, and takes what is erased."""
+    """Reads one file of a log day, from start to end, and overwrites the erased lines."""
 
     def __init__(self, persons: ErasedPersons, log_day: date) -> None:
         self._persons = persons
@@ -319,14 +321,14 @@ class Sieve:
 
 
 def tombstone(length: int) -> bytes:
-    """What stands in the place of an erased line of so many bytes."""
+    """The text that replaces an erased line of so many bytes."""
     if length < len(TOMBSTONE):
         return SHORT_TOMBSTONE * length
     return TOMBSTONE.ljust(length)
 
 
 def _is_rewritten(value: bytes) -> bool:
-    """Whether a value as logged may have another text once its line is parsed."""
+    """Whether a logged value may have another text after its line is parsed."""
     return value[:1] in (b"{", b"[") or b"\\u" in value
 
 

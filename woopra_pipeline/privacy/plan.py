@@ -1,7 +1,7 @@
-"""Whom identifiers lead to, and what an erasure of them takes: asked of the published model.
+"""Which persons identifiers lead to, and what their erasure removes, by the published model.
 
-An identifier that leads to nobody, or to several profiles, is an error that says so: whom to erase
-is never guessed.
+An identifier that leads to nobody, or to several profiles, is an error that says so. The program
+never guesses whom to erase.
 """
 
 import secrets
@@ -49,7 +49,7 @@ _PROPERTIES = """
 
 @dataclass(frozen=True)
 class Identifier:
-    """What a person is named by: `pid`, or the key of a property like `email`, and its value."""
+    """How a person is named: `pid`, or the key of a property like `email`, and its value."""
 
     key: str
     value: str
@@ -60,7 +60,7 @@ class Identifier:
 
 @dataclass(frozen=True)
 class Plan:
-    """What an erasure takes, and what it leaves."""
+    """What an erasure removes, and what it keeps."""
 
     identifiers: tuple[Identifier, ...]
     """As they were given."""
@@ -69,22 +69,22 @@ class Plan:
     lives: tuple[Life, ...]
     pids: tuple[str, ...]
     profiles: tuple[str, ...]
-    """Of the pids, those that have a living profile."""
+    """The pids that have a living profile."""
     elsewhere: Mapping[str, tuple[str, ...]]
-    """Of the pids, those that were also merged into others, who are not erased, and these."""
+    """The pids that were also merged into others who are not erased, each with these others."""
     lines: Mapping[date, int]
     """How many lines are erased, by log day."""
     visit_count: int
     identify_count: int
     action_count: int
     kept_line_count: int
-    """Lines of these pids that tell of what happened since."""
+    """Lines of these pids that happened after the moment."""
     delete_count: int
     """Delete lines of these pids, which stay."""
     rejected_count: int = 0
-    """Lines that could not be read and that name them; they are among `lines`."""
+    """Lines that could not be read and that name them; `lines` includes them."""
     known_by: tuple[Identifier, ...] = field(default=(), repr=False)
-    """Identifiers on the erased lines that nobody else has, with those that were given."""
+    """Identifiers on the erased lines that nobody else has, and those that were given."""
     shared: tuple[str, ...] = ()
     """Keys of identifiers on the erased lines that others have, too."""
     identifier_keys: tuple[str, ...] = ()
@@ -110,7 +110,8 @@ class Finder:
     def __init__(
         self, connection: duckdb.DuckDBPyConnection, pseudonyms: Pseudonyms | None = None
     ) -> None:
-        """`pseudonyms` says what stands for identifiers in the model, if it is not they."""
+        """`pseudonyms` has the pseudonyms that replace identifiers in the model, if they are
+        set."""
         self._connection = connection
         self._pseudonyms = pseudonyms
         self._connection.execute("set TimeZone = 'UTC'")
@@ -130,7 +131,7 @@ class Finder:
             raise ErasureError(
                 f"{identifier} leads to {len(ends)} profiles, and only you can tell who is meant: "
                 f"{', '.join(sorted(self._named(end) for end in ends))}; look at each with "
-                "`woopra-pipeline explain PID`, then name those to be erased with --pid"
+                "`woopra-pipeline explain PID`, then name the right ones with --pid"
             )
         return next(iter(ends.values()), None)
 
@@ -145,11 +146,10 @@ class Finder:
         register: Register = NOBODY_YET,
         digests: Digests | None = None,
     ) -> Plan:
-        """What an erasure of these lives at `moment` takes; nothing is written.
+        """What an erasure of these lives at `moment` removes; nothing is written.
 
-        Of the values under `identifier_keys` those that nobody else has count as the person's.
-        `register` has the erasures before this one, if there are any, and `digests` what is kept
-        there.
+        A value under `identifier_keys` counts as the person's if nobody else has it. `register` has
+        the earlier erasures, if there are any, and `digests` computes what it keeps.
         """
         pids = sorted(frozenset().union(*map(self.merges.pids_of, lives)))
         ends = {self.merges.end(life) for life in lives}
@@ -212,12 +212,12 @@ class Finder:
         )
 
     def _taken(self, persons: ErasedPersons) -> list["_Line"]:
-        """The lines of the pids that are to be erased, and whether each is."""
+        """The lines of the pids to erase, and whether each line is erased."""
         properties: dict[int, dict[str, str]] = defaultdict(dict)
         for position, key, value in self._rows(_PROPERTIES):
             properties[position][key] = value
         rows = self._rows("select * from their_lines order by log_position")
-        # What lines say is remembered the first time, and looked for the second.
+        # The first pass remembers the values of lines, the second pass looks for them.
         for _ in range(2):
             said: dict[date, Said] = defaultdict(lambda: defaultdict(set))
             taken = [
@@ -262,7 +262,7 @@ class Finder:
         return self._pseudonyms.digest(identifier.value) if self._pseudonyms else None
 
     def _identifiers(self, keys: Iterable[str]) -> tuple[tuple[Identifier, ...], tuple[str, ...]]:
-        """Identifiers of these pids: those nobody else has, and the keys of the others."""
+        """Identifiers of these pids: those that nobody else has, and the keys of the others."""
         self._connection.register(
             "identifier_keys", pa.table({"key": pa.array(list(keys), pa.string())})
         )

@@ -6,8 +6,9 @@
     erasures/NAME.json       the receipt of an erasure: when, how much, and nothing of the person
     erasures/settled.json    which files hold nothing of them, so that they need not be read again
 
-An erasure is done from the moment the register names it: whatever updates the model next brings
-all files in line first. A register that is lost must never pass for one that names nobody.
+An erasure counts as done when the register has it: the next update of the model, of whatever kind,
+first applies the register to all files. A lost register must never look like a register that names
+nobody.
 """
 
 import secrets
@@ -32,17 +33,17 @@ KEY_NAME = "key"
 SETTLED_NAME = "settled.json"
 FORMAT_VERSION = 2
 READABLE_VERSIONS = (1, 2)
-"""A register of version 1 remembers of erased lines nothing but the identifiers."""
+"""A register of version 1 has only the identifiers of erased lines."""
 
 FIRST_KEYS = ("email", "id")
-"""By which properties persons are known in erasures of version 1."""
+"""The properties that identify persons in erasures of version 1."""
 
 KEY_BYTES = 32
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How much an erasure took from the log when it was made."""
+    """How much an erasure removed from the log when it was made."""
 
     persons: int
     pids: int
@@ -57,8 +58,8 @@ class Counts:
 class Erasure:
     """One erasure, of one person or of several.
 
-    `lives` are the profiles it named: all pids that are one person with one of them are erased as
-    well. `pids` are all that were found to be so since, and stay.
+    `lives` are the profiles it named. All pids that are one person with one of them are erased too.
+    `pids` are all pids that were found so since then; they stay erased.
     """
 
     name: str
@@ -68,14 +69,14 @@ class Erasure:
     pids: tuple[str, ...]
     counts: Counts
     identifiers: tuple[str, ...] = ()
-    """Keyed digests of what the person was known by, and nobody else."""
+    """Keyed digests of identifiers that only this person had."""
     keys: tuple[str, ...] = FIRST_KEYS
     """The properties that count as identifiers, by their names."""
     values: tuple[str, ...] = ()
-    """Keyed digests of the properties that lines had which this erasure took."""
+    """Keyed digests of the properties on lines that this erasure removed."""
 
     def joined(self, merges: Merges) -> "Erasure":
-        """The erasure with the pids that the merges, as they are now, make one with its own."""
+        """The erasure with all pids that are one person with its own, as the merges are now."""
         pids = set(self.pids).union(*(merges.pids_of(life) for life in self.lives))
         return replace(self, pids=tuple(sorted(pids)))
 
@@ -92,9 +93,9 @@ class Register:
         digests: Digests | None = None,
         keep: Callable[[Mapping[str, set[str]]], None] = lambda values: None,
     ) -> ErasedPersons:
-        """The pids that were erased, each up to the latest moment, and what is remembered besides.
+        """The erased pids, each up to the latest moment, and what else is remembered of them.
 
-        Without `digests` that means nothing. `keep` puts what is found of erased lines into the
+        Without `digests`, only the pids are used. `keep` writes values of erased lines into the
         register, by the name of the erasure.
         """
         moments: dict[str, datetime] = {}
@@ -116,7 +117,7 @@ class Register:
         return ErasedPersons(moments, remembered, digests, keys, keep)
 
     def with_values(self, new: Mapping[str, set[str]]) -> "Register":
-        """The register with digests of what else was found of erased lines."""
+        """The register with digests of more values of erased lines."""
         erasures = [
             replace(one, values=tuple(sorted({*one.values, *new[one.name]})))
             if one.name in new
@@ -126,14 +127,14 @@ class Register:
         return replace(self, erasures=tuple(erasures))
 
     def joined(self, merges: Merges) -> "Register":
-        """The register with the pids that have joined the erased ones by now."""
+        """The register with the pids that merges have joined to the erased ones."""
         return replace(self, erasures=tuple(one.joined(merges) for one in self.erasures))
 
 
 def read_register(folder: Path) -> Register:
     """The register in `folder` (`DataDirectory.erasures`); an empty one if nobody was ever erased.
 
-    Raises `ErasureError` if it is damaged, or missing although somebody was.
+    Raises `ErasureError` if it is damaged, or missing although somebody was erased.
     """
     path = folder / REGISTER_NAME
     try:
@@ -154,14 +155,14 @@ def read_register(folder: Path) -> Register:
 
 
 def write_register(folder: Path, register: Register) -> None:
-    """Put the register in place, whole or not at all (R9)."""
+    """Write the register, whole or not at all (R9)."""
     replace_json(folder / REGISTER_NAME, msgspec.to_builtins(register))
 
 
 def erased_persons(directory: DataDirectory) -> ErasedPersons:
     """All persons in the register of `directory`; see `read_register` for what is raised.
 
-    What they find of erased lines goes into the register.
+    Values that they find on erased lines are written into the register.
     """
     folder = directory.erasures
     register = read_register(folder)
@@ -176,7 +177,7 @@ def _keep(folder: Path, new: Mapping[str, set[str]]) -> None:
 
 
 def find_unfinished(folder: Path) -> list[Erasure]:
-    """The erasures in the register of which there is no receipt yet."""
+    """The erasures in the register that have no receipt yet."""
     erasures = read_register(folder).erasures
     return [one for one in erasures if not receipt_path(folder, one).exists()]
 
@@ -187,7 +188,7 @@ def receipt_path(folder: Path, erasure: Erasure) -> Path:
 
 
 def digest_key(folder: Path) -> bytes:
-    """The key of the digests, made when it is first asked for."""
+    """The key of the digests; it is made when it is first needed."""
     path = folder / KEY_NAME
     if not path.exists():
         with replacing(path) as temporary:
@@ -196,7 +197,8 @@ def digest_key(folder: Path) -> bytes:
 
 
 def digests(folder: Path, identifiers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """Keyed digests of identifiers, in no order of theirs."""
+    """Keyed digests of identifiers, sorted, so that they do not show the order of the
+    identifiers."""
     key = digest_key(folder)
     return tuple(sorted({digest(key, name, value) for name, value in identifiers}))
 
@@ -211,5 +213,5 @@ def digests_in(directory: DataDirectory) -> Digests:
 def _unusable(path: Path, why: str) -> ErasureError:
     return ErasureError(
         f"The register of erasures {path} {why}: put it back from a backup; until then nothing is "
-        "fetched and the model is not updated, for persons who were erased could come back"
+        "fetched and the model is not updated, because persons who were erased could come back"
     )

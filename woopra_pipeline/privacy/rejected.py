@@ -1,4 +1,4 @@
-"""What a line that could not be read names: it has no fields, only texts that stand in it."""
+"""Which persons a line names that could not be read: it has no fields, only texts."""
 
 import json
 import re
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import unquote
 
 SHORTEST_WORD = 6
-"""Shorter texts count only behind their key: `17` or `A` may be anything."""
+"""Shorter texts count only after their key: `17` or `A` may be anything."""
 
 _STRING = r'"((?:[^"\\]|\\.)*+)"'
 _MEMBER = re.compile(rf"{_STRING}\s*+:\s*+(?:{_STRING}|(-?[0-9]++))", re.DOTALL)
@@ -15,11 +15,12 @@ _WORD = re.compile(r"""[^\s"'<>()\[\]{},;:=&?|\\]++""")
 
 
 def named_in(text: str) -> Iterator[tuple[str | None, str]]:
-    """The texts in a line that may name somebody, with the key in front of each, if there is one.
+    """The texts in a line that may name somebody, each with the key before it, if there is one.
 
-    These are strings and integers behind a key in quotes; and without a key, if they are not too
-    short, all texts in quotes, and all words: what stands between spaces, quotes and punctuation
-    other than `.`, `@`, `+`, `-`, `_`, `/`, `~` and `%`, as it is and with `%40` read as `@`.
+    These are strings and integers after a key in quotes. If they are not too short, they are also
+    all texts in quotes and all words, without a key. A word is the text between spaces, quotes and
+    punctuation other than `.`, `@`, `+`, `-`, `_`, `/`, `~` and `%`, as it is and with `%40` read
+    as `@`.
     """
     for key, string, number in _MEMBER.findall(text):
         yield _unescaped(key), number or _unescaped(string)

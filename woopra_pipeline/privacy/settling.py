@@ -1,9 +1,9 @@
-"""The files of the log in line with the register of erasures: nothing of an erased person in them.
+"""Applies the register of erasures to the files of the log: no line of an erased person stays.
 
-It runs before every update of the model, so it says quickly that there is nothing to do: each
-version of a raw file and each parsed day is read once, and again only when a person has got pids
-by a merge. What it begins to overwrite is noted first; if it is killed, the next one goes on, and
-no update comes in between (R9).
+It runs before every update of the model, so it must be fast if there is nothing to do. Each version
+of a raw file and each parsed day is read once. It is read again only when a merge has given a
+person more pids. Before it overwrites lines, it writes down that it does so. If it is killed, the
+next one goes on, and no update comes in between (R9).
 """
 
 import hashlib
@@ -56,10 +56,10 @@ from woopra_pipeline.woopra.log_days import log_day_from_text, log_position
 
 @dataclass(frozen=True)
 class Settled:
-    """The state of the files: what was read under which rule, and what was overwritten.
+    """The state of the files: which were read, under which rule, and what was overwritten.
 
-    `purge` is new whenever lines were overwritten: a database that was begun before may still hold
-    them. `pending` says that it is being done, or was when a process died.
+    `purge` changes whenever lines were overwritten: a database that is older may still have them.
+    `pending` is true while lines are overwritten; it stays true if the process dies.
     """
 
     rule: str = ""
@@ -77,7 +77,7 @@ class Settled:
 
 @dataclass(frozen=True)
 class Overwritten:
-    """What settling did: by log day, how many lines were overwritten in its files."""
+    """The result of settling: by log day, how many lines were overwritten in its files."""
 
     lines: Mapping[date, int] = field(default_factory=dict)
 
@@ -87,9 +87,9 @@ def settle_erasures(
     *,
     notify: Callable[[str], None] = lambda message: None,
 ) -> tuple[Settled, Overwritten]:
-    """Overwrite what belongs to erased persons in raw files and parsed days; all or nothing.
+    """Overwrite lines of erased persons in raw files and parsed days; all or nothing.
 
-    Does nothing, and costs nothing, if nobody was ever erased. Raises `ErasureError` if the
+    Does nothing, in no time, if nobody was ever erased. Raises `ErasureError` if the
     register is lost or damaged, and what parsing a day raises.
     """
     folder = directory.erasures
@@ -129,7 +129,7 @@ class _Settling:
             set(before.parsed) if is_same_rule else set(),
         )
         if new := persons.new_values():
-            # What was found on the way may be repeated by lines that were looked at before.
+            # Lines that were read before may repeat values that were found only now.
             self._enter(self._register.with_values(new))
             persons = self._persons()
             log_days |= self._days_to_overwrite(persons, set(), set(), found=log_days)
@@ -146,7 +146,7 @@ class _Settling:
                     f"{log_day}: {overwritten[log_day]:,} lines of erased persons are gone"
                 )
             self._clean()
-        # Only what was read: what was made of it, by whomever, is read the next time.
+        # Only files that were read and not changed. The new files are read the next time.
         read = self._archived.keys() - overwritten.keys()
         settled = Settled(
             rule=_rule(register),
@@ -175,7 +175,7 @@ class _Settling:
         )
 
     def _were_applied(self, log_days: set[date]) -> bool:
-        """Whether the model may have the rows of a day: it takes none that was not read before."""
+        """Whether the model may load the rows of a day: only days that were read here."""
         known = set(self._before.parsed)
         return any(
             log_day in self._parsed and self._parsed[log_day].fingerprint in known
@@ -230,10 +230,10 @@ class _Settling:
         known_parsed: set[str],
         found: AbstractSet[date] = frozenset(),
     ) -> set[date]:
-        """The days of which a file that is not known holds lines to be overwritten.
+        """The days with a file that was not read before and has lines to overwrite.
 
-        A raw file that was parsed as it is need not be read if nothing in its rows names them. Days
-        that were `found` before are not looked at again.
+        If a raw file was parsed without a change, and no row names the persons, the file need not
+        be read. Days that were `found` before are skipped.
         """
         candidates = self._days_with(persons, known_parsed) - found
         found = set(found)
@@ -246,7 +246,8 @@ class _Settling:
                     is_candidate = log_day in candidates
                 else:
                     is_candidate = version.sha256 not in known_raw
-                # Every version is read to its end: what the lines say is to be remembered.
+                # Every version is read to its end, because the values of its lines must be
+                # remembered.
                 if is_candidate and self._holds(version, persons):
                     found.add(log_day)
         for log_day in candidates:
@@ -267,7 +268,7 @@ class _Settling:
             return False
 
     def _days_with(self, persons: ErasedPersons, known: set[str]) -> set[date]:
-        """The parsed days, those that are known left out, with a row that names one of them."""
+        """The parsed days with a row that names one of them, without those that are known."""
         days = [day for day in self._parsed.values() if day.fingerprint not in known]
         if not days:
             return set()
@@ -338,14 +339,15 @@ class _Settling:
         for log_day in damaged:
             del self._parsed[log_day]
             if log_day in self._archived:
-                self._notify(f"{log_day} is parsed again from the archive, for it is damaged")
+                self._notify(f"{log_day} is parsed again from the archive, because it is damaged")
                 self._parsed[log_day] = parse_log_day(
                     self._archive, log_day, self._directory.parsed
                 )
         return bool(damaged)
 
     def _clean(self) -> None:
-        """Remove what was replaced, and what killed processes left: it may hold erased lines."""
+        """Remove replaced files, and files that killed processes left: they may have erased
+        lines."""
         for log_day in _log_days_in(self._archive.folder):
             clean_archived(self._archive, log_day)
         for log_day in _log_days_in(self._directory.parsed):
@@ -369,7 +371,7 @@ def overwrite_day(directory: DataDirectory, log_day: date, persons: ErasedPerson
         count += overwrite_archived(archive, log_day, persons)
         with suppress(ArchiveError):
             parse_log_day(archive, log_day, directory.parsed)
-    # What could not be made of the raw file, or cannot be followed on, is made of its own rows.
+    # If the raw file is not there, or the day is still followed, its own rows are used.
     with locked_folder(directory.parsed / log_day.isoformat()):
         day = find_parsed_day(directory.parsed, log_day)
         lines = set() if day is None else _erased_lines(day, persons)
@@ -380,7 +382,7 @@ def overwrite_day(directory: DataDirectory, log_day: date, persons: ErasedPerson
 
 
 def _erased_lines(day: ParsedDay, persons: ErasedPersons) -> set[int]:
-    """The numbers of the lines of a parsed day that are erased, by its own rows."""
+    """The numbers of the erased lines of a parsed day, found in its own rows."""
     properties = _rows_of(day, PROPERTIES_LOG, ["log_line", "key", "value"])
     identifying = {
         row["log_line"]
@@ -424,7 +426,7 @@ def _is_in(column: pa.ChunkedArray, values: Iterable[object]) -> pa.ChunkedArray
 
 
 def _rule(register: Register) -> str:
-    """What changes whenever other lines are erased."""
+    """A digest that changes whenever other lines are erased."""
     moments = sorted((pid, str(moment)) for pid, moment in register.persons().moments.items())
     lives = [(life.pid, life.log_position) for one in register.erasures for life in one.lives]
     digests = [(one.keys, one.identifiers, one.values) for one in register.erasures]
@@ -433,7 +435,7 @@ def _rule(register: Register) -> str:
 
 
 def _read_settled(directory: DataDirectory) -> Settled:
-    """What was settled before; nothing, if that cannot be told."""
+    """The state of the last settling; an empty one if it cannot be read."""
     path = directory.erasures / SETTLED_NAME
     try:
         return msgspec.json.decode(path.read_bytes(), type=Settled)

@@ -1,9 +1,9 @@
-"""A search for what was erased: every file below the data directory, down to the values in it.
+"""Searches every file below the data directory for erased data, down to single values.
 
-Files are searched as bytes, raw files and batches decompressed. Of Parquet files, of DuckDB's and
-of SQLite's every value is looked at as well, for they are compressed or cut into pages there.
-Lines of erased pids are looked for by the rule itself: a pid alone is no find, for delete lines
-keep theirs.
+Files are searched as bytes; raw files and batches are decompressed first. In files of Parquet,
+DuckDB and SQLite every value is searched too, because values are compressed or cut into pages
+there. Lines of erased pids are found by the rule itself. A pid alone is no find, because delete
+lines keep their pids.
 """
 
 import html
@@ -43,19 +43,19 @@ from woopra_pipeline.woopra.log_days import log_day_from_text
 
 BLOCK_BYTES = 4 << 20
 WORTH_WORKERS_BYTES = 256 << 20
-"""From this size on processes search faster together than one before they are up."""
+"""From this size on, several processes are faster than one, although they take time to start."""
 
 MOST_EXPRESSIONS = 200
 SQLITE_MAGIC = b"SQLite format 3\0"
 PARQUET_MAGIC = b"PAR1"
 DEEPEST_JSON = 3
 SHORTEST_SEARCHED = 3
-"""A shorter identifier is found everywhere, and says nothing."""
+"""A shorter identifier would be found everywhere."""
 
 
 @dataclass(frozen=True)
 class Find:
-    """Where something was found: a path below the data directory, and what it is there."""
+    """A find: a path below the data directory, and what was found there."""
 
     path: str
     what: str
@@ -63,7 +63,7 @@ class Find:
 
 @dataclass(frozen=True)
 class Search:
-    """What a search looked at, and what it found."""
+    """The files that a search read, and its finds."""
 
     file_count: int
     byte_count: int
@@ -81,17 +81,17 @@ class _Found:
 
 
 class Needles:
-    """Texts to look for, in every way in which they may be written."""
+    """Texts to search for, in every notation in which they may be written."""
 
     def __init__(self, identifiers: Iterable[Identifier]) -> None:
         self._written: dict[bytes, Identifier] = {}
         self.by_identifier: dict[Identifier, list[str]] = {}
-        """The texts to look for in what is in lower case."""
+        """The texts to search for in lower-case content."""
         for identifier in identifiers:
             texts = _written(identifier.value)
             self.by_identifier[identifier] = sorted({text.lower() for text in texts})
             for text in texts:
-                # Of bytes only the letters of ASCII are brought to lower case.
+                # In bytes, only ASCII letters are changed to lower case.
                 self._written[text.encode("utf-8", "surrogatepass").lower()] = identifier
                 self._written[text.lower().encode("utf-8", "surrogatepass")] = identifier
         self.longest = max(map(len, self._written), default=0)
@@ -100,7 +100,7 @@ class Needles:
         return bool(self._written)
 
     def found_in(self, content: bytes) -> set[Identifier]:
-        """Those that are in `content`, in capitals or not."""
+        """Those that are in `content`, in upper or lower case."""
         lowered = content.lower()
         return {one for text, one in self._written.items() if text in lowered}
 
@@ -126,9 +126,9 @@ def search(
 ) -> Search:
     """Search everything below the data directory for identifiers, and for lines of erased pids.
 
-    What the embedded Woopra keeps is left out: it stands for the service. With a `lake`, every file
-    in it is brought here, one after another, and searched as well. Raises `LakeError` if it cannot
-    be reached.
+    The files of the embedded Woopra are left out: they belong to the service. With a `lake`, every
+    file in it is brought here, one after another, and searched as well. Raises `LakeError` if it
+    cannot be reached.
     """
     found = _Found()
     left_out = [directory.sandbox] if directory.sandbox.exists() else []
@@ -138,7 +138,7 @@ def search(
             sizes[path] = path.stat().st_size
     file_count, byte_count = len(sizes), sum(sizes.values())
     searcher = _Searcher(directory.root, identifiers)
-    # What takes longest first.
+    # The slowest files first.
     paths = sorted(sizes, key=lambda path: -sizes[path])
     for path_found in _search_all(searcher, paths, byte_count):
         found.finds += path_found.finds
@@ -179,7 +179,7 @@ class _Searcher:
         self.persons = erased_persons(DataDirectory(root)).and_all_of(named)
 
     def search(self, path: Path) -> _Found:
-        """What is in a file, and how many lines that R10 takes."""
+        """The finds in a file, and the number of lines that R10 erases."""
         found = _Found()
         with suppress(FileNotFoundError):
             _search_file(path, path.relative_to(self.root).as_posix(), self.needles, found)
@@ -189,11 +189,11 @@ class _Searcher:
 
 
 _searchers: list[_Searcher] = []
-"""The one of a worker process."""
+"""The searcher of a worker process."""
 
 
 def _search_all(searcher: _Searcher, paths: Sequence[Path], byte_count: int) -> Iterator[_Found]:
-    """What is in each of the files, in any order; large ones are shared among processes."""
+    """The finds of each file, in any order; large files are shared among processes."""
     if byte_count < WORTH_WORKERS_BYTES:
         yield from map(searcher.search, paths)
         return
@@ -215,9 +215,8 @@ def _search_one(path: Path) -> _Found:
 
 
 def search_runs(directory: DataDirectory, identifiers: Sequence[Identifier]) -> tuple[Find, ...]:
-    """Where Dagster's records in the data directory hold identifiers: versions before kept values.
-
-    Identifiers that are too short to say anything are not looked for.
+    """Where Dagster's records in the data directory contain identifiers, which version 0.1 kept.
+    Identifiers that are too short are not searched for.
     """
     needles = Needles(
         one for one in identifiers if one.key != PID and len(one.value) >= SHORTEST_SEARCHED
@@ -284,7 +283,7 @@ def _in_blocks(blocks: Iterator[bytes], needles: Needles) -> set[str]:
 
 
 def _in_parquet(path: Path, needles: Needles) -> Iterator[tuple[str, str]]:
-    """Where something is in the values of the columns, each read once; many repeat themselves."""
+    """The finds in the values of columns. Each distinct value is read once."""
     schema = pq.read_schema(path)
     columns = [field.name for field in schema if pa.types.is_string(field.type)]
     file = pq.ParquetFile(path, read_dictionary=columns)
@@ -298,7 +297,7 @@ def _in_parquet(path: Path, needles: Needles) -> Iterator[tuple[str, str]]:
 
 
 def _in_values(values: pa.StringArray, needles: Needles) -> Iterator[str]:
-    """The keys of the identifiers that are in some of the texts."""
+    """The keys of identifiers that occur in the texts."""
     content = values.buffers()[2]
     if content is None:
         return
@@ -307,7 +306,7 @@ def _in_values(values: pa.StringArray, needles: Needles) -> Iterator[str]:
         values = pc.utf8_lower(values)
         text = values.buffers()[2].to_pybytes()
     for identifier in needles.found_in(text):
-        # What was found may begin in one text and end in the next.
+        # A find must not begin in one text and end in the next.
         if any(
             pc.any(pc.match_substring(values, one, ignore_case=True)).as_py()
             for one in needles.by_identifier[identifier]
@@ -348,7 +347,8 @@ def _in_duckdb(path: Path, needles: Needles) -> Iterator[tuple[str, str]]:
 def _in_table(
     connection: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[str], needles: Needles
 ) -> Iterator[tuple[str, str]]:
-    """The keys of the identifiers that are in the values of columns, and these; all in one pass."""
+    """The keys of identifiers that occur in the values of columns, and these values; in one
+    pass."""
     wanted = [(one, column) for one in needles.by_identifier for column in columns]
     for start in range(0, len(wanted), MOST_EXPRESSIONS):
         some = wanted[start : start + MOST_EXPRESSIONS]
@@ -368,7 +368,8 @@ def _in_table(
 
 
 def _lines_of(root: Path, path: Path, persons: ErasedPersons, found: _Found) -> Iterator[Find]:
-    """Lines that R10 takes in a raw file, named by a manifest or not, or the followed day's."""
+    """Lines that R10 erases in a raw file, in a manifest or not, or in the file of the current
+    day."""
     name = path.relative_to(root)
     is_raw = name.parts[0] == RAW.folder.name and name.match("*/*/*.zst")
     if is_raw or name.match(f"{PARSED}/*/{FOLDER_PREFIX}*/{LOG_NAME}"):
@@ -382,7 +383,7 @@ def _lines_of(root: Path, path: Path, persons: ErasedPersons, found: _Found) -> 
 def _lines_in_lake(
     lake: Lake, name: str, path: Path, persons: ErasedPersons, found: _Found
 ) -> Iterator[Find]:
-    """Lines that R10 takes in a file of the lake, which was brought to `path`."""
+    """Lines that R10 erases in a file of the lake, which was brought to `path`."""
     folder, *rest = name.split("/")
     log_day = log_day_of(rest[0]) if folder == RAW.folder.name and rest else None
     if log_day is not None and name.endswith(FILE_SUFFIX):

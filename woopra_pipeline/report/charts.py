@@ -1,7 +1,7 @@
-"""The charts: small, quiet, as pictures that are drawn without a browser, or for a page to draw.
+"""The charts of the report: as pictures, drawn without a browser, or for the page to draw.
 
-Each shows one question over a period: a point a day, or the daily average of a week or month.
-People are counted in each day, week or month. No text of the project's own ever gets into one.
+Each answers one question over a period: a point for each day, or the daily average of a week or
+month. People are counted in each day, week or month. A chart never contains a text from the log.
 """
 
 import re
@@ -27,7 +27,7 @@ PALE = "#e6e9ee"
 WIDTH, HEIGHT, LOW = 560, 120, 80
 PAGE_HEIGHT = 150
 NARROW = 300
-"""Wide enough where no script may draw: it is drawn larger where there is more room."""
+"""The width of a picture; a page can show it larger."""
 FEW = 20
 MOST_TICKS = 8
 A_QUARTER = 130
@@ -53,7 +53,7 @@ STYLE: dict[str, Any] = {
         "labelPadding": 6,
         "title": None,
     },
-    # All axes are equally wide, so that charts below each other share their days.
+    # All axes have the same width, so that the days of charts below each other are aligned.
     "axisY": {"grid": True, "gridColor": PALE, "tickCount": 3, "minExtent": 40, "maxExtent": 40},
     "legend": {
         "orient": "none",
@@ -70,24 +70,24 @@ STYLE: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Panel:
-    """One plot over a period: a title, and a line, or bars on each other, per series."""
+    """One plot over a period: a title, and for each series a line, or stacked bars."""
 
     title: str
     period: Period
     rows: Sequence[Row]
-    """One a bin: `day`, and a number for each series."""
+    """One row for each bin: `day`, and a number for each series."""
     series: Mapping[str, str]
     """The names of the series with their colors."""
     mark: Literal["line", "bar"] = "bar"
     is_share: bool = False
     highest: float | None = None
-    """Where the axis ends; None: where the numbers do."""
+    """The end of the axis; None: the largest number."""
     told: Sequence[str] = ()
-    """What is told of a bin beside the series."""
+    """What is shown about a bin besides the series."""
 
 
 Chart: TypeAlias = tuple[Panel, ...]
-"""Panels below each other, of one period."""
+"""Panels below each other, for one period."""
 
 
 def people(connection: duckdb.DuckDBPyConnection, period: Period) -> Chart:
@@ -104,7 +104,7 @@ def people(connection: duckdb.DuckDBPyConnection, period: Period) -> Chart:
 
 
 def activity(connection: duckdb.DuckDBPyConnection, period: Period) -> Chart:
-    """Visits and actions a day, by when they happened."""
+    """Visits and actions a day, by the time when they happened."""
     rows = of_period(connection, "activity", period)
     title = _by_bin("Visits and actions a day", period)
     series = {"actions": LIGHT_BLUE, "visits": BLUE}
@@ -112,7 +112,8 @@ def activity(connection: duckdb.DuckDBPyConnection, period: Period) -> Chart:
 
 
 def merges(connection: duckdb.DuckDBPyConnection, period: Period) -> Chart:
-    """Merges a day, by log day, and below them what became of the actions they voided."""
+    """Merges a day, by log day, and below them whether the actions that they voided were logged
+    again."""
     rows = of_period(connection, "merges", period)
     of_actions = {"logged again": LIGHT_BLUE, "missing": ORANGE}
     return (
@@ -122,7 +123,7 @@ def merges(connection: duckdb.DuckDBPyConnection, period: Period) -> Chart:
 
 
 def identified(connection: duckdb.DuckDBPyConnection, period: Period) -> Chart:
-    """Of the people first seen in each bin, the share known today by more than a cookie."""
+    """The share of people first seen in each bin who are known today by more than a cookie."""
     rows = of_period(connection, "identified", period)
     title = _by_bin("People identified by now, by when they were first seen", period)
     of_people = ("identified", "people")
@@ -144,7 +145,7 @@ def rejected(connection: duckdb.DuckDBPyConnection, period: Period) -> Chart:
     """The share of lines that could not be read, by log day."""
     rows = of_period(connection, "rejected", period)
     title = _by_bin("Share of lines that could not be read", period)
-    # A hundredth fills the chart at least: a single bad line is no mountain.
+    # The axis goes to one hundredth at least, so that a single bad line does not look large.
     highest = max([0.01, *(row["share"] for row in rows)])
     of_lines = ("rejected", "lines")
     return (
@@ -166,8 +167,8 @@ CHARTS: Mapping[str, Drawing] = {
 
 
 def to_svg(chart: Chart) -> str:
-    """`chart` as an SVG element with its size in pixels; nothing in it is loaded from elsewhere."""
-    # All axes are equally wide, so that panels below each other share their days.
+    """`chart` as an SVG element with its size in pixels; it loads nothing from other places."""
+    # All axes have the same width, so that the days of panels below each other are aligned.
     panels = [
         alt.layer(*_marks(panel, WIDTH)).properties(
             title=panel.title, width=WIDTH, height=HEIGHT if len(chart) == 1 else LOW
@@ -179,21 +180,22 @@ def to_svg(chart: Chart) -> str:
 
 
 def to_narrow_svg(panel: Panel) -> str:
-    """`panel` without its title, as an SVG element for where no script may draw it."""
+    """`panel` without its title, as an SVG element for pages without scripts."""
     chart = alt.layer(*_marks(panel, NARROW)).properties(width=NARROW, height=HEIGHT)
     return _svg(chart, STYLE | {"legend": STYLE["legend"] | {"orient": "top"}})
 
 
 def _svg(chart: alt.LayerChart | alt.FacetChart | alt.VConcatChart, style: dict[str, Any]) -> str:
     svg = vl_convert.vegalite_to_svg(chart.to_dict(), config=style, allowed_base_urls=[])
-    # Dagster keeps a picture with every materialization, so what is not seen is left out.
+    # Dagster keeps a picture with every materialization, so invisible parts are left out.
     return PLACES.sub(lambda place: DIGITS.sub(r"\1", place[0]), UNDRAWN.sub("", svg))
 
 
 def to_interactive(panel: Panel) -> dict[str, Any]:
-    """A Vega-Lite chart of `panel`: as wide as where it stands, and tells of the bin pointed at.
+    """A Vega-Lite chart of `panel`: as wide as its place; it shows the numbers of the bin under the
+    pointer.
 
-    It has no title, and no colors for text and ground: those are the page's.
+    It has no title. The page gives the colors of text and background.
     """
     chart = alt.layer(*_marks(panel, None), _pointed_at(panel)).properties(
         width="container", height=PAGE_HEIGHT, autosize=alt.AutoSizeParams(type="fit-x")
@@ -212,7 +214,7 @@ def _marks(panel: Panel, width: int | None) -> list[alt.Chart]:
         {"day": row["day"].isoformat(), "series": name, "amount": row[name], "place": place}
         for row in panel.rows
         for place, name in enumerate(panel.series)
-        # Of the stack a bar of nothing is none.
+        # Empty bars of the stack are left out.
         if panel.mark == "line" or row[name]
     ]
     colors = alt.Scale(domain=list(panel.series), range=list(panel.series.values()))
@@ -221,12 +223,12 @@ def _marks(panel: Panel, width: int | None) -> list[alt.Chart]:
         x=_days(panel.period),
         y=_amounts(panel),
         color=alt.Color("series:N", scale=colors, legend=legend),
-        # The first of the series stands at the bottom.
+        # The first series is at the bottom.
         order=alt.Order("place:Q"),
     )
     if panel.mark == "line":
         line = base.mark_line(strokeWidth=1.8)
-        # One day makes no line.
+        # A single day makes no line, so it gets a point.
         return [line, base.mark_point(filled=True)] if len(points) < FEW else [line]
     bins = panel.period.bin_count + 1
     if width is None:
@@ -235,7 +237,7 @@ def _marks(panel: Panel, width: int | None) -> list[alt.Chart]:
 
 
 def _pointed_at(panel: Panel) -> alt.Chart:
-    """A stripe a bin, seen where it is pointed at; it says in words what is there."""
+    """A stripe for each bin; it shows the numbers when the pointer is on it."""
     bins = max(panel.period.bin_count, 1)
     named = [*panel.told, *panel.series]
     rows = [
@@ -274,19 +276,20 @@ def _amounts(panel: Panel) -> alt.Y:
 
 
 def _days(period: Period) -> alt.X:
-    # In UTC, for a day is not an instant: west of there it would be drawn on the evening before.
+    # In UTC, because a day is not an instant: in a time zone west of it, the evening before would
+    # be drawn.
     scale = alt.Scale(
         type="utc", domain=[period.first.isoformat(), period.last.isoformat()], padding=12
     )
     ticks, form = _ticks(period)
     values = [tick.isoformat() for tick in ticks]
-    # Where there is no room for all, some go.
+    # If there is no room for all labels, some are left out.
     axis = alt.Axis(values=values, format=form, labelOverlap="parity", labelSeparation=8)
     return alt.X("day:T", scale=scale, axis=axis)
 
 
 def _ticks(period: Period) -> tuple[list[date], str]:
-    """At most `MOST_TICKS` days to be named below a chart, and how: days, Mondays or months."""
+    """At most `MOST_TICKS` days to label below a chart, and how: days, Mondays or months."""
     days, form = list(log_days_between(period.first, period.last)), "%-d %b"
     if period.day_count > A_QUARTER:
         days, form = [day for day in days if day.day == 1], "%b %Y"

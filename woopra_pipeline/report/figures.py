@@ -1,6 +1,6 @@
-"""What the model says in figures: the queries behind charts and page, each in a file of `sql/`.
+"""The figures of the report: the queries for charts and page, each in a file of `sql/`.
 
-All are aggregated inside DuckDB; what comes out has as many rows as a chart has points or a table
+DuckDB aggregates all of them. A result has as many rows as a chart has points, or a table has
 lines. Days are those of the calendar of Los Angeles, like log days.
 """
 
@@ -20,15 +20,15 @@ Row: TypeAlias = Mapping[str, Any]
 
 RECENT_DAYS = 56
 MOST_BINS = 120
-"""More points than that make a chart of hair."""
+"""More points than this make a chart unreadable."""
 
 IDENTIFIERS = ("id", "email", "phone")
-"""Properties that say who somebody is; a cookie only says which browser."""
+"""Properties that identify a person; a cookie only identifies a browser."""
 
 
 @dataclass(frozen=True)
 class Period:
-    """The log days from `first` to `last`, both included, and what of them makes one point."""
+    """The log days from `first` to `last`, both included, and the bin that makes one point."""
 
     first: date
     last: date
@@ -41,16 +41,17 @@ class Period:
 
     @property
     def bin_count(self) -> int:
-        """How many bins it has, about."""
+        """About how many bins it has."""
         return ceil(self.day_count / {"day": 1, "week": 7, "month": 30}[self.bin])
 
     def last_days(self, number: int) -> "Period":
-        """Its last `number` days at most, day by day."""
+        """At most its last `number` days, day by day."""
         return Period(max(self.first, self.last - timedelta(days=number - 1)), self.last)
 
 
 def whole_period(connection: duckdb.DuckDBPyConnection) -> Period | None:
-    """All log days of the model, by day, week or month as their number asks; None without any."""
+    """All log days of the model, by day, week or month, depending on their number; None without
+    any."""
     (days,) = figures(connection, "period")
     if days["first"] is None:
         return None
@@ -68,7 +69,7 @@ def recent_period(connection: duckdb.DuckDBPyConnection) -> Period | None:
 
 
 def gaps(connection: duckdb.DuckDBPyConnection) -> list[date]:
-    """The log days that are missing in the model, as `woopra-pipeline status` says too."""
+    """The log days that are missing in the model; `woopra-pipeline status` shows the same."""
     log_days = connection.execute("select log_day from log_days").fetchall()
     return find_gaps(log_day for (log_day,) in log_days)
 
@@ -76,7 +77,7 @@ def gaps(connection: duckdb.DuckDBPyConnection) -> list[date]:
 def of_period(
     connection: duckdb.DuckDBPyConnection, name: str, period: Period, **parameters: object
 ) -> list[Row]:
-    """The rows of `sql/NAME.sql` for `period`; where they are points of a chart, one a bin."""
+    """The rows of `sql/NAME.sql` for `period`; for a chart, one for each bin."""
     return figures(
         connection, name, first=period.first, last=period.last, bin=period.bin, **parameters
     )

@@ -1,8 +1,8 @@
 """The report: one HTML file about the project, for readers without SQL.
 
-It stands alone: styles, charts and the script that draws them are inside, nothing is loaded from
-anywhere, and no other script may run in it. Where none may, charts are pictures. It is a function
-of the published model and the time at which it is made.
+It is complete: it contains the styles, the charts and the script that draws them. It loads nothing,
+and no other script can run in it. Without scripts, charts are pictures. Its content depends only on
+the published model and the time at which it is made.
 """
 
 import json
@@ -39,7 +39,7 @@ MOST_WEEKS = 53
 
 @dataclass(frozen=True)
 class Report:
-    """A written report: where it is, and the figures it opens with, by name."""
+    """A written report: its path, and its first figures, by name."""
 
     path: Path
     headline: Row
@@ -56,7 +56,8 @@ class Cohort:
 
 @dataclass(frozen=True)
 class PageChart:
-    """A panel in the page: its name there, what Vega draws, and a picture for where it may not."""
+    """A panel in the page: its name, the chart for Vega, and a picture for pages without
+    scripts."""
 
     name: str
     title: str
@@ -157,7 +158,7 @@ def _of_period(connection: duckdb.DuckDBPyConnection, period: Period) -> dict[st
 
 
 def _people_charts(connection: duckdb.DuckDBPyConnection, period: Period) -> list[PageChart]:
-    """People a day lately, and a week and a month, where more than one of these is whole."""
+    """People a day in recent time, and a week and a month, if more than one of these is whole."""
     weekly = period.last_days(7 * MOST_WEEKS)
     asked = {
         "people-a-day": period.last_days(PEOPLE_DAYS),
@@ -216,7 +217,7 @@ def _short_day(day: date) -> str:
 
 
 def _change(now: int, before: int) -> str:
-    """How many more or fewer than before, always with the number that it is measured by."""
+    """The change, always with the number before."""
     if not before:
         return "0 before"
     return f"{(now - before) / before:+.0%} from {before:,}"

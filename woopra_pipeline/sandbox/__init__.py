@@ -1,10 +1,10 @@
-"""An embedded Woopra: a world of people, the profiles the service takes them for, its HTTP API.
+"""An embedded Woopra: a world of people, the service's profiles of them, and its HTTP API.
 
-This package has the people and what they do (`people`), the identity system that merges their
-profiles (`identities`), the lines that this leaves in the log (`lines`, `days`), what is imported
-(`imports`), what is really true (`truth`), the files on disk (`world`), and the server (`server`)
-with its `moods`. Nothing here reads a line of the log or knows the model, because the truth must
-not depend on what is compared with it.
+This package has the people and their visits (`people`), the identity system that merges their
+profiles (`identities`), the lines in the log (`lines`, `days`), imports (`imports`), the truth
+about the people (`truth`), the files on disk (`world`), and the server (`server`) with its `moods`.
+No module here reads a line of the log or knows the model, because the model is compared with the
+truth.
 """
 
 from woopra_pipeline.sandbox.clock import SandboxClock

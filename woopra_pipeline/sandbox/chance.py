@@ -1,7 +1,7 @@
-"""Chance that can be asked again: a draw is a function of the seed, its name and its key.
+"""Random numbers that can be computed again: functions of a seed, a name and a key.
 
-Nothing is drawn in sequence, so any part of a world can be made at any time, in any order, and
-comes out the same. Draws for whole arrays of keys and for one key agree.
+There is no sequence. So any part of a world can be made at any time, in any order, with the same
+result. Draws for whole arrays of keys and for one key agree.
 """
 
 import hashlib

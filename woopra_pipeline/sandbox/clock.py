@@ -1,4 +1,4 @@
-"""A clock that can run fast, and be put forward: the sandbox's own idea of now."""
+"""A clock that can run fast, and can be moved forward: the time of the sandbox."""
 
 import threading
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ class SandboxClock:
         return self._start + (self._base() - self._base_start) * self._speed + self._skipped
 
     def skip_to_midnight(self) -> None:
-        """Put the clock forward to the next midnight in Los Angeles."""
+        """Move the clock forward to the next midnight in Los Angeles."""
         with self._lock:
             now = self()
             self._skipped += end_of_log_day(log_day_at(now)) - now

@@ -1,4 +1,4 @@
-"""One log day of a world: what happens, and the lines it leaves in the day's file."""
+"""One log day of a world: its events, and the lines of the day's file."""
 
 import heapq
 from collections import defaultdict
@@ -46,9 +46,8 @@ _MALFORMED = (
 _BLANK = ("", " ", "\t", "\r")
 
 Happening = tuple[int, int, int]
-"""What happens during a day: when (UNIX ms), what, and which visit causes it (its key).
-
-For an import it is the number of the request instead.
+"""An event of a day: its time (UNIX ms), its kind, and the key of the visit that causes it. For an
+import, it has the number of the request instead.
 """
 _SIGNS_IN, _IS_UPDATED, _IS_FORGOTTEN, _IS_IMPORTED = range(4)
 
@@ -57,12 +56,13 @@ LineKind = Literal["visit", "identify", "delete", "rejected", "blank"]
 
 @dataclass(frozen=True)
 class LoggedDay:
-    """What a log day's file holds: entries in the order of the log, and other lines among them."""
+    """The content of a log day's file: entries in the order of the log, and other lines among
+    them."""
 
     log_day: date
     entries: Entries
     others: list[tuple[int, LineKind, str]]
-    """Delete lines and those that mean nothing: when logged (UNIX ms), kind, text."""
+    """Delete lines and meaningless lines: time of logging (UNIX ms), kind, text."""
 
     @property
     def counts(self) -> dict[LineKind, int]:
@@ -81,10 +81,11 @@ class LoggedDay:
 def live_through(
     lines: Lines, identities: Identities, log_day: date, until: int | None = None
 ) -> LoggedDay:
-    """Let a log day pass: `identities` is as the day begins, and as it ends afterwards.
+    """Let a log day pass: `identities` has the state at its start, and afterwards the state at its
+    end.
 
-    With `until` (UNIX ms) only what comes before that instant happens. What was logged before it
-    does not depend on anything that comes later.
+    With `until` (UNIX ms), only events before that instant happen. Lines that are logged before it
+    do not depend on later events.
     """
     people = lines.people
     start, end = milliseconds(start_of_log_day(log_day)), milliseconds(end_of_log_day(log_day))
@@ -112,7 +113,7 @@ def live_through(
     )
     others = list(_delete_lines(people, identities))
     if len(entries) or others:
-        # A file in which nobody can read a line is no log, and a quiet day's file is empty.
+        # A file without a readable line is no log, and the file of a day without events is empty.
         others += _stray_lines(people, start, end)
     return LoggedDay(log_day, entries, sorted(others, key=lambda other: other[0]))
 
@@ -135,7 +136,7 @@ def make_entries(
 def file_of(day: LoggedDay, lines: Lines) -> Iterator[bytes | memoryview]:
     """The day's file, in pieces."""
     entries = day.entries
-    # A line of another kind comes before the entries logged at the same instant.
+    # Other lines come before the entries that are logged at the same instant.
     instants = np.array([at for at, _, _ in day.others], np.int64)
     places = np.searchsorted(entries.logged_at, instants)
     last_start = max(len(entries) - 1, 0) // LINES_AT_ONCE * LINES_AT_ONCE
@@ -154,7 +155,7 @@ def file_of(day: LoggedDay, lines: Lines) -> Iterator[bytes | memoryview]:
 
 
 def _happenings(visits: Visits, people: People, start: int, end: int) -> list[Happening]:
-    """What the visits cause in the identity system between `start` and `end`, in order."""
+    """The changes of the identity system that visits cause between `start` and `end`, in order."""
     chance = people.chance
     has_account = people.has_account(visits)
     signing_in = visits.take(has_account & (chance.uniform("signs in", visits.key) < 0.6))
@@ -240,7 +241,8 @@ def _tells_all(sign_in: SignIn | None, at: int) -> bool:
 
 
 def _tell(luck: float, at: int, sign_in: SignIn, email: str, own_id: str) -> dict[str, str]:
-    """What a visitor tells at `at` that the browser did not know: e-mail, identifier or both."""
+    """The identifiers that a visitor tells at `at` and that the browser did not know: e-mail, id or
+    both."""
     told = {}
     if luck < 0.6 and sign_in.email_at > at:
         sign_in.email_at = at
@@ -297,7 +299,7 @@ def _delete_lines(people: People, identities: Identities) -> Iterator[tuple[int,
 
 
 def _stray_lines(people: People, start: int, end: int) -> Iterator[tuple[int, LineKind, str]]:
-    """Lines of the log that nobody can use."""
+    """Lines of the log that have no use."""
     chance = people.chance
     for number in range(4):
         if chance.one(f"stray line {number}", start) < 0.3:

@@ -1,14 +1,14 @@
-"""The identity system: which profile everything belongs to, and how that changes.
+"""The identity system: which profile each visit belongs to, and how that changes.
 
 A visitor is known by a cookie until an identifier of the hierarchy (`id`, `email`, …) is told.
 When one visitor turns out to have two profiles, they are merged: all but the survivor are deleted,
-and what they held is logged again under the survivor's pid, some time later. The survivor can be
+and their lines are logged again under the survivor's pid, some time later. The survivor can be
 one of them, a profile with a new pid, or one with a pid that was deleted before.
 
-What a profile holds are *entries*. Visits of its own cookies are entries from the moment they are
-logged and are not stored at all; identify lines, and everything that was logged again, are stored
-with the instant at which they are, or will be, in the log. So what lives at any instant is what
-the profiles hold whose time in the log has come.
+The lines of a profile are called *entries*. Visits of its own cookies are entries as soon as they
+are logged, and are not stored. Identify lines, and lines that were logged again, are stored with
+the instant at which they are logged. So at any instant, the living lines are the entries of the
+profiles that are logged by then.
 """
 
 import heapq
@@ -40,7 +40,7 @@ class Span(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Profile(msgspec.Struct, array_like=True, gc=False):
-    """One life of a pid: it starts when something is known under it and ends with its deletion.
+    """One life of a pid: it starts with the first entry under it, and ends with its deletion.
 
     `cookies` are those that log here now, and since when; `past` the visits it kept of cookies
     that log elsewhere now; `keys` and `logged_at` the entries that are stored; `former` the last
@@ -69,7 +69,7 @@ class Profile(msgspec.Struct, array_like=True, gc=False):
 
 
 class SignIn(msgspec.Struct, array_like=True, gc=False):
-    """From when a browser tells who uses it, in UNIX ms."""
+    """The instant from which a browser tells who uses it, in UNIX ms."""
 
     email_at: int = NEVER
     id_at: int = NEVER
@@ -78,7 +78,8 @@ class SignIn(msgspec.Struct, array_like=True, gc=False):
 class Voided(msgspec.Struct, array_like=True, gc=False):
     """The profiles deleted on one log day, in order: serial numbers, pids, and those of the heirs.
 
-    The heir is who took over what a profile held; `NOBODY` if it was deleted without a survivor.
+    The heir is the profile that took over the entries; `NOBODY` if it was deleted without a
+    survivor.
     """
 
     serials: np.ndarray
@@ -87,7 +88,7 @@ class Voided(msgspec.Struct, array_like=True, gc=False):
 
 
 class State(msgspec.Struct, array_like=True):
-    """All the identity system knows at one instant; what a snapshot on disk holds.
+    """The state of the identity system at one instant; snapshots on disk contain it.
 
     `profiles` are the living ones by serial number, `scheduled` the instants (UNIX ms) at which
     profiles get another pid.
@@ -111,7 +112,7 @@ class Deletion(NamedTuple):
 
 
 class Identities:
-    """The identity system at work, from `state` on."""
+    """The running identity system, from `state` on."""
 
     def __init__(self, people: People, hierarchy: tuple[str, ...], state: State) -> None:
         self.people = people
@@ -127,7 +128,7 @@ class Identities:
         self.begin_day(ALWAYS, 0)
 
     def begin_day(self, start: int, last_utc_day: int) -> None:
-        """Forget what was noted for the previous log day; the next one begins at `start`.
+        """Drop the notes on the previous log day; the next one begins at `start`.
 
         Visits that start after `last_utc_day` are not needed while it lasts.
         """
@@ -147,7 +148,7 @@ class Identities:
         """For cookies whose pid changed on this day: until when they had which pid before."""
 
     def end_day(self) -> None:
-        """Put on record who was deleted on this day."""
+        """Record the profiles that were deleted on this day."""
         pids = "".join(deletion.pid for deletion in self.deletions).encode()
         serials, heirs = list(self._heirs), list(self._heirs.values())
         self.state.voided.append(
@@ -168,7 +169,8 @@ class Identities:
         return profile
 
     def identify(self, at: int, cookie: int | None, identifiers: dict[str, str]) -> Profile:
-        """Someone is known by these identifiers; return the one profile they have from now on.
+        """Tell the system that one person has these identifiers; returns the person's profile from
+        now on.
 
         Profiles found by them are merged, except where a stronger identifier says that they are
         somebody else's: such a profile only loses the identifier it was found by.
@@ -214,7 +216,7 @@ class Identities:
         return survivor
 
     def delete(self, at: int, profile: Profile) -> None:
-        """Delete a profile for good; what its visitor does next is a new one's."""
+        """Delete a profile for good; its visitor gets a new one with the next visit."""
         self._void(at, profile, None)
         same_pid = self.chance.one("same pid after deletion", at ^ profile.serial) < 0.5
         pid = profile.pid if same_pid else self._fresh_pid()
@@ -224,7 +226,7 @@ class Identities:
         self._index(successor)
 
     def survivor_of(self, profile: Profile) -> Profile:
-        """The profile that holds now what `profile` held earlier on this day."""
+        """The profile that now has the entries that `profile` had earlier on this day."""
         serial = profile.serial
         while serial in self._heirs:
             serial = self._heirs[serial]
@@ -238,7 +240,7 @@ class Identities:
     def expect_merges(self, told: Iterable[tuple[int, dict[str, str]]]) -> None:
         """Prepare for what may be told today, a cookie and identifiers at a time.
 
-        Nothing depends on it but the time that merges take.
+        Only the time that merges take depends on it.
         """
         cookies: set[int] = set()
         day_end = self._day_start + 25 * HOUR
@@ -322,7 +324,7 @@ class Identities:
         self.by_cookie[cookie] = profile
 
     def _void(self, at: int, profile: Profile, survivor: Profile | None) -> IntArray:
-        """Delete a profile and return the entries it held, in the order they were logged."""
+        """Delete a profile and return its entries, in the order in which they were logged."""
         if profile.serial in self.storing:
             today = (profile.logged_at >= self._day_start) & (profile.logged_at < at)
             self.cut_short.append((profile.pid, profile.keys[today], profile.logged_at[today]))
@@ -362,7 +364,7 @@ class Identities:
             self._histories[one] = key[start:stop], logged_at[start:stop]
 
     def _log_again(self, at: int, key: int, survivor: Profile, keys: IntArray) -> None:
-        """Schedule what the voided profiles held, and now and then what disturbs it."""
+        """Schedule the entries of the voided profiles, and now and then a disturbance."""
         luck = self.chance.one("re-log delay", key)
         if luck < 0.85:
             delay = SECOND + luck * 10 * MINUTE

@@ -1,8 +1,8 @@
-"""Imports as the service takes them: all lines of a request or none, written as they are, for good.
+"""Imports as the service accepts them: all lines of a request or none, unchanged and permanent.
 
-An imported line finds or creates its profile by an identifier, and is logged on the day on which
-it was imported, in the shape of the export, with its original times. The world has now and then
-an import of its own; those that came over HTTP are kept in a journal, one file a log day.
+An imported line finds or creates its profile by an identifier, and is logged on the day on which it
+was imported, in the shape of the export, with its original times. Now and then, the world makes an
+import of its own. Imports over HTTP are kept in a journal, one file for each log day.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ class MalformedLineError(ValueError):
 
 
 class ImportedLine(NamedTuple):
-    """A line as it was imported: whose it is, and what it says."""
+    """A line as it was imported: its visitor, and its content."""
 
     cookie: int | None
     identifiers: dict[str, str]
@@ -52,7 +52,7 @@ class ImportedLine(NamedTuple):
     visitor: str
     """The JSON text of its `visitor` object."""
     members: str
-    """What follows the pid on the exported line."""
+    """The rest of the exported line after the pid."""
 
     def text(self, pid: str) -> str:
         """The line of the export, with its line feed."""
@@ -122,7 +122,7 @@ class Imports:
         make_folder(self.folder)
         record = orjson.dumps([at, lines], option=orjson.OPT_APPEND_NEWLINE)
         with path.open("ab") as file:
-            # A process that died while it wrote has left a line that is not whole.
+            # A process that died while it wrote may have left an incomplete line.
             file.write(b"\n" + record)
             file.flush()
             os.fsync(file.fileno())
@@ -141,7 +141,8 @@ class Imports:
             yield ImportRequest(at, [read_line(line, self.identifiers, at) for line in lines])
 
     def _own_requests(self, log_day: date) -> Iterator[ImportRequest]:
-        """What the people of the world import: now and then, what they know from elsewhere."""
+        """The imports of the world itself: now and then, data about its people from another
+        system."""
         chance, people = self.people.chance, self.people
         start = milliseconds(start_of_log_day(log_day))
         if chance.one("import", start) >= 0.08 or start >= people.ends_at:
@@ -218,7 +219,7 @@ def _actions(actions: object) -> list[tuple[int, str]]:
 
 
 def _shown_fields(time: int, duration: int) -> dict[str, object]:
-    """What the service makes of a visit's time."""
+    """A visit's time as the service stores it."""
     try:
         moment = datetime.fromtimestamp(time / SECOND, UTC)
     except (OverflowError, ValueError):

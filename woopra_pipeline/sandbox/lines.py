@@ -1,4 +1,4 @@
-"""Visits as the lines of an export file, made in bulk.
+"""Makes the lines of an export file from visits, in bulk.
 
 The text of a line is a function of the visit's key, the pid it is logged under and what the
 browser knew about its visitor. Lines are put together from tables of JSON fragments, a column at
@@ -21,19 +21,20 @@ from woopra_pipeline.sandbox.vocabulary import BLANK_VISIT, json_text, members
 
 @dataclass(frozen=True)
 class Knowledge:
-    """For each visit, from which instant (UNIX ms) its browser tells the visitor's identifiers."""
+    """For each visit, the instant (UNIX ms) from which its browser tells the visitor's
+    identifiers."""
 
     email_at: IntArray
     id_at: IntArray
 
     def take(self, which: Which) -> "Knowledge":
-        """What is known at the places `which`."""
+        """The knowledge at the places `which`."""
         return Knowledge(self.email_at[which], self.id_at[which])
 
 
 @dataclass(frozen=True)
 class Entries:
-    """What was logged under pids, as columns: visits, identify lines that belong to them, imports.
+    """Entries that were logged under pids, as columns: visits, their identify lines, imports.
 
     `logged_at` (UNIX ms) is when the line was written. `visits` and `knowledge` mean nothing
     where `kind` is `IMPORTED`.
@@ -97,7 +98,7 @@ class Lines:
         return _by_kind(entries, self._visit_lines, self._identify_lines, self._imported_lines)
 
     def actions(self, visits: Visits) -> Actions:
-        """What was done in each visit."""
+        """The actions of each visit."""
         counts = visits.action_count
         ends = np.cumsum(counts)
         total = int(counts.sum())
@@ -200,7 +201,8 @@ class Lines:
         return texts.join('{"seats":', texts.decimal(seats), self._account(entries), "}")
 
     def _account(self, entries: Entries) -> pa.Array:
-        """What the browser of each entry tells about a visitor that has signed in on it."""
+        """The identifiers that the browser of each entry tells about a visitor who has signed
+        in."""
         chance, tables, visits = self.chance, self._tables, entries.visits
         knows_email = entries.knowledge.email_at <= visits.logged_at
         knows_id = entries.knowledge.id_at <= visits.logged_at

@@ -1,4 +1,4 @@
-"""How the service can behave badly, one request at a time."""
+"""The faults of the service, one request at a time."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ Endpoint = Literal["export", "import"]
 
 
 class Mood(StrEnum):
-    """What goes wrong with a request."""
+    """A fault of a request."""
 
     SLOW = "slow"
     """The answer keeps the client waiting."""
@@ -21,23 +21,24 @@ class Mood(StrEnum):
     UNAUTHORIZED = "unauthorized"
     """401, though the credentials are right."""
     MIDNIGHT = "midnight"
-    """The log day ends between the request and what it does; needs a clock that can skip."""
+    """The log day ends between the request and its effect; needs a clock that can skip."""
     RESET = "reset"
     """The connection breaks in the middle of the file."""
     TRUNCATED = "truncated"
     """The file ends in the middle of a line, without notice."""
     CUT_AT_LINE = "cut-at-line"
-    """The file ends early, at a line's end, as its length says; only its position is right."""
+    """The file ends early, at the end of a line, and its length fits; only its position is
+    right."""
     ERROR_BODY = "error-body"
-    """200, and an error in the place of the file."""
+    """200, with an error in place of the file."""
     WEB_PAGE = "web-page"
-    """The file goes over into a web page in the middle of a line."""
+    """In the middle of a line, the file continues as a web page."""
     WRONG_LENGTH = "wrong-length"
-    """More bytes are announced than come."""
+    """The announced length is larger than the body."""
     BUSY = "busy"
     """503 with a Retry-After, and nothing done."""
     BUSY_AFTERWARDS = "busy-afterwards"
-    """503 without a Retry-After, though everything was imported."""
+    """503 without a Retry-After, although everything was imported."""
     ANSWER_LOST = "answer-lost"
     """Everything was imported, but the connection breaks before the answer."""
     TOO_LARGE = "too-large"
@@ -60,7 +61,7 @@ MOODS_OF: dict[Endpoint, tuple[Mood, ...]] = {
 
 
 class Drawn(NamedTuple):
-    """The mood of one request, None if it is answered as it should be; and a number in [0, 1)."""
+    """The mood of one request, None if it is answered normally; and a number in [0, 1)."""
 
     mood: Mood | None
     luck: float

@@ -1,10 +1,10 @@
-"""The people of a world and their visits, whoever Woopra takes them for.
+"""The people of a world and their visits, independent of Woopra's profiles.
 
-Everything here is a function of the seed: who is around, which devices they use and when, how
-long a visit lasts. What the service makes of it, profiles and merges, is in `identities`.
+Everything here is a function of the seed: who is there, which devices they use and when, how long a
+visit lasts. The service's view of it, profiles and merges, is in `identities`.
 
 People live in slots. A slot is always taken: when one person leaves for good another one comes,
-so that a world has newcomers for ever. A *visit key* packs the slot, the day and the number of
+so that a world always has new people. A *visit key* packs the slot, the day and the number of
 the visit on that day into one integer, from which all of the visit can be made again.
 """
 
@@ -33,7 +33,7 @@ COOKIE_BITS = 22
 """The low bits of a cookie tell the devices of one person apart."""
 PARTNER_BIT = 1 << 20
 _SHARED_DEVICE = 3
-"""A device two neighbouring slots have in common; people have at most three of their own."""
+"""A device that two neighbouring slots share; people have at most three devices of their own."""
 
 SHORTEST_STAY, LONGEST_STAY = 30, 110
 IDLE = 30 * MINUTE
@@ -111,7 +111,7 @@ class People:
     def of_cookies(self, cookies: IntArray, last_day: int) -> Visits:
         """All visits with these cookies that start up to the UTC day `last_day`.
 
-        Cookies below zero belong to nobody here: they were only ever heard of in an import.
+        Cookies below zero belong to nobody here: they only come from imports.
         """
         cookies = np.unique(cookies[cookies >= 0])
         person = cookies >> COOKIE_BITS
@@ -136,7 +136,7 @@ class People:
         return visits.take(np.isin(visits.cookie, cookies))
 
     def describe(self, keys: IntArray) -> Visits:
-        """The visits that `keys` stand for, in the same order, whatever kind of line they name."""
+        """The visits of `keys`, in the same order, whatever kind of line a key has."""
         chance = self.chance
         keys = keys >> KIND_BITS << KIND_BITS
         number = keys >> KIND_BITS & (1 << VISIT_BITS) - 1

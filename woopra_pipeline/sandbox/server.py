@@ -59,10 +59,10 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """How the service is set up: its one project and who may use it, and what it takes.
+    """The settings of the service: its project, the credentials, and its limits.
 
-    Without `limits` there are none. `slowness` is for how long, in seconds, the slow mood keeps
-    a client waiting; `largest_import` counts bytes.
+    Without `limits` there are none. `slowness` is the time, in seconds, for which the slow mood
+    keeps a client waiting; `largest_import` is in bytes.
     """
 
     project: str = "sandbox.example.com"
@@ -76,7 +76,7 @@ class Service:
 
 @dataclass(frozen=True)
 class RunningSandbox:
-    """A sandbox that answers: `base_url` is its API root, `settings` is how to talk to it."""
+    """A running sandbox: `base_url` is its API root, `settings` are the settings for a client."""
 
     sandbox: Sandbox
     base_url: str
@@ -84,7 +84,7 @@ class RunningSandbox:
     moods: Moods
 
     def truth(self, log_day: date) -> Truth:
-        """What is true as `log_day` ends."""
+        """The truth at the end of `log_day`."""
         return self.sandbox.truth(log_day)
 
 
@@ -233,7 +233,7 @@ class _Endpoints:
         return _json({"imported": count})
 
     async def _begin(self, request: Request, endpoint: Endpoint) -> tuple[Drawn, Response | None]:
-        """The mood of the request, and the answer if it does not get what it asks for."""
+        """The mood of the request, and the answer if the request fails."""
         service, drawn = self._service, self._moods.next(endpoint)
         mood = drawn.mood
         if mood is Mood.SLOW:
@@ -322,7 +322,7 @@ class _File:
         return self._find(rb"\n", position, self.size) or self.size
 
     def _find(self, pattern: bytes, start: int, stop: int) -> int | None:
-        """Where, from `start` to `stop`, the first match of `pattern` ends."""
+        """The end of the first match of `pattern` from `start` to `stop`."""
         for number, piece in enumerate(self.pieces(start, stop)):
             found = re.search(pattern, piece)
             if found:
@@ -339,7 +339,7 @@ class _Rate:
         self._windows = [(seconds, deque[float](maxlen=limit)) for seconds, limit in windows]
 
     def seconds_to_wait(self) -> int:
-        """Count a request if there is room for it; otherwise say when there will be."""
+        """Count a request if the limits allow it; otherwise return when they will."""
         now = self._clock().timestamp()
         waits = [
             taken[0] + seconds - now
@@ -354,7 +354,7 @@ class _Rate:
 
 
 class _Broken(Response):
-    """A response that begins like any other, and whose connection then ends before it does."""
+    """A normal response whose connection ends before the response does."""
 
     def __init__(
         self,
@@ -380,7 +380,7 @@ class _Broken(Response):
 def _spoilt(
     drawn: Drawn, file: _File, start: int, stop: int, headers: dict[str, str]
 ) -> Response | None:
-    """What is answered in the place of a file from `start` to `stop` in moods that spoil it."""
+    """The answer in place of a file from `start` to `stop`, in moods that damage it."""
     match drawn.mood:
         case Mood.ERROR_BODY:
             return _json({"error": "internal"})
@@ -407,7 +407,7 @@ def _reset(transport: asyncio.Transport) -> None:
 
 
 def _hang_up(transport: asyncio.Transport) -> None:
-    """End a connection as if everything had been said."""
+    """Close a connection as if the answer were complete."""
     transport.close()
 
 
@@ -462,7 +462,7 @@ def _listen(port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """A server that says when it answers, and lets its endpoints break their connections."""
+    """A server that reports when it is ready, and lets its endpoints break their connections."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)

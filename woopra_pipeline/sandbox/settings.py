@@ -1,4 +1,4 @@
-"""What a sandbox's world is made of."""
+"""The settings of a sandbox's world."""
 
 import hashlib
 from dataclasses import dataclass
@@ -21,9 +21,10 @@ WORLD_VERSION = 5
 
 @dataclass(frozen=True, kw_only=True)
 class SandboxSettings:
-    """A world: the same settings are the same world, to the byte, on every machine.
+    """The settings of a world. The same settings give the same world, byte for byte, on every
+    machine.
 
-    `people` is how many are around at any time; they come and go. With `days` None the world is
+    `people` is the number of people at any time; they come and go. With `days` None the world is
     endless; otherwise its log days end after that many. `identifiers` are the properties that
     identify a visitor, strongest first; a cookie is weaker than all of them.
     """
@@ -51,7 +52,7 @@ class SandboxSettings:
 
     @property
     def fingerprint(self) -> str:
-        """Names the world: 16 hexadecimal digits, different for different worlds."""
+        """The name of the world: 16 hexadecimal digits, different for different worlds."""
         text = orjson.dumps(
             [WORLD_VERSION, self.seed, self.people, self.first_day, self.days, self.identifiers]
         )

@@ -1,7 +1,7 @@
-"""What is true at the end of a log day, as the identity system knows it.
+"""The truth at the end of a log day, from the identity system.
 
-Nothing here reads a line: what lives, and under which pid, is what the profiles hold whose time
-in the log has come.
+No line is read here: the living lines, and their pids, are the entries of the profiles that are
+logged by then.
 """
 
 from collections import defaultdict
@@ -37,7 +37,7 @@ _ENTRIES_AT_ONCE = 100_000
 
 @dataclass(frozen=True)
 class Truth:
-    """The world as of the end of `log_day`: what a model of all days up to it must say."""
+    """The world at the end of `log_day`; a model of all days up to it must equal this."""
 
     log_day: date
     entries: Entries
@@ -50,7 +50,7 @@ class Truth:
     living_pids: dict[int, str]
     """The pids of the living profiles by their serial numbers."""
     pids_waiting: frozenset[str]
-    """The pids under which visits are yet to be logged again (R6)."""
+    """The pids under which visits will still be logged again (R6)."""
 
     @cached_property
     def visits(self) -> pa.Table:
@@ -107,7 +107,8 @@ class Truth:
 
     @cached_property
     def canonical_pids(self) -> dict[str, str | None]:
-        """For every pid ever deleted: where what it held before its last deletion is now (R4)."""
+        """For every pid that was ever deleted: the pid that now has its entries from before its
+        last deletion (R4)."""
         heirs: dict[int, int] = {}
         for voided in self.voided:
             heirs |= zip(voided.serials.tolist(), voided.heirs.tolist(), strict=True)
@@ -123,7 +124,7 @@ class Truth:
 
 
 def truth_of(identities: Identities, lines: Lines, log_day: date) -> Truth:
-    """The truth at the end of `log_day`, which `identities` has just lived through."""
+    """The truth at the end of `log_day`; `identities` must be at that time."""
     end = milliseconds(end_of_log_day(log_day))
     key, logged_at, pid = _living(identities, lines, log_day, end)
     state = identities.state

@@ -163,7 +163,7 @@ TRAITS: tuple[Mapping[str, object], ...] = (
     {"opted in": False, "tags": ["beta", "日本"]},
     {"nickname": None},
 )
-"""What a visit may tell about its visitor besides the usual."""
+"""Unusual properties of visitors."""
 
 _TEXT_FIELDS = (
     *("continent", "country", "city", "timezone", "region", "post", "offset", "language"),
@@ -178,7 +178,7 @@ BLANK_VISIT: Mapping[str, object] = {
     "date": "1970-01-01",
     "time": 0,
 }
-"""What a line says of a visit that was none."""
+"""The fields of a line that is no real visit."""
 
 STANDARD_OFFSETS = np.array(
     [

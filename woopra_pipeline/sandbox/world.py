@@ -1,10 +1,10 @@
-"""The embedded Woopra's world on disk: its days are lived through once, for all processes.
+"""The embedded Woopra's world on disk: each day is simulated once, for all processes.
 
 <directory>/<fingerprint of the settings>/
-    export/YYYY-MM-DD.jsonl     the files of closed log days, made when they are first asked for
+    export/YYYY-MM-DD.jsonl     the files of log days that are over, made at the first request
     imports/YYYY-MM-DD.jsonl    what was imported over HTTP on that log day
     states/YYYY-MM-DD.msgpack   the identity system as that log day ended, every so many days
-    now                         how far the world's time has come, in UNIX ms
+    now                         the latest time of the world, in UNIX ms
     lock                        held by the process that is making something
 """
 
@@ -46,15 +46,15 @@ ONE_DAY = timedelta(days=1)
 
 
 class _DamagedStateError(Exception):
-    """A state on disk could not be read, and is gone now."""
+    """A state on disk could not be read, and was removed."""
 
 
 class Sandbox:
     """A world below `directory`, shared by every process that names the same one.
 
-    All methods may be called from several threads and processes at once. What they return depends
-    on the settings and on what was imported, never on the order in which days are asked for. The
-    world's time is the clock's, but never runs backwards: what was once seen, or imported, stays.
+    All methods may be called from several threads and processes at once. Their results depend on
+    the settings and on imports, never on the order in which days are requested. The world's time is
+    the clock's time, but never goes back: everything that was once seen or imported stays.
     """
 
     def __init__(
@@ -94,9 +94,8 @@ class Sandbox:
         return path
 
     def make_files(self, first: date, last: date) -> None:
-        """Make the files of the closed log days from `first` to `last`, where there are none.
-
-        One thread lives through the days while others write what they leave in the log.
+        """Make the missing files of the log days from `first` to `last`, which are over. One thread
+        simulates the days while others write their files.
         """
         with self._alone(), ThreadPoolExecutor(WRITERS) as writers:
             being_written: deque[Future[None]] = deque()
@@ -146,7 +145,7 @@ class Sandbox:
             return day.counts
 
     def truth(self, log_day: date) -> Truth:
-        """What is true when `log_day` ends; if it is yet to end, without what is yet to come."""
+        """The truth at the end of `log_day`; if it is not over, without future events."""
         with self._alone():
             identities, _ = self._live_through(log_day)
             return truth_of(identities, self._lines, log_day)
@@ -168,7 +167,7 @@ class Sandbox:
     def _live_through(
         self, log_day: date, until: int | None = None
     ) -> tuple[Identities, LoggedDay]:
-        """Let the time pass up to the end of `log_day`, or the instant `until` (UNIX ms) on it.
+        """Simulate the time up to the end of `log_day`, or to the instant `until` (UNIX ms) on it.
 
         Returns the identity system as it is then, and what the day logged.
         """
@@ -178,14 +177,14 @@ class Sandbox:
         self._advance_to(min(log_day, first_open))
         if log_day < first_open:
             return self._identities, self._live_through_next_day()
-        # Something may yet be imported: what is seen of these days must not be remembered.
+        # Something may still be imported, so the state of these days must not be kept.
         identities = self._identities_from(_decoded(_encoded(self._identities.state)))
         for day in log_days_between(first_open, log_day):
             logged = live_through(self._lines, identities, day, until)
         return identities, logged
 
     def _advance_to(self, log_day: date) -> None:
-        """Bring the identity system to the beginning of `log_day`."""
+        """Move the identity system to the beginning of `log_day`."""
         if log_day < self.settings.first_day:
             raise ConfigurationError(
                 f"The sandbox's world begins on {self.settings.first_day}: {log_day} is before it"
@@ -228,7 +227,7 @@ class Sandbox:
         try:
             return _decoded(path.read_bytes())
         except (msgspec.DecodeError, ValueError):
-            # It is made again from the one before, which costs time and nothing else.
+            # It is made again from the earlier one, which only takes time.
             path.unlink()
             raise _DamagedStateError from None
 

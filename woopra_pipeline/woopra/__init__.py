@@ -1,4 +1,4 @@
 """The service as seen from outside: its HTTP API, its rate limits, its calendar, its line format.
 
-What is done with a downloaded file does not belong here.
+The use of downloaded files does not belong here.
 """

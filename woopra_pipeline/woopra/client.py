@@ -1,7 +1,7 @@
 """The HTTP client: downloads of the export, single attempts of the import, one way of failing.
 
-Downloads are repeated until they came whole or the attempts are used up. An import is tried once
-and the caller told what is known of it, because sending twice means having it twice.
+Downloads are repeated until they are complete or the attempts are used up. An import is tried once,
+and the caller learns what is known about it: a line that is sent twice is in Woopra twice.
 """
 
 import gzip
@@ -64,7 +64,7 @@ LARGEST_KEPT_BODY = 65_536
 class AttemptFailedError(Exception):
     """One attempt failed in a way that the next one may not; the message says how.
 
-    Whoever consumes a download raises it too, for a body that cannot be the whole file.
+    The consumer of a download raises it too, for a body that cannot be the whole file.
     """
 
     def __init__(self, reason: str, *, wait_seconds: float = 0.0) -> None:
@@ -86,9 +86,8 @@ class ExportResponse:
 
     @property
     def has_announced_end(self) -> bool:
-        """Whether a body that is cut can be told from one that is whole: by length or encoding.
-
-        Otherwise the body ends where the connection does, for whatever reason that is.
+        """Whether its length or encoding shows if the body is cut. Otherwise the body ends with the
+        connection, for whatever reason.
         """
         encodings = " ".join(
             self.headers.get(name, "") for name in ("transfer-encoding", "content-encoding")
@@ -97,19 +96,19 @@ class ExportResponse:
 
 
 class ImportOutcome(Enum):
-    """What is known of a request that may have changed something."""
+    """What is known about a request that may have changed something."""
 
     ANSWERED = "answered"
     """The service answered; the status says the rest."""
     NOT_SENT = "not sent"
-    """No connection came about, so the service has seen nothing of it."""
+    """No connection was made, so the service has not received it."""
     UNKNOWN = "unknown"
     """It was sent, in whole or in part, and no answer came: it may have been imported."""
 
 
 @dataclass(frozen=True)
 class ImportAttempt:
-    """What came of posting one body to the import."""
+    """The result of posting one body to the import."""
 
     outcome: ImportOutcome
     status: int | None = None
@@ -117,7 +116,7 @@ class ImportAttempt:
     body: str = ""
     """The answer's text, at most its first 64 KiB."""
     problem: str | None = None
-    """What went wrong, unless it was answered."""
+    """The error, if there was no answer."""
 
 
 class WoopraClient:
@@ -180,8 +179,8 @@ class WoopraClient:
     def download_log_day(self, log_day: date, consume: Callable[[ExportResponse], T]) -> T:
         """Download the file of a closed log day; return what `consume` made of it.
 
-        `consume` is called again for each attempt and must start over. It reads the chunks to
-        their end, and may raise `AttemptFailedError` where it sees that the body is not whole.
+        `consume` is called again for each attempt, and must start from the beginning. It reads the
+        chunks to their end, and may raise `AttemptFailedError` if the body is not whole.
 
         Raises `LogDayNotClosedError` before any request is made, or if the service's clock, which
         decides, says that the day is not over; `LogDayNotFoundError`,
@@ -221,9 +220,9 @@ class WoopraClient:
     ) -> ImportAttempt:
         """Send `body`, line-separated JSON, to the import: one attempt, never repeated.
 
-        `before_sending` is called when the budget has a place for it, before any of it leaves.
-        Returns what is known of it, whatever that is; raises `RateBudgetSpentError`, with nothing
-        sent, if the budget has no place for it.
+        `before_sending` is called when the budget allows the request, before the first byte is
+        sent. Returns what is known about it in every case. Raises `RateBudgetSpentError`, with
+        nothing sent, if the budget does not allow it.
         """
         settings = self.settings
         headers = {"Content-Type": settings.import_content_type}
@@ -322,7 +321,7 @@ class WoopraClient:
                     )
                 )
         except httpx.TransportError as error:
-            # Without its cause, whose text is the library's and may quote the credentials.
+            # Without its cause: the text of the library may contain the credentials.
             raise AttemptFailedError(self._reason(error, deadline)) from None
 
     def _body(self, response: httpx.Response) -> Iterator[bytes]:
@@ -380,7 +379,8 @@ class WoopraClient:
         )
 
     def _retry_after(self, response: httpx.Response) -> float:
-        """The seconds the service asks to wait; 0 if it does not, or not in a legible way."""
+        """The seconds that the service asks to wait; 0 if it does not, or if they cannot be
+        read."""
         now = self._clock()
         seconds = retry_after_seconds(response.headers, now) or 0.0
         if seconds > self.settings.longest_retry_after:
@@ -391,7 +391,7 @@ class WoopraClient:
         return seconds
 
     def _excerpt(self, response: httpx.Response) -> str:
-        # What is cut off must not leave a part of the secret, so it is cut off last.
+        # The text is shortened last, because a shortened text could keep a part of the secret.
         text = _text_at_hand(response, LARGEST_KEPT_BODY)
         return self._outside_text.sentence(text, LARGEST_EXCERPT) or "it did not say why"
 
@@ -400,9 +400,9 @@ class WoopraClient:
             return f"no whole answer came in {deadline.seconds:g} s"
         match error:
             case httpx.ConnectTimeout():
-                return f"no connection came about in {self.settings.connect_timeout:g} s"
+                return f"no connection was made within {self.settings.connect_timeout:g} s"
             case httpx.ConnectError() | httpx.ProxyError():
-                return f"no connection came about ({self._outside_text.sentence(error)})"
+                return f"no connection was made ({self._outside_text.sentence(error)})"
             case httpx.ReadTimeout():
                 return f"it was silent for {self.settings.read_timeout:g} s"
             case _:
@@ -420,7 +420,8 @@ def _http_client(settings: WoopraSettings, transport: httpx.BaseTransport | None
             auth=httpx.BasicAuth(settings.app_id, settings.secret_key),
             headers={"User-Agent": "woopra-pipeline", "Accept-Encoding": "gzip"},
             timeout=httpx.Timeout(settings.read_timeout, connect=settings.connect_timeout),
-            # A kept connection may have died unseen, and a request lost on it may have arrived.
+            # A kept connection may have died unnoticed, and a request that was lost on it may have
+            # arrived.
             limits=httpx.Limits(max_keepalive_connections=0),
             follow_redirects=False,
             trust_env=settings.host not in LOOPBACK_HOSTS,
@@ -431,14 +432,14 @@ def _http_client(settings: WoopraSettings, transport: httpx.BaseTransport | None
 
 
 def _failure(state: RetryCallState) -> AttemptFailedError:
-    """Why the attempt failed after which `state` stands."""
+    """Why the last attempt of `state` failed."""
     error = state.outcome.exception() if state.outcome else None
     assert isinstance(error, AttemptFailedError)
     return error
 
 
 def _no_web_page(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """`chunks`, unless they are a web page or go over into one."""
+    """`chunks`, unless they are a web page or contain one."""
     try:
         yield from without_web_page(chunks)
     except WebPageError:
@@ -446,7 +447,7 @@ def _no_web_page(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _text_at_hand(response: httpx.Response, largest: int) -> str:
-    """The first `largest` bytes of an answer's text, or what of them arrived."""
+    """The first `largest` bytes of an answer's text, as far as they arrived."""
     text = bytearray()
     try:
         for chunk in response.iter_bytes():

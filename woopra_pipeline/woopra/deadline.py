@@ -1,7 +1,7 @@
-"""A deadline for a request as a whole, which timeouts of single reads and writes are not.
+"""A deadline for a whole request; timeouts of single reads and writes do not limit it.
 
 A server that sends a byte now and then is never silent. When the time is up the connection is shut
-down, so that whatever waits for it ends with an error of the transport.
+down, so that a waiting read or write ends with an error of the transport.
 """
 
 import socket
@@ -51,5 +51,6 @@ class Deadline:
     def _shut_down(self) -> None:
         if self._socket is not None:
             with suppress(OSError):
-                # Not that of a TLS socket, which would take away what another thread reads from.
+                # Not that of the TLS socket: that would close the connection while another thread
+                # reads from it.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)

@@ -1,6 +1,6 @@
-"""Gzip decoded in a stream, with what HTTP clients leave out: the end must be there.
+"""Decodes gzip in a stream, and checks that the end is there, which HTTP clients do not.
 
-httpx takes a gzip body that breaks off for whole, and drops every member after the first.
+httpx takes an incomplete gzip body for whole, and drops every member after the first.
 """
 
 import zlib
@@ -9,18 +9,18 @@ from collections.abc import Iterable, Iterator
 GZIP_WINDOW_BITS = 16 + zlib.MAX_WBITS
 LARGEST_PIECE = 1 << 20
 ALWAYS_ALLOWED = 64 << 20
-"""So many bytes a stream may unpack to, however few it has."""
+"""A stream may always be decompressed to so many bytes, even a very short one."""
 
 
 class BrokenGzipError(Exception):
-    """The stream is not gzip, is damaged, ends before its last member does, or grows too much."""
+    """The stream is not gzip, is damaged, ends too early, or becomes too large."""
 
 
 def gunzipped(chunks: Iterable[bytes], *, largest_growth: int = 1_000) -> Iterator[bytes]:
     """The decoded bytes of a gzip stream of any number of members, in pieces of at most 1 MiB.
 
-    Nothing at all decodes to nothing. Above `ALWAYS_ALLOWED` the stream may decode to
-    `largest_growth` times the bytes that came of it. Raises `BrokenGzipError`.
+    An empty stream decodes to nothing. Above `ALWAYS_ALLOWED`, the result may have `largest_growth`
+    times the compressed bytes so far. Raises `BrokenGzipError`.
     """
     member = None
     came = unpacked = 0
@@ -36,7 +36,7 @@ def gunzipped(chunks: Iterable[bytes], *, largest_growth: int = 1_000) -> Iterat
             unpacked += len(piece)
             if unpacked > max(ALWAYS_ALLOWED, came * largest_growth):
                 raise BrokenGzipError(
-                    f"the gzip stream unpacks to more than {largest_growth:,} times its size"
+                    f"the gzip stream decompresses to more than {largest_growth:,} times its size"
                 )
             yield piece
             if member.eof:

@@ -1,6 +1,6 @@
-"""Headers of an answer read: whatever a server writes there, these return or say None.
+"""Reads headers of an answer. Whatever a server writes there, these functions never raise.
 
-Numbers are ASCII digits only. Python would also read signs, underscores and the digits of other
+Numbers have ASCII digits only. Python would also read signs, underscores and the digits of other
 scripts, and refuses numbers of thousands of digits with an error.
 """
 
@@ -10,16 +10,16 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 MOST_DIGITS = 18
-"""What fits a signed 64-bit integer whatever the digits are; in bytes, an exabyte."""
+"""So many digits always fit into a signed 64-bit integer; as bytes, that is an exabyte."""
 
 LONGEST_WAIT = 10.0**12
-"""Seconds that stand for every longer wait: some thirty thousand years."""
+"""The longest wait, in seconds, some thirty thousand years; it replaces every longer one."""
 
 _DIGITS = re.compile(r"[0-9]+", re.ASCII)
 
 
 def whole_number(text: str) -> int | None:
-    """The number that `text` is, spaces around it aside; None if it is none or beyond all use."""
+    """The number in `text`, without spaces around it; None if it is no number or too large."""
     digits = text.strip(" \t")
     if not _DIGITS.fullmatch(digits):
         return None
@@ -28,7 +28,7 @@ def whole_number(text: str) -> int | None:
 
 
 def http_date(text: str) -> datetime | None:
-    """The instant, in UTC, that a date of HTTP names; None if it names none.
+    """The instant, in UTC, of an HTTP date; None if it is no date.
 
     The header `Date` and dates of `Retry-After` are read with it.
     """
@@ -40,7 +40,8 @@ def http_date(text: str) -> datetime | None:
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
-    """The seconds, at least 0, that an answer asks to wait; None if it does not, or illegibly.
+    """The seconds, at least 0, that an answer asks to wait; None if it does not, or if they cannot
+    be read.
 
     `headers` are by lower-case name. No more than `LONGEST_WAIT`.
     """

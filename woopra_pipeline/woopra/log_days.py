@@ -1,9 +1,9 @@
 """Log days and log positions: the only place that knows Woopra's calendar.
 
 Woopra starts a new log file at midnight in Los Angeles. A log day is that calendar day, a plain
-`datetime.date` throughout the package; on the two days a year when the clocks change it lasts 23
-or 25 hours. A log position says where a line stands in the whole log, packed into one integer so
-that the order of the log, which is the only order that counts, is the order of integers.
+`datetime.date` throughout the package; on the two days a year when the clocks change it lasts 23 or
+25 hours. A log position is the place of a line in the whole log, as one integer. So the order of
+the log, which is the only order that counts, is the order of these integers.
 """
 
 import re
@@ -20,7 +20,7 @@ EPOCH = date(1970, 1, 1)
 
 EARLIEST_LOG_DAY = date(2000, 1, 1)
 LATEST_LOG_DAY = date(2999, 12, 31)
-"""No log begins before the one or reaches the other; outside of them calendars end."""
+"""The range of log days that are accepted; far outside of it, dates cannot be computed any more."""
 
 LONGEST_SHOWN = 40
 LOOKS_LIKE_A_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

@@ -1,13 +1,13 @@
-r"""Texts from outside made fit to be shown and kept: the one place that cleans them.
+r"""Cleans texts from outside before they are shown or kept: the only module that does so.
 
 A server may repeat the request it was sent, in a body, in a header, in a reason phrase, or in bytes
-that are no HTTP at all; the exceptions of the HTTP library quote them. So no such text goes into a
-message, an exception, a log, a manifest or the ledger before it went through `OutsideText`.
+that are no HTTP at all; the exceptions of the HTTP library repeat them. So no such text gets into a
+message, an exception, a log, a manifest or the ledger before `OutsideText` has cleaned it.
 
-Credentials are found in whatever notation they stand: both they and the text are brought into one
-plain form first. There, escapes are resolved (`%2F`, `\/`, `\u002f`, `\x2f`, `&#47;`, also one
-within another), letters are lower case, both alphabets of base64 are one, and spaces, line breaks
-and signs that differ between notations are left out.
+Credentials are found in every notation: both they and the text are first changed to one plain form.
+In that form, escapes are resolved (`%2F`, `\/`, `\u002f`, `\x2f`, `&#47;`, also one within
+another), letters are lower case, both alphabets of base64 are the same, and spaces, line breaks and
+signs that differ between notations are left out.
 """
 
 import logging
@@ -23,7 +23,7 @@ LONGEST_HEADER = 500
 LONGEST_LOG_LINE = 2_000
 
 SHORTEST_PART, LONGEST_PART = 4, 8
-"""Characters in a row that give a credential away, for a short one and for a long one.
+"""How many characters in a row reveal a credential, for a short one and for a long one.
 
 A text may have been cut anywhere. Of a credential of 64 characters, at most 7 can stay.
 """
@@ -38,7 +38,7 @@ HTTP_LOGGERS = (
 )
 
 PADDING = "="
-"""What may stand behind base64, and says nothing."""
+"""Padding at the end of base64."""
 
 _ESCAPE = re.compile(
     r"(?:%|\\x|&#x)(?P<hexadecimal>[0-9a-f]{2});?"
@@ -62,7 +62,7 @@ class OutsideText:
     """Cleans texts of the credentials of one app, of control characters, and of excess length."""
 
     def __init__(self, app_id: str, secret_key: str) -> None:
-        """Either may be empty: then there is nothing of it to be found."""
+        """Either may be empty: then it is not searched for."""
         pair = f"{app_id}:{secret_key}"
         self._exact = (pair, secret_key) if secret_key else ()
         self._parts: dict[int, set[str]] = {}
@@ -96,7 +96,7 @@ class OutsideText:
         }
 
     def without_credentials(self, text: str) -> str:
-        """`text` with … for what belongs to a credential, in any notation, whole or in part."""
+        """`text` with … in place of credentials, in any notation, whole or in part."""
         for credential in self._exact:
             text = text.replace(credential, "…")
         plain, starts, ends = _plain(text)
@@ -110,7 +110,7 @@ class OutsideText:
         return "".join([*cleaned, text[shown_to:]])
 
     def _found(self, plain: str) -> Iterator[tuple[int, int]]:
-        """Where credentials stand in `plain`: the first and the last character of each stretch."""
+        """The places of credentials in `plain`: the first and the last character of each."""
         belongs = bytearray(len(plain))
         for length, parts in self._parts.items():
             for start in range(len(plain) - length + 1):
@@ -122,7 +122,8 @@ class OutsideText:
 
 @contextmanager
 def clean_http_logs(outside_text: OutsideText) -> Iterator[None]:
-    """Clean what the HTTP library logs while the block runs: it quotes status lines and headers."""
+    """Clean the log of the HTTP library while the block runs: it repeats status lines and
+    headers."""
 
     def clean(record: logging.LogRecord) -> bool:
         record.msg = outside_text.sentence(record.getMessage(), LONGEST_LOG_LINE)
@@ -190,7 +191,7 @@ def _unescaped(text: str, starts: list[int], ends: list[int]) -> tuple[str, list
 
 
 def _meaning(escape: re.Match[str]) -> str:
-    """The one character an escape stands for."""
+    """The character that an escape means."""
     if number := escape["hexadecimal"] or escape["unicode"]:
         return chr(int(number, 16))
     if escape["decimal"]:

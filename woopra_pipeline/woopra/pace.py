@@ -1,4 +1,4 @@
-"""A lowest rate: what comes more slowly would hold a fetch for ever, though it is never silent."""
+"""A lowest rate for downloads: a slow server that is never silent could hold a fetch for ever."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -15,11 +15,11 @@ def kept_up(
     window: float,
     stopwatch: Callable[[], float] = time.monotonic,
 ) -> Iterator[bytes]:
-    """`chunks` as they are; raises `TooSlowError` as soon as a window brought too little of them.
+    """`chunks` as they are; raises `TooSlowError` as soon as a window brought too few bytes.
 
     `lowest_rate` is in bytes a second, `window` in seconds, `stopwatch` counts seconds. Only the
     time that is spent waiting for chunks counts, not what their reader does with them. One silence
-    fills half a window at most: how long it may last is for the timeout of reading to say.
+    counts as at most half a window, because the read timeout limits its length.
     """
     waited, byte_count = 0.0, 0
     started = stopwatch()

@@ -3,10 +3,10 @@
 The service counts over all endpoints of a project together, so everything that talks to it counts
 in one SQLite file, whatever process or thread it runs in and however often it is restarted.
 
-The count is a help, not a record: nothing that may happen to it stops the pipeline. A file that is
-damaged or another program's is put aside, and the count begins again. Requests that are counted at
-a time still to come are forgotten: the clock was wrong then, or was set back since, and they would
-block all others until it has caught up.
+The count is only a help: no fault of it stops the pipeline. A file that is damaged, or another
+program's, is put aside, and the count begins again. Requests that are counted at a time in the
+future are dropped: the clock was wrong then, or was set back since then, and they would block all
+others until the clock has reached that time.
 """
 
 import sqlite3
@@ -28,11 +28,11 @@ MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 """In milliseconds."""
 
 LARGEST_SKEW = MINUTE
-"""How far ahead, in milliseconds, a request may be counted and stays.
+"""How far in the future, in milliseconds, a counted request may be without being dropped.
 
-Two machines that share the file differ by less, and so does a clock that is corrected a little: to
-forget those requests would allow more than the service does. They delay others by no more than
-this, which is the shortest window.
+The clocks of two machines that share the file differ by less, and small corrections of a clock are
+smaller too. To drop such requests would allow more requests than the service does. They delay
+others by at most this time, which is the shortest window.
 """
 
 TABLE = "requests"
@@ -47,14 +47,14 @@ NO_DAMAGE = {
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_READONLY,
 }
-"""Errors that say nothing of what is in the file."""
+"""Errors that do not mean that the content of the file is wrong."""
 
 
 class RateBudget:
     """At most so many requests in any minute, hour and day, counted in the file at `path`.
 
-    The bucket is used without its library's `Limiter`, which sleeps on its own clock and refuses
-    a request when merely another process holds the file's lock.
+    The bucket is used without its library's `Limiter`, which sleeps on its own clock and refuses a
+    request even if another process only holds the file's lock.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class RateBudget:
             raise self._unusable(error) from error
 
     def _put_aside_what_is_no_budget(self) -> None:
-        # The lock that the bucket holds as well: of two processes only one puts the file aside.
+        # The bucket uses the same lock, so only one of two processes puts the file aside.
         with alone(self._path.with_name(f"{self._path.name}.lock")):
             problem = _problem_of(self._path)
             if problem is None:
@@ -107,7 +107,7 @@ class RateBudget:
                     Path(f"{self._path}{suffix}").replace(f"{aside}{suffix}")
         self._notify(
             f"The rate budget {self._path} could not be read ({problem}) and was put aside as "
-            f"{aside.name}: requests of the last day are counted again"
+            f"{aside.name}: the count of requests begins again at 0"
         )
 
     def _unusable(self, error: sqlite3.DatabaseError) -> ConfigurationError:
@@ -117,7 +117,7 @@ class RateBudget:
         )
 
     def take(self) -> None:
-        """Take the place of one request, waiting for it if need be.
+        """Take the place of one request; wait for it if necessary.
 
         Raises `RateBudgetSpentError` if there is none within the longest wait.
         """
@@ -133,7 +133,7 @@ class RateBudget:
             self._sleep(max(seconds, 0.0))
 
     def _announce(self, seconds: float, free_at: datetime) -> None:
-        """Say that we wait, once for all threads that wait for the same moment."""
+        """Report the waiting, once for all threads that wait for the same moment."""
         with self._thread_lock:
             if seconds < 1 or free_at < self._announced_until:
                 return
@@ -144,7 +144,7 @@ class RateBudget:
         )
 
     def _try_to_take(self) -> datetime | None:
-        """Take a place and return None, or else return when there is room under every limit."""
+        """Take a place and return None, or return the time when every limit allows a request."""
         with self._thread_lock:
             try:
                 return self._take_or_wait()
@@ -185,7 +185,7 @@ class RateBudget:
         if cursor.rowcount:
             self._announced_until = datetime.min.replace(tzinfo=UTC)
             self._notify(
-                f"{cursor.rowcount:,} requests to Woopra are counted at a time still to come, so "
+                f"{cursor.rowcount:,} requests to Woopra are counted at a time in the future, so "
                 "the clock of this machine was set back: they are no longer counted"
             )
 
@@ -195,14 +195,15 @@ class RateBudget:
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:
-    """Whether what is in the file is at fault; the low byte of SQLite's codes says the kind."""
+    """Whether the content of the file is wrong; the low byte of SQLite's codes says the kind of
+    error."""
     return error.sqlite_errorcode & 0xFF not in NO_DAMAGE
 
 
 def _problem_of(path: Path) -> str | None:
-    """Why the file at `path` cannot be a budget; None if it can, or is not there.
+    """Why the file at `path` is no budget; None if it is one, or does not exist.
 
-    Raises `sqlite3.DatabaseError` if that cannot be seen.
+    Raises `sqlite3.DatabaseError` if that cannot be found out.
     """
     if not path.exists():
         return None
@@ -225,10 +226,10 @@ def _problem_of(path: Path) -> str | None:
 
 
 def _binding_rates(limits: dict[int, int]) -> list[Rate]:
-    """The limits, by length of their window, that can ever bind: the bucket takes no others.
+    """The limits that can ever be reached, by length of their window: the bucket accepts no others.
 
-    A shorter window's limit never binds if a longer window's is not above it; a longer window's
-    never does if the shorter ones cannot add up to it.
+    The limit of a shorter window is never reached if that of a longer window is not above it. The
+    limit of a longer window is never reached if the shorter ones cannot add up to it.
     """
     rates: list[Rate] = []
     for window, limit in sorted(limits.items()):

@@ -1,7 +1,7 @@
-"""What is needed to talk to one Woopra project, and every detail of its API that may differ.
+"""The settings for one Woopra project, with every detail of its API that may differ.
 
-The endpoint details have the values the service documents today. Older generations of the API
-differ in some of them, and its documentation leaves others open: so all of them are settings.
+The endpoint details have the values the service documents today. Older versions of the API differ
+in some of them, and its documentation does not specify others. So all of them are settings.
 """
 
 from dataclasses import dataclass, field
@@ -50,28 +50,30 @@ class WoopraSettings:
     position_header: str = "X-Woopra-Pos"
 
     attempts: int = 8
-    """How often a request that may be repeated is tried in all."""
+    """How many times in total a request is tried that may be repeated."""
     connect_timeout: float = 15.0
-    """Seconds until a connection must stand."""
+    """Seconds until a connection must be made."""
     read_timeout: float = 180.0
     """Seconds the service may stay silent before or within an answer."""
     lowest_rate: float = 1_000.0
-    """Bytes a second a download must bring, over each window; 0 for no such bound."""
+    """Bytes a second that a download must bring in each window; 0 for no limit."""
     rate_window: float = 60.0
-    """Seconds of waiting over which that rate is reckoned."""
+    """The window for that rate, in seconds of waiting."""
     answer_deadline: float = 600.0
     """Seconds until the head of a download or the whole answer to an import must be there. An
-    import gets as many more as its body takes at the lowest rate."""
+    import gets more seconds: as many as its body takes at the lowest rate."""
     largest_growth: int = 1_000
-    """How many times its size a compressed download may unpack to; the first 64 MiB are free."""
+    """How many times larger a download may become when it is decompressed; up to 64 MiB are always
+    allowed."""
     least_free_bytes: int = 32 << 20
-    """Bytes that must stay free on the disk, or a download is given up."""
+    """Bytes that must stay free on the disk; otherwise a download stops."""
     first_backoff: float = 1.0
     """Seconds between the first two attempts; doubled for each one after."""
     longest_backoff: float = 60.0
-    """Seconds at which doubling ends."""
+    """The longest pause between attempts, in seconds."""
     longest_retry_after: float = 900.0
-    """Seconds to wait when the service names them; asked for more, the request fails at once."""
+    """The longest wait that the service may ask for, in seconds; if it asks for more, the request
+    fails."""
 
     rate_budget: bool = True
     """Whether requests are counted against the limits below."""
@@ -93,7 +95,7 @@ class WoopraSettings:
             if not _can_be_sent(getattr(self, name)):
                 variable = f"WOOPRA_{name.upper()}" if name in IN_ENVIRONMENT else name
                 raise ConfigurationError(
-                    f"{variable} holds a control character or is not UTF-8: set it again"
+                    f"{variable} has a control character in it or is not UTF-8: set it again"
                 )
         try:
             url = httpx.URL(self.base_url)
@@ -125,7 +127,7 @@ class WoopraSettings:
 
     @cached_property
     def outside_text(self) -> OutsideText:
-        """What cleans texts from outside of these credentials: an answer may repeat the request."""
+        """Removes these credentials from outside texts: an answer may repeat the request."""
         return OutsideText(self.app_id, self.secret_key)
 
     def url(self, path: str) -> str:

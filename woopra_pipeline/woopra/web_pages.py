@@ -1,7 +1,7 @@
-"""Web pages where a log should be: what proxies say of a service that is down.
+"""Finds web pages in place of a log, such as those of proxies when a service is down.
 
-A page may come in the place of a file, or after a part of it, in the middle of a line. Lines of a
-log are JSON and may well speak of HTML; so only what is no JSON is taken for a page.
+A page may come in place of a file, or after a part of it, in the middle of a line. Lines of a log
+are JSON and may contain HTML. So only text that is no JSON counts as a page.
 """
 
 import json
@@ -10,20 +10,20 @@ from codecs import BOM_UTF8
 from collections.abc import Iterator
 
 LONGEST_JUDGED_LINE = 64 << 20
-"""A page is looked for in the first so many bytes of a line."""
+"""How many bytes at the start of a line are searched for a page."""
 
 _PAGE = re.compile(rb"<(?:!doctype\s|\?xml\s|(?:html|head|body)[\s>])", re.IGNORECASE)
 
 
 class WebPageError(Exception):
-    """What comes is a web page."""
+    """The answer is a web page."""
 
 
 def without_web_page(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """`chunks` as they are; raises `WebPageError` at the latest when all have passed.
+    """`chunks` as they are; raises `WebPageError` at the latest after the last one.
 
-    What begins with `<` is a page; behind that, what begins like HTML or XML in a line that is
-    no JSON.
+    A body that begins with `<` is a page. Later, a line that is no JSON is a page if it contains
+    the beginning of HTML or XML.
     """
     has_begun = False
     line: list[bytes] = []

@@ -117,7 +117,7 @@ def test_a_log_needs_one_readable_line_alone(fetch, server, body):
 def test_a_day_of_white_space_must_come_twice(fetch, server, body):
     archived = fetch(whole(body)).archived
     assert len(server.requests) == 2
-    assert archived.notes == ("holds white space only, and came so twice",)
+    assert archived.notes == ("has white space only, and came so twice",)
 
 
 SHORTER = [

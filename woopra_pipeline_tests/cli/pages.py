@@ -7,15 +7,16 @@ from woopra_pipeline.data_directory import checkout
 
 DOCS = checkout() / "docs"
 AT_THE_TOP = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
-PAGES = {
-    path.name: path.read_text(encoding="utf-8")
-    for path in (*(checkout() / name for name in AT_THE_TOP), *sorted(DOCS.glob("*.md")))
+PAGES = {name: (checkout() / name).read_text(encoding="utf-8") for name in AT_THE_TOP} | {
+    path.relative_to(DOCS).as_posix(): path.read_text(encoding="utf-8")
+    for path in sorted(DOCS.rglob("*.md"))
 }
+"""Each page by its path below `docs/`, or by its name at the top of the checkout."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: the page it is on, what stands behind the fence, and its text."""
+    """A fenced block: the page it is on, what is written behind the opening fence, and its text."""
 
     page: str
     kind: str
@@ -23,7 +24,7 @@ class Block:
 
     @property
     def title(self) -> str:
-        """Its page and first line, which tell it from all others."""
+        """Its page and first line: no two blocks have the same."""
         return f"{self.page}: {self.text.splitlines()[0]}"
 
 

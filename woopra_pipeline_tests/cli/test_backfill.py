@@ -56,7 +56,7 @@ def days_in_model(command_line):
 def test_takes_days_to_the_model(program, two_days):
     done = program("backfill", "2026-01-01", "2026-01-02", **two_days)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("2 log days in the model, which now holds ")
+    assert done.stdout.startswith("2 log days in the model, which now has ")
     assert days_in_model(program) == ["2026-01-01", "2026-01-02"]
     assert "dagster" not in done.stderr.lower()
 
@@ -142,7 +142,7 @@ def test_can_be_interrupted(command_line):
         printed, said = interrupted(process)
     assert process.returncode == 130
     assert printed == ""
-    assert said.splitlines()[-1].startswith("Error: Interrupted: what is finished stays")
+    assert said.splitlines()[-1].startswith("Error: Interrupted: finished work is kept")
     assert "Traceback" not in said
 
 

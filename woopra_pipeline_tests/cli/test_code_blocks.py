@@ -209,8 +209,11 @@ def test_what_is_named_exists(page):
     ):
         assert re.search(rf"^{target}:.*## ", MAKEFILE, re.MULTILINE), target
         assert variable in MAKEFILE
-    for module in re.findall(r"python -m ((?:woopra_pipeline|benchmarks)(?:\.[a-z_]+)*)", text):
-        assert importlib.util.find_spec(module), module
+    modules = r"python -m ((?:woopra_pipeline|benchmarks)(?:\.[a-z_]+)*)([^`\n]*)"
+    for module, arguments in re.findall(modules, text):
+        source = Path(source_of(module)).read_text(encoding="utf-8")
+        for option in re.findall(r"--[a-z-]+", arguments):
+            assert f'"{option}"' in source, f"{module} has no option {option}"
     for program in re.findall(r"\.venv/bin/([\w-]+)", text):
         # The extra `explore` brings marimo.
         assert (PROGRAMS / program).exists() or program == "marimo", program
@@ -220,8 +223,18 @@ def test_what_is_named_exists(page):
     assert set(re.findall(r"\bWOOPRA_[A-Z_]*[A-Z]\b", text)) <= known
 
 
+def source_of(module: str) -> str:
+    """The file that `python -m` runs for a module or a package."""
+    found = importlib.util.find_spec(module)
+    assert found, f"there is no module {module}"
+    if found.submodule_search_locations:
+        found = importlib.util.find_spec(f"{module}.__main__")
+    assert found, f"{module} cannot be run"
+    return str(found.origin)
+
+
 def code(text: str) -> Iterator[str]:
-    """What of a page is typed: blocks, and what stands between backquotes and begins with make."""
+    """What a reader types: code blocks, and texts between backquotes that begin with make."""
     parts = re.split(r"^```.*$", text, flags=re.MULTILINE)
     yield from parts[1::2]
     for prose in parts[::2]:

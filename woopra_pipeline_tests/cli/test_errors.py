@@ -85,7 +85,7 @@ CASES = [
         ["status"], {"WOOPRA_DATA_DIR": "/tmp/\udcff"}, "is not UTF-8", id="folder in other bytes"
     ),
     pytest.param(["sandbox", "--speed", "nan"], {}, "not a finite number", id="speed that is none"),
-    pytest.param(["sandbox", "--now", "0001-01-01"], {}, "outside of all calendars", id="no time"),
+    pytest.param(["sandbox", "--now", "0001-01-01"], {}, "not in the range of years", id="no time"),
     pytest.param(
         ["backfill", "2026-01-02", "2026-01-02"],
         {
@@ -93,7 +93,7 @@ CASES = [
             "WOOPRA_APP_ID": "APP17\n",
             "WOOPRA_SECRET_KEY": "s3cr3t-k3y",
         },
-        "WOOPRA_APP_ID holds a control character",
+        "WOOPRA_APP_ID has a control character",
         id="line break in a setting",
     ),
     pytest.param(["sandbox", "--port", "1e9"], {}, "not a valid integer range", id="no port"),

@@ -41,7 +41,7 @@ def test_a_backfill_says_so_in_one_line(command_line, kilobytes):
     *progress, error = failed.stderr.splitlines()
     assert error.startswith(f"Error: The disk {folder} is full, with ")
     assert "bytes free, while " in error
-    assert error.endswith("make room there, then do the same again")
+    assert error.endswith("make room there, then try again")
     assert not any("SQL" in line or "Traceback" in line for line in progress), failed.stderr
 
 

@@ -99,7 +99,7 @@ def test_of_the_current_day(command_line):
     assert status["followed"] == status["parsed"] == ["2026-01-29"]
     assert status["gaps"] == status["to_parse"] == []
     assert (
-        "Current day     2026-01-29 so far, to be fetched when over\n"
+        "Current day     2026-01-29 so far; fetched as a whole when it is over\n"
         in command_line("status").stdout
     )
 

@@ -230,7 +230,7 @@ OTHER = b'{"type":"visit","pid":"other"}\n' * 40
         pytest.param(OTHER[:62], id="another and shorter file"),
     ],
 )
-def test_a_file_that_is_not_what_it_was_is_followed_anew(tmp_path, current_day, content):
+def test_a_file_that_is_not_what_it_was_is_followed_again(tmp_path, current_day, content):
     before = current_day.step_to(FILE)
     after = current_day.step_to(content)
     assert is_as_closed(current_day, tmp_path, content)
@@ -242,7 +242,7 @@ def test_a_file_that_is_not_what_it_was_is_followed_anew(tmp_path, current_day, 
     assert not before.day.folder.exists()
 
 
-def test_a_file_that_is_too_short_for_the_position_is_followed_anew(tmp_path, current_day):
+def test_a_file_that_is_too_short_for_the_position_is_followed_again(tmp_path, current_day):
     current_day.step_to(FILE)
     current_day.step(whole(b"No such position", 416), whole(LINES[0]))
     assert is_as_closed(current_day, tmp_path, LINES[0])
@@ -338,7 +338,7 @@ def test_damage_is_mended_by_the_next_step(tmp_path, current_day, damage):
     assert is_as_closed(current_day, tmp_path, FILE)
 
 
-def test_another_version_of_the_parser_starts_anew(tmp_path, current_day, monkeypatch):
+def test_another_version_of_the_parser_starts_again(tmp_path, current_day, monkeypatch):
     before = current_day.step_to(FILE[: ENDS[3]]).day
     monkeypatch.setattr("woopra_pipeline.current_day.day_files.PARSER_VERSION", -1)
     after = current_day.step_to(FILE).day

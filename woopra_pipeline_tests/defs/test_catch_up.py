@@ -227,7 +227,7 @@ def test_a_model_that_cannot_be_made_is_tried_once(project, daemon):
     assert daemon.tick() == "What is left was tried and failed, see its run: 2026-01-01."
 
 
-def test_a_damaged_manifest_of_the_archive_is_made_anew(project, daemon):
+def test_a_damaged_manifest_of_the_archive_is_made_again(project, daemon):
     archive(project, "2026-01-01")
     (project.directory.raw / "2026-01-01" / "manifest.json").write_text("{")
     assert daemon.settle() == ["parse 2026-01-01", "model"]

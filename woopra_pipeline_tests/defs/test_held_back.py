@@ -94,7 +94,7 @@ def test_notes_on_a_doubtful_file_are_shown(project, server):
     assert project.backfill(FIRST, FIRST) == {}
     [record] = project.materializations("raw_export")
     [note] = record.asset_materialization.metadata["notes"].value
-    assert note == "holds white space only, and came so twice"
+    assert note == "has white space only, and came so twice"
     assert any(note in happening.text for happening in project.happened)
 
 

@@ -66,7 +66,7 @@ def test_without_a_connection_nothing_was_taken(imports, frozen_time):
         port = listener.getsockname()[1]
     importer = imports.importer({"base_url": f"http://127.0.0.1:{port}", "attempts": 3})
     with pytest.raises(
-        ServiceUnavailableError, match=r"took no import in 3 attempts.*still planned"
+        ServiceUnavailableError, match=r"accepted no import in 3 attempts.*still planned"
     ):
         importer.run("it", DAY)
     assert len(frozen_time.slept) == 2
@@ -263,14 +263,14 @@ def test_a_dry_run_writes_everything_and_sends_nothing(imports):
         (True, "planned", 2),
     ]
     [(batch,)] = imports.query("select min(batch) from imports")
-    with pytest.raises(LedgerError, match="made by a dry run, to be looked at only"):
+    with pytest.raises(LedgerError, match="made by a dry run, and is never sent"):
         imports.importer().send_again([batch])
     imports.run("it")
     assert len(imports.server.taken) == 9
     assert imports.query("select count(*) from imports where is_dry_run") == [(0,)]
 
 
-def test_what_was_planned_and_not_sent_is_planned_anew_from_what_the_source_says_now(imports):
+def test_what_was_planned_and_not_sent_is_planned_again_from_what_the_source_says_now(imports):
     imports.source("it", visits(3, words="wrong"))
     imports.server.draws(Mood.UNAUTHORIZED)
     with pytest.raises(CredentialsRejectedError):
@@ -310,7 +310,7 @@ def test_rows_that_cannot_be_sent_stop_no_other(imports):
         "select reason from import_lines where state = 'rejected' and batch is null order by reason"
     )
     assert [reason for (reason,) in reasons] == [
-        "it holds a value JSON cannot carry, such as NaN or infinity",
+        "it has a value that JSON cannot have, such as NaN or infinity",
         "the name of an action is missing, empty or not a string",
         "time of the action 'order' is 1772740800, which looks like seconds: multiply it by 1000",
         "visitor has no identifier: it needs one of id, email, phone, cookie",

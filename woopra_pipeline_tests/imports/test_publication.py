@@ -155,7 +155,7 @@ def another_database():
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", ["imports.duckdb", "imports/build-1.duckdb"])
-def test_a_damaged_file_is_made_anew(published, name, damage):
+def test_a_damaged_file_is_made_again(published, name, damage):
     before = published.query("from import_lines order by all")
     damage(published.directory.root / name)
     with Ledger(published.directory, published.time.clock) as ledger:

@@ -86,7 +86,7 @@ def test_who_dies_frees_the_source_and_what_it_was_sending_is_unknown(imports, p
     assert imports.states() == {"unknown": 10}
     assert len(imports.server.taken) == 10
     [(reason,)] = imports.query("select reason from imports")
-    assert reason == "its sending was interrupted before an answer came"
+    assert reason == "the process that sent it ended before an answer came"
 
 
 def test_a_first_import_beside_another_one_is_no_lost_ledger(imports, monkeypatch):

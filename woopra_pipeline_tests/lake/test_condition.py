@@ -34,7 +34,7 @@ def test_status_says_whether_the_tables_are_up_to_date(machine, tmp_path):
     assert said.endswith(" are up to date")
     other_settings = {**lake, "WOOPRA_TYPED_KEYS": "7"}
     assert in_the_lake(machine, **other_settings).endswith(
-        "are of other days or settings: run `woopra-pipeline lake update`"
+        "were computed from other days or settings: run `woopra-pipeline lake update`"
     )
     told = json.loads(machine("status", "--format", "json", **lake).stdout)["lake"]
     assert (told["log_days"], told["tables_are_behind"]) == (["2026-03-05"], False)
@@ -68,4 +68,7 @@ def test_restore_says_what_to_copy_if_persons_were_erased(machine, tmp_path):
     assert machine("erase", "--pid", "gone", "--yes", **lake).returncode == 0
     done = CommandLineHere(tmp_path / "third")("restore", **lake)
     assert done.returncode == 0
-    assert "Persons were erased from these days, and who they were is not known here" in done.stderr
+    assert (
+        "Persons were erased from these days, but the register of erasures is not here"
+        in done.stderr
+    )

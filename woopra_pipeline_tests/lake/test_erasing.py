@@ -170,7 +170,7 @@ def test_what_a_killed_erasure_left_is_removed(lake, here):
     assert names_in(lake) == before
 
 
-def test_rows_that_are_of_the_file_of_before_are_made_anew(lake, here):
+def test_rows_that_are_of_the_file_of_before_are_made_again(lake, here):
     put_log(lake, here, LOG)
     stale = find_parsed(lake, FIRST_DAY)[1].content
     enter(here)

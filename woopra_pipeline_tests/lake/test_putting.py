@@ -235,7 +235,7 @@ def test_files_that_the_lake_has_lost_are_put_there_again(lake, here, tmp_path):
     assert content_here(restored(lake, tmp_path / "back")) == FIRST
 
 
-def test_a_damaged_manifest_in_the_lake_is_written_anew(lake, here, tmp_path):
+def test_a_damaged_manifest_in_the_lake_is_written_again(lake, here, tmp_path):
     make_day(here, FIRST)
     put_day(lake, here, DAY)
     for folder in ("raw", "parsed"):

@@ -105,7 +105,7 @@ def test_a_published_file_is_published_over(directory, damage, log_days):
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_build_file_is_built_anew_and_said(directory, damage):
+def test_a_build_file_is_built_again_and_said(directory, damage):
     build = directory.model / "build.duckdb"
     damage(build)
     notices = []
@@ -236,7 +236,7 @@ def test_and_parsed_again_if_it_cannot_be_read(directory):
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[]", b'{"log_day":"2026-01-01"}'])
-def test_a_damaged_manifest_of_a_parsed_day_is_made_anew(directory, content):
+def test_a_damaged_manifest_of_a_parsed_day_is_made_again(directory, content):
     path = directory.parsed / str(SECOND) / "manifest.json"
     path.write_bytes(content)
     update_model(directory)
@@ -252,7 +252,7 @@ def test_a_damaged_day_that_is_not_archived_is_an_error_and_costs_nothing(direct
     assert days_in(directory) == [FIRST, SECOND]
 
 
-def test_a_damaged_current_day_is_left_out_until_it_is_followed_anew(directory):
+def test_a_damaged_current_day_is_left_out_until_it_is_followed_again(directory):
     put_day(directory, date(2026, 3, 8), FILE, is_open=True)
     folder = find_parsed_day(directory.parsed, date(2026, 3, 8)).folder
     folder.rename(folder.with_name("open-0123456789abcdef"))

@@ -53,7 +53,7 @@ class GrowingDays(RuleBasedStateMachine):
             self.update()
 
     @rule(log_day=days)
-    def the_current_day_is_started_anew(self, log_day: date) -> None:
+    def the_current_day_is_started_again(self, log_day: date) -> None:
         remove_day(self.directory, log_day)
         known = self.log.get(log_day, b"")
         whole_lines = known[: known.rfind(b"\n") + 1]
@@ -116,7 +116,7 @@ def test_only_what_is_new_is_loaded(tmp_path):
         assert counts.fetchall() == [(3, 3)]
 
 
-def test_few_new_lines_of_a_large_day_are_no_reason_to_build_anew(tmp_path):
+def test_few_new_lines_of_a_large_day_are_no_reason_to_build_again(tmp_path):
     directory = DataDirectory(tmp_path)
     follow(directory, DAY, b'{"type":"visit","pid":"a"}\n' * 100)
     assert update_model(directory).method == "rebuild"

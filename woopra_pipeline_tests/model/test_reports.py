@@ -399,7 +399,7 @@ def test_a_macro_is_what_is_declared(macro):
     assert comment == macro.comment
 
 
-def test_a_model_of_before_gets_its_reports_without_being_built_anew(tmp_path):
+def test_a_model_of_before_gets_its_reports_without_being_built_again(tmp_path):
     directory = DataDirectory(tmp_path)
     put_day(directory, FIRST_DAY, visit("p", ("a", NOON)))
     update_model(directory)

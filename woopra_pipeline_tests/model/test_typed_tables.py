@@ -281,7 +281,7 @@ def test_changes_of_a_day_that_is_followed_are_told_until_it_is_over(model):
     assert model.ask("from log.type_changes") == []
 
 
-def test_a_model_that_is_built_anew_knows_the_types_of_before(model):
+def test_a_model_that_is_built_again_knows_the_types_of_before(model):
     model.update(visit("A", ("buy", '{"amount":1}')))
     model.put(1, visit("A", ("buy", '{"amount":"a"}')))
     assert update_model(model.directory, rebuild_share=0).method == "rebuild"

@@ -44,7 +44,7 @@ def test_a_miscount_is_found(directory, change, count):
     assert find_miscounts(directory) == [Miscount(DAY, 4, count)]
 
 
-def test_a_day_that_is_to_be_parsed_anew_is_left_out(directory):
+def test_a_day_that_is_to_be_parsed_again_is_left_out(directory):
     write_manifest(dataclasses.replace(parsed(directory), visit_count=2))
     archive_file(Archive(directory.raw), DAY, FILE + FILE)
     assert find_miscounts(directory) == []

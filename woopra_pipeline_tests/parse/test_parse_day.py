@@ -262,7 +262,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
-def test_a_damaged_parsed_day_is_reported_and_made_anew(
+def test_a_damaged_parsed_day_is_reported_and_made_again(
     archive: Archive, parsed_folder: Path, damage: Any
 ) -> None:
     archive_file(archive, DAY, FILES["every kind of line"])

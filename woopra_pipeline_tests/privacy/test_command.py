@@ -118,7 +118,7 @@ def test_with_yes_it_erases_and_leaves_a_receipt(erase, profiles, command_line_h
     }
     for word in (b"ada", b"phone", b"laptop"):
         assert word not in receipt.read_bytes()
-    assert b"ada" not in (folder / "register.json").read_bytes()
+    assert b"ada@" not in (folder / "register.json").read_bytes()
     assert (folder / "key").stat().st_mode & 0o777 == 0o600
 
 
@@ -127,7 +127,7 @@ def test_the_same_command_again_has_nothing_to_do(erase, command_line_here):
     again = erase("--email", "ada@example.com", "--yes")
     assert (again.returncode, again.stdout.strip()) == (
         0,
-        "What this names was erased before, and nothing has come since.",
+        "These persons were erased before, and nothing about them has come since then.",
     )
     assert len(read_register(command_line_here.directory.erasures).erasures) == 1
 

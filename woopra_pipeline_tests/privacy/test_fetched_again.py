@@ -152,7 +152,7 @@ def test_the_current_day_is_followed_without_them(followed):
     day = followed.step_to(ADA + BOB + ADA + ADA + BOB, persons)
     assert followed.content() == GONE + BOB + GONE + GONE + BOB
     assert (day.line_count, day.visit_count, day.erased_count) == (5, 2, 3)
-    assert not followed.notices, "it was never followed anew"
+    assert not followed.notices, "it was never followed again"
 
 
 def test_the_current_day_goes_on_after_an_erasure(followed):
@@ -167,7 +167,7 @@ def test_the_current_day_goes_on_after_an_erasure(followed):
     assert overwrite_current_day(followed.folder, CURRENT_DAY, persons) == 0
 
 
-def test_a_current_day_with_nobody_left_is_followed_anew(followed):
+def test_a_current_day_with_nobody_left_is_followed_again(followed):
     persons = ErasedPersons({"ada": FOR_EVER})
     followed.step_to(ADA, persons)
     server_file = ADA + BOB

@@ -134,27 +134,27 @@ EMAIL = {"email": " Ada@Example.com"}
         pytest.param(
             [says(line_type="visit", time=AT, **EMAIL), says(**EMAIL)],
             [False, False],
-            id="said anew by a visit since",
+            id="said again by a visit since",
         ),
         pytest.param(
             [says(pid="eve", line_type="visit", time=AT, **EMAIL), says(pid="eve", **EMAIL)],
             [False, False],
-            id="said anew under a new pid",
+            id="said again under a new pid",
         ),
         pytest.param(
             [says(line_type="visit", time=AT, **EMAIL), says(plan="pro", **EMAIL)],
             [False, True],
-            id="half of it said anew",
+            id="half of it said again",
         ),
         pytest.param(
             [says(**EMAIL), says(line_type="visit", time=AT, **EMAIL)],
             [True, False],
-            id="said anew only afterwards",
+            id="said again only afterwards",
         ),
         pytest.param(
             [says(line_type="visit", time=AT, pid="eve", **EMAIL), says(**EMAIL)],
             [False, True],
-            id="said anew by another pid",
+            id="said again by another pid",
         ),
         pytest.param(
             [says(line_type="visit", time=AT - 1, **EMAIL), says(**EMAIL)],

@@ -243,7 +243,7 @@ def test_history_that_is_logged_again_without_times_stays_away(directory, days):
     assert in_order(rows) == in_order(expected)
 
 
-def test_life_after_the_erasure_is_kept_with_what_it_says_anew(directory):
+def test_life_after_the_erasure_is_kept_with_what_it_says_again(directory):
     erase(directory)
     log_day = FIRST_DAY + timedelta(days=6)
     back = (

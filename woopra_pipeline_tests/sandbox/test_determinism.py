@@ -44,7 +44,7 @@ def test_going_on_after_a_restart(tmp_path: Path, expected: dict[date, bytes]) -
 
 
 @pytest.mark.parametrize("content", [b"", b"\xc1damaged", b"\x80"])
-def test_damaged_files_of_its_own_are_made_anew(
+def test_damaged_files_of_its_own_are_made_again(
     tmp_path: Path, expected: dict[date, bytes], content: bytes
 ) -> None:
     sandbox = Sandbox(tmp_path, SETTINGS, clock=CLOCK)

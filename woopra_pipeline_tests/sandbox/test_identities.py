@@ -126,7 +126,7 @@ def test_the_hierarchy_decides_which_identifier_is_stronger() -> None:
     assert found == [(True, False), (False, True)]
 
 
-def test_who_is_forgotten_starts_anew(identities: Identities) -> None:
+def test_who_is_forgotten_starts_again(identities: Identities) -> None:
     profile = identities.identify(NOON, -1, {"id": "1"})
     identities.log(NOON, profile, [4])
     identities.delete(NOON + 1, profile)

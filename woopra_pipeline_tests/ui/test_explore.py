@@ -32,7 +32,7 @@ PAGES = {
     "Overview": "What they do",
     "Trends": "Split by",
     "Journeys": "What people do after their first",
-    "Retention": "Of the people who came first",
+    "Retention": "The share of the people who first came",
     "People": "Select a person",
     "Data": "Largest profiles",
 }

@@ -148,7 +148,7 @@ def test_after_a_clock_was_set_back_requests_go_on(open_budget, frozen_time, hou
     budget.take()
     assert frozen_time.slept == []
     [notice] = frozen_time.notices
-    assert notice.startswith("3 requests to Woopra are counted at a time still to come")
+    assert notice.startswith("3 requests to Woopra are counted at a time in the future")
     assert "set back" in notice
     budget.take()
     with pytest.raises(RateBudgetSpentError, match="until 2026-03-10 12:01:00 UTC"):
@@ -221,7 +221,7 @@ def _fill(path):
     [_random_bytes, _foreign_table, _foreign_view, _damaged_pages, _cut_off],
     ids=lambda spoil: spoil.__name__.strip("_"),
 )
-def test_a_file_that_is_no_budget_is_put_aside_and_made_anew(
+def test_a_file_that_is_no_budget_is_put_aside_and_made_again(
     *, open_budget, frozen_time, tmp_path, spoil
 ):
     path = tmp_path / "budget.sqlite"
@@ -238,7 +238,7 @@ def test_a_file_that_is_no_budget_is_put_aside_and_made_anew(
     assert len(frozen_time.notices) == 1
 
 
-def test_a_file_damaged_while_it_is_used_is_made_anew(open_budget, frozen_time, tmp_path):
+def test_a_file_damaged_while_it_is_used_is_made_again(open_budget, frozen_time, tmp_path):
     budget = open_budget(minute=100)
     budget.take()
     for path in tmp_path.glob("budget.sqlite*"):

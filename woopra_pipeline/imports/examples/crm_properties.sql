@@ -4,9 +4,9 @@
 --     email,plan,seats,account_manager
 --     ada@example.com,pro,12,Grace
 --
--- The one column `visitor` makes it profile updates. Its keys are the properties to set; at least
--- one of them must be an identifier, here the email. Only visitors whose values differ from the
--- last ones that were accepted are sent, so the whole file can be read every night.
+-- Its only column is `visitor`, so these are profile updates. Its keys are the properties to set;
+-- at least one of them must be an identifier, here the email. Only visitors whose values differ
+-- from the last ones that were accepted are sent, so the whole file can be read every night.
 
 with
     numbered_rows as (
@@ -15,7 +15,7 @@ with
     )
 select
     -- An empty cell is NULL, and would set the property to null. Merging it into an empty object
-    -- leaves it out instead, and Woopra keeps what it has.
+    -- leaves it out, so Woopra keeps the value that it has.
     json_merge_patch(
         '{}',
         to_json(

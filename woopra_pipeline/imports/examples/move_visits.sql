@@ -1,11 +1,11 @@
 -- All visits and actions of this project, each once and under its person, for a new project: visits.
 --
--- Reads the model, and is the second half of a move; import move_profiles before it. A visit is the
--- same by its content: import it once, while the model does not change, for merges that come later
--- would make other visits of those that were moved.
+-- Reads the model, and is the second half of a move; import move_profiles before it. Visits are the
+-- same if their content is the same. So import once, while the model does not change: after later
+-- merges, visits that were moved would look like new ones.
 --
--- The columns visitor and actions make it visits. Every other column becomes a field of the visit,
--- named as Woopra names it; where it is NULL it is left out.
+-- Its columns visitor and actions mean that these are visits. Every other column becomes a field of
+-- the visit, with Woopra's name; NULL values are left out.
 
 with
     timed_actions as (

@@ -3,10 +3,10 @@
 -- Expects orders/*.parquet in the data directory, with the columns
 --     order_id, email, ordered_at (TIMESTAMPTZ), amount (DECIMAL), currency
 --
--- The columns visitor, name and time, and properties if there are any, make it events. They are
--- grouped into visits for each visitor. An event is the same if visitor, name, time and properties
--- are: so it does no harm to look back a week each night, and orders that came late into the
--- warehouse are found; they are sent alone, in a visit of their own.
+-- Its columns visitor, name, time and (optionally) properties mean that these are events. They are
+-- grouped into visits for each visitor. Events are the same if visitor, name, time and properties
+-- are the same. So it does no harm to look back a week each night, to find orders that came late
+-- into the warehouse. These are sent alone, in a visit of their own.
 
 select
     {'email': lower(trim(email))} as visitor,

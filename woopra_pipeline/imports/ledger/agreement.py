@@ -1,7 +1,7 @@
-"""Whether the ledger and the journals beside the batch files say the same, and seeing that they do.
+"""Compares the ledger with the journals beside the batch files, and keeps them equal.
 
-The ledger is written first, so a journal may lack the last request. If it is the ledger that lacks
-one, it is not the latest: it comes from a backup, or has lost its end.
+The ledger is written first, so a journal may lack the last request. If the ledger lacks one, it is
+not the latest: it comes from a backup, or has lost its end.
 """
 
 from collections import Counter, defaultdict
@@ -25,7 +25,7 @@ from woopra_pipeline.imports.published_requests import published_requests
 def lacking(ledger: LedgerTables, source: str) -> list[Request]:
     """Requests that the journals of a source have and the ledger lacks, by paths below the root.
 
-    Of a journal that is damaged, if the ledger does not know its plan, every file is one.
+    If a journal is damaged and the ledger does not know its plan, every file of it counts as one.
     """
     root = ledger.directory.root
     known = ledger.requests(source)
@@ -55,7 +55,7 @@ def _at(path: str, requests: Iterable[Request]) -> list[Request]:
 
 
 def bring_in_line(ledger: LedgerTables, source: str) -> None:
-    """See that the journals of a source, which must be held, have all that the ledger has of it.
+    """Complete the journals of a source, which must be held, from the ledger.
 
     Raises `UnusableLedgerError` if the ledger is not the latest one.
     """
@@ -64,7 +64,7 @@ def bring_in_line(ledger: LedgerTables, source: str) -> None:
         first = unknown[0]
         raise unusable(
             ledger.path,
-            f"is older than the batches it is about, for it lacks {len(unknown):,} of the "
+            f"is older than its batches: it lacks {len(unknown):,} of the "
             f"requests with lines of {source}, such as that of {first.file}"
             + (f" at {first.sent_at}" if first.sent_at else ""),
         )
@@ -97,8 +97,8 @@ def _require_published(ledger: LedgerTables, source: str) -> None:
         if (one.path, one.request.sent_at) not in known:
             raise unusable(
                 ledger.path,
-                f"is older than {ledger.directory.published_imports}, for it lacks the request "
-                f"with lines of {source} at {one.request.sent_at}",
+                f"is older than {ledger.directory.published_imports}, because it lacks the "
+                f"request with lines of {source} at {one.request.sent_at}",
             )
 
 

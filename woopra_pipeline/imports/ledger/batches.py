@@ -1,4 +1,4 @@
-"""Batches: stretches of the lines of a file that go in one request each, and their states."""
+"""Batches: ranges of lines of a file, each sent in one request, and their states."""
 
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ from woopra_pipeline.imports.sources import Shape
 
 
 class State(StrEnum):
-    """Where a batch is."""
+    """The state of a batch."""
 
     PLANNED = "planned"
     SENDING = "sending"
@@ -25,7 +25,7 @@ class State(StrEnum):
     UNKNOWN = "unknown"
     """It may have been imported."""
     SUPERSEDED = "superseded"
-    """A profile update that may have been imported, which a later one made void."""
+    """A profile update that may have been imported, and that a later one replaced."""
 
 
 SETTLED = (State.ACCEPTED, State.REJECTED, State.UNKNOWN)
@@ -52,7 +52,8 @@ class Batch:
     is_dry_run: bool
     is_asked_for: bool
     sent_until: datetime | None
-    """None, or, if the ledger was lost, until when it may have been sent, from `sent_at` on."""
+    """None; or, if the ledger was lost, the end of the time in which it may have been sent, from
+    `sent_at` on."""
 
     @property
     def lines(self) -> slice:
@@ -71,7 +72,7 @@ _BATCHES = """
 
 
 def _batch(row: tuple[Any, ...]) -> Batch:
-    """A row of `_BATCHES`; raises `sqlite3.DatabaseError` if it makes no sense."""
+    """A row of `_BATCHES`; raises `sqlite3.DatabaseError` if it is not valid."""
     number, source, shape, log_day, path, *file_sizes, file_id, first, lines, size, state = row[:12]
     attempts, reason, sent_at, settled_at, is_dry_run, is_asked_for, sent_until = row[12:]
     try:
@@ -95,7 +96,7 @@ def _batch(row: tuple[Any, ...]) -> Batch:
             _moment(sent_until),
         )
     except (TypeError, ValueError) as error:
-        raise sqlite3.DatabaseError(f"a batch makes no sense: {error}") from error
+        raise sqlite3.DatabaseError(f"a batch is not valid: {error}") from error
 
 
 def _moment(text: str | None) -> datetime | None:
@@ -106,7 +107,7 @@ class Batches(Files, Requests):
     """The table `batches`."""
 
     def enter_batch(self, file_id: int, file: BatchFile) -> None:
-        """Enter all lines of a file as one batch, planned."""
+        """Add all lines of a file as one batch, planned."""
         self.connection.execute(
             "insert into batches (file_id, first_line, line_count, byte_count, state) "
             "values (?, 0, ?, ?, 'planned')",
@@ -116,7 +117,7 @@ class Batches(Files, Requests):
     def enter_lost_batch(
         self, file_id: int, stretch: Stretch, byte_count: int, settled_at: str, request: int
     ) -> None:
-        """Enter lines that may have been sent, of which a ledger that was lost knew more."""
+        """Add lines that may have been sent; a lost ledger knew more about them."""
         self.connection.execute(
             "insert into batches (file_id, first_line, line_count, byte_count, state, attempts, "
             "reason, sent_at, sent_until, settled_at, last_request) "
@@ -127,7 +128,7 @@ class Batches(Files, Requests):
                 stretch.end_line - stretch.first_line,
                 byte_count,
                 stretch.attempts,
-                "the ledger was lost, so what became of it is not known",
+                "the ledger was lost, so it is not known whether it arrived",
                 stretch.first_sent_at,
                 stretch.last_sent_at,
                 settled_at,
@@ -146,7 +147,7 @@ class Batches(Files, Requests):
         return [_batch(row) for row in rows]
 
     def dry_runs(self, source: str, log_day: date) -> list[Batch]:
-        """The batches of a day that were made to be looked at only."""
+        """The batches of a day from dry runs."""
         rows = self.connection.execute(
             f"{_BATCHES} where is_dry_run and sources.name = ? and log_day = ?",
             [source, log_day.isoformat()],
@@ -175,9 +176,10 @@ class Batches(Files, Requests):
         return None
 
     def begin_sending(self, batch: Batch) -> None:
-        """Note, durably, that a planned batch is about to be sent, in the ledger and beside it.
+        """Write down, durably, that a planned batch is about to be sent: in the ledger and the
+        journal.
 
-        Raises `LedgerError` if it cannot be noted beside it; then it is still planned.
+        Raises `LedgerError` if the journal cannot be written; then the batch is still planned.
         """
         now = self.now().isoformat()
         file = self.directory.root / batch.file.path
@@ -196,7 +198,11 @@ class Batches(Files, Requests):
         try:
             note(file.parent, self.plan_header(batch.file.path), [request])
         except LedgerError:
-            self.settle(batch, State.PLANNED, reason="it could not be noted beside its file")
+            self.settle(
+                batch,
+                State.PLANNED,
+                reason="it could not be written to the journal beside its file",
+            )
             raise
 
     def settle(
@@ -208,7 +214,7 @@ class Batches(Files, Requests):
         reason: str | None = None,
         answer: str | None = None,
     ) -> None:
-        """Note what became of a batch, durably; `planned` means that nothing of it was taken."""
+        """Set the state of a batch, durably; `planned` means that no line of it was accepted."""
         now = self.now().isoformat()
         with self.transaction():
             self.end_request(batch.batch_id, now, status, state.value)
@@ -228,7 +234,7 @@ class Batches(Files, Requests):
             self.count_change()
 
     def settle_unknown(self, batch_id: int, state: State, reason: str) -> None:
-        """Note what was found out about an unknown batch, whose source must be held.
+        """Set the state of an unknown batch, whose source must be held.
 
         Raises `LedgerError` if it is not unknown.
         """
@@ -242,7 +248,7 @@ class Batches(Files, Requests):
     def split(
         self, batch: Batch, sizes: Sequence[int], *, status: int | None, reason: str | None
     ) -> None:
-        """Cut a batch, of which nothing was taken, in two, both planned.
+        """Split a batch, of which nothing was accepted, into two planned ones.
 
         `sizes` are the bytes of its lines, in order.
         """
@@ -266,7 +272,7 @@ class Batches(Files, Requests):
             self.count_change()
 
     def ask_for(self, batch: Batch) -> None:
-        """Plan a batch again because the user wants it sent, whatever became of it before."""
+        """Plan a batch again because the user wants it sent, whatever its state is."""
         with self.transaction():
             self.connection.execute(
                 "update batches set state = 'planned', settled_at = null, is_asked_for = 1, "
@@ -276,7 +282,7 @@ class Batches(Files, Requests):
             self.count_change()
 
     def supersede(self, batches: Iterable[Batch]) -> None:
-        """Note, within a transaction, that newer profile updates stand for these batches."""
+        """Mark these batches, within a transaction, as replaced by newer profile updates."""
         self.connection.executemany(
             "update batches set state = 'superseded', "
             "reason = 'sent again, or made void by a newer update' where batch_id = ?",
@@ -284,7 +290,7 @@ class Batches(Files, Requests):
         )
 
     def withdraw(self, batches: Iterable[Batch]) -> None:
-        """Remove batches of which nothing was taken, within a transaction."""
+        """Remove batches of which nothing was accepted, within a transaction."""
         gone = list(batches)
         connection = self.connection
         connection.executemany(

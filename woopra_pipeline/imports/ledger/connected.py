@@ -1,4 +1,4 @@
-"""What all subjects of the ledger share: its connection, its transactions, and its clock."""
+"""The base of all subjects of the ledger: its connection, its transactions, and its clock."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -23,14 +23,13 @@ class Connected:
         self._clock = clock
 
     def now(self) -> datetime:
-        """What the ledger's clock says."""
+        """The time of the ledger's clock."""
         return self._clock()
 
     @contextmanager
     def transaction(self, kind: Literal["immediate", "deferred"] = "immediate") -> Iterator[None]:
-        """Commit what the block does, durably, or undo all of it if it raises.
-
-        A deferred one is for temporary tables alone: it keeps no other process waiting.
+        """Commit the changes of the block, durably, or undo all of them if it raises. A deferred
+        transaction is for temporary tables only: no other process has to wait for it.
         """
         self.connection.execute(f"begin {kind}")
         try:
@@ -41,7 +40,7 @@ class Connected:
         self.connection.execute("commit")
 
     def count_change(self) -> None:
-        """Note, within a transaction, that the ledger has changed."""
+        """Count, within a transaction, that the ledger has changed."""
         self.connection.execute("update changes set change_count = change_count + 1")
 
     def change_count(self) -> int:

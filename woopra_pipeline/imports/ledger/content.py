@@ -1,4 +1,4 @@
-"""What is in the ledger, for those who show it: counts, and rows as they are published."""
+"""Reads the ledger for display: counts, and rows in the form in which they are published."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -12,7 +12,7 @@ class Content(Connected):
     """Reads all tables, and writes none."""
 
     def line_counts(self, source: str | None = None, log_day: date | None = None) -> dict[str, int]:
-        """Lines by state, of batches that were not made to be looked at only, and `set aside`.
+        """Lines by state, without dry runs, and the number that was set aside.
 
         Of one source or day, if they are given.
         """
@@ -42,7 +42,7 @@ class Content(Connected):
         return int(batches), int(lines)
 
     def last_days(self) -> dict[str, date]:
-        """For each source, the last day of which it had anything to send or to set aside."""
+        """For each source, the last day on which it had lines to send or rows to set aside."""
         rows = self.connection.execute(
             "select name, max(log_day) from sources join ("
             "select source_id, log_day from files where not is_dry_run "

@@ -1,4 +1,4 @@
-"""What the tables hold of persons who are erased: found, and overwritten, keys alone excepted."""
+"""Finds data of erased persons in the tables, and overwrites it. Only keys stay."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -20,7 +20,7 @@ class PlannedFile(NamedTuple):
 
 
 class KeptRow(NamedTuple):
-    """A row that was set aside, by its place in the table, and when that was."""
+    """A row that was set aside: its place in the table, and the time."""
 
     source_id: int
     log_day: str
@@ -45,10 +45,7 @@ class Erased(Connected):
         ]
 
     def keys_of_lines(self, file_id: int, numbers: Iterable[int]) -> dict[int, ErasedKeys]:
-        """What lines of a file (0-based) are known by.
-
-        Nothing, of a file that was planned to be looked at only.
-        """
+        """The keys of lines of a file (0-based); none for a file of a dry run."""
         wanted = {number: ErasedKeys([]) for number in numbers}
         for keys, lines, contents in self.connection.execute(
             "select keys, lines, contents from file_keys where file_id = ?", [file_id]
@@ -64,7 +61,7 @@ class Erased(Connected):
         return wanted
 
     def forget_answers(self, file_id: int, numbers: Iterable[int], reason: str) -> None:
-        """Forget what the service answered to batches with these lines: it may repeat them."""
+        """Remove the service's answers to batches with these lines: an answer may repeat them."""
         with self.transaction():
             for number in numbers:
                 self.connection.execute(
@@ -85,7 +82,7 @@ class Erased(Connected):
             yield KeptRow(source_id, log_day, key, datetime.fromisoformat(planned_at), row)
 
     def overwrite_set_aside(self, rows: Iterable[KeptRow], row: str, reason: str) -> None:
-        """Put `row` and `reason` in the place of those of rows that were set aside."""
+        """Replace the content and the reason of rows that were set aside by `row` and `reason`."""
         with self.transaction():
             self.connection.executemany(
                 "update set_aside set row = ?, reason = ? "
@@ -95,10 +92,10 @@ class Erased(Connected):
             self.count_change()
 
     def overwrite_what_is_deleted(self) -> None:
-        """From now on, let SQLite leave nothing in the file of what it deletes or replaces."""
+        """From now on, let SQLite overwrite the bytes of rows that it deletes or replaces."""
         self.connection.execute("pragma secure_delete = on")
 
     def leave_nothing_deleted(self) -> None:
-        """Write the file again, with nothing in it of what was deleted or replaced before."""
+        """Write the file again, without bytes of rows that were deleted or replaced before."""
         self.connection.execute("vacuum")
         self.connection.execute("pragma wal_checkpoint(truncate)")

@@ -1,4 +1,4 @@
-"""Sources and the batch files of their plans, and what was withdrawn of these."""
+"""Sources, the batch files of their plans, and withdrawn lines."""
 
 from datetime import date
 from pathlib import Path
@@ -15,7 +15,7 @@ class Files(Connected):
     """The tables `sources`, `files` and `withdrawn`."""
 
     def source_id(self, source: str) -> int:
-        """The number of a source, given to it when it is first asked for."""
+        """The number of a source; a new source gets one."""
         self.connection.execute("insert or ignore into sources (name) values (?)", [source])
         ((number,),) = self.connection.execute(
             "select source_id from sources where name = ?", [source]
@@ -23,12 +23,12 @@ class Files(Connected):
         return int(number)
 
     def source_names(self) -> list[str]:
-        """The names of all sources that were ever asked for."""
+        """The names of all sources that have a number."""
         rows = self.connection.execute("select name from sources order by name")
         return [str(name) for (name,) in rows]
 
     def event_identifiers(self, source: str) -> list[str]:
-        """By which identifiers the events of a source are known; none if it has no events."""
+        """The identifiers by which the events of a source are known; none if it has no events."""
         rows = self.connection.execute(
             "select identifiers from sources where name = ? and identifiers is not null and exists "
             "(select 1 from files where files.source_id = sources.source_id "
@@ -38,14 +38,14 @@ class Files(Connected):
         return [str(key) for (text,) in rows for key in orjson.loads(text)]
 
     def note_identifiers(self, source: str, identifiers: tuple[str, ...]) -> None:
-        """Note by which identifiers the events of a source are known from now on."""
+        """Set the identifiers by which the events of a source are known from now on."""
         self.connection.execute(
             "update sources set identifiers = ? where name = ?",
             [orjson.dumps(identifiers).decode(), source],
         )
 
     def enter_file(self, plan: PlanHeader, file: BatchFile, *, is_dry_run: bool) -> int:
-        """Enter a batch file of a plan; returns its number."""
+        """Add a batch file of a plan; returns its number."""
         number = self.connection.execute(
             "insert into files (source_id, shape, log_day, path, line_count, byte_count, "
             "is_dry_run, planned_at) values (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -64,7 +64,7 @@ class Files(Connected):
         return number
 
     def empty_file(self, path: str) -> int | None:
-        """Forget the batches and requests of a file; returns its number, None if it has none."""
+        """Remove the batches and requests of a file; returns its number, None if it has none."""
         for (number,) in self.connection.execute(
             "select file_id from files where path = ?", [path]
         ).fetchall():
@@ -81,7 +81,7 @@ class Files(Connected):
         return {str(path) for (path,) in rows}
 
     def plan_header(self, path: str) -> PlanHeader:
-        """What the journal beside a batch file begins with."""
+        """The first line of the journal beside a batch file."""
         ((source, shape, log_day, planned_at, identifiers),) = self.connection.execute(
             "select name, shape, log_day, planned_at, identifiers "
             "from files join sources using (source_id) where path = ?",
@@ -97,7 +97,7 @@ class Files(Connected):
         )
 
     def note_withdrawn(self, source: str) -> None:
-        """Note in the journals of a source, which must be held, what was sent and withdrawn."""
+        """Write into the journals of a source, which must be held, what was sent and withdrawn."""
         for path, first, count in self.connection.execute(
             "select path, first_line, line_count from withdrawn where source = ?", [source]
         ).fetchall():

@@ -1,4 +1,4 @@
-"""Sameness keys: what the lines of each file hold, so that nothing is sent twice."""
+"""The keys of the content of all lines, so that nothing is sent twice."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -10,10 +10,10 @@ from woopra_pipeline.imports.ledger.lost import unusable
 
 
 class FileKeys(NamedTuple):
-    """The keys of what is on a file's lines, one after another, 16 bytes each.
+    """The keys of the content of a file's lines, one after another, 16 bytes each.
 
-    `lines` has the number of the line of each, 4 bytes, little-endian; `contents`, of profile
-    updates alone, a digest of the line, 16 bytes.
+    `lines` has the number of the line of each, 4 bytes, little-endian; `contents`, only for profile
+    updates, has a digest of the line, 16 bytes.
     """
 
     keys: bytes
@@ -21,7 +21,7 @@ class FileKeys(NamedTuple):
     contents: bytes | None
 
     def checksum(self) -> bytes:
-        """What tells whether they are whole: SQLite has no checksums."""
+        """Their checksum, because SQLite has none."""
         return xxh3_128_digest(b"".join([self.keys, self.lines, self.contents or b""]))
 
 
@@ -35,7 +35,7 @@ class BatchKeys(NamedTuple):
     state: str
     last_request: int | None
     was_lost: bool
-    """Whether the ledger was lost since it was sent, so that it may have been sent later."""
+    """Whether the ledger was lost after it was sent, so that it may have been sent later."""
     keys: FileKeys
 
 
@@ -43,13 +43,13 @@ class Keys(Connected):
     """The table `file_keys`."""
 
     def enter_keys(self, file_id: int, keys: FileKeys) -> None:
-        """Enter what is on the lines of a file."""
+        """Add the keys of the lines of a file."""
         self.connection.execute(
             "insert into file_keys values (?, ?, ?, ?, ?)", [file_id, *keys, keys.checksum()]
         )
 
     def known_keys(self, source: str, *, of_updates: bool) -> Iterator[BatchKeys]:
-        """All batches of a source with their keys: those of profile updates, or the others.
+        """All batches of a source with their keys: either those of profile updates, or all others.
 
         Raises `UnusableLedgerError` if keys differ from their checksum.
         """
@@ -82,7 +82,7 @@ class Keys(Connected):
             pass
 
     def add_checksums(self) -> None:
-        """Enter the checksum of all keys, which ledgers of the version before lack."""
+        """Add the checksums of all keys, which ledgers of the earlier version lack."""
         for file_id, *blobs in self.connection.execute(
             "select file_id, keys, lines, contents from file_keys"
         ).fetchall():

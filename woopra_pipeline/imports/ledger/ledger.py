@@ -1,4 +1,4 @@
-"""The ledger's file: opened, or created, and its sources held while somebody sends for them."""
+"""Opens or creates the ledger's file, and holds a source while a process sends its lines."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -87,7 +87,7 @@ class Ledger(LedgerTables):
                     self._add_journals()
 
     def _add_journals(self) -> None:
-        """Make a ledger of the version before one of this version."""
+        """Change a ledger of the earlier version to this version."""
         add_columns_of_journals(self.connection)
         self.add_checksums()
         for source in self.source_names():
@@ -96,14 +96,15 @@ class Ledger(LedgerTables):
         self.connection.execute(f"pragma user_version = {SCHEMA_VERSION}")
 
     def require_sound(self) -> None:
-        """Raise `UnusableLedgerError` if SQLite finds the file damaged, looking at all of it."""
+        """Let SQLite check the whole file; raise `UnusableLedgerError` if it is damaged."""
         with raising_ledger_errors(self.path):
             ((found,),) = self.connection.execute("pragma quick_check(1)").fetchall()
         if found != "ok":
             raise unusable(self.path, f"is damaged ({' '.join(str(found).split())})")
 
     def require_latest(self, source: str) -> None:
-        """Raise `UnusableLedgerError` if a source, which must be held, sent what is not in it."""
+        """Raise `UnusableLedgerError` if it lacks something that a source, which must be held, has
+        sent."""
         bring_in_line(self, source)
 
     def __enter__(self) -> Self:
@@ -117,10 +118,11 @@ class Ledger(LedgerTables):
 
     @contextmanager
     def holding(self, source: str) -> Iterator[None]:
-        """Hold a source alone: only who does may send for it or judge what was being sent.
+        """Hold the lock of a source. Only the holder may send its lines, or decide about batches in
+        state `sending`.
 
         Raises `LedgerError`, naming the holder, if another process has it, and
-        `UnusableLedgerError` if something of it was sent of which the ledger knows nothing.
+        `UnusableLedgerError` if the ledger lacks something that was sent.
         """
         try:
             with held(source_lock(self.directory, source), self._clock()):
@@ -139,7 +141,7 @@ class Ledger(LedgerTables):
             ) from None
 
     def recover(self) -> None:
-        """Make `unknown` what processes were sending when they died, whatever source it is of."""
+        """Set batches of all sources to `unknown` that dead processes were sending."""
         for source in sorted({batch.source for batch in self.batches(None, State.SENDING)}):
             try:
                 with self.holding(source):
@@ -152,5 +154,5 @@ class Ledger(LedgerTables):
     def _settle_interrupted(self, source: str) -> None:
         for batch in self.batches(source, State.SENDING):
             self.settle(
-                batch, State.UNKNOWN, reason="its sending was interrupted before an answer came"
+                batch, State.UNKNOWN, reason="the process that sent it ended before an answer came"
             )

@@ -1,4 +1,4 @@
-"""A ledger that is missing, damaged or cannot be read: how it shows, and what is said of it."""
+"""Recognises a ledger that is missing, damaged or cannot be read, and makes its error message."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -20,11 +20,11 @@ PASSING_ERRORS = {
     sqlite3.SQLITE_READONLY,
     sqlite3.SQLITE_PERM,
 }
-"""What does not mean that the file is damaged."""
+"""SQLite errors that do not mean that the file is damaged."""
 
 
 def unusable(path: Path, why: str) -> UnusableLedgerError:
-    """The error for a ledger that does not say what was sent."""
+    """The error for a ledger that does not show what was sent."""
     return UnusableLedgerError(
         f"The import ledger {path} {why}: put it back from a backup, or make it again from the "
         "batch files with `woopra-pipeline import --rebuild-ledger`; until then nothing is "
@@ -33,26 +33,25 @@ def unusable(path: Path, why: str) -> UnusableLedgerError:
 
 
 def has_ledger(directory: DataDirectory) -> bool:
-    """Whether anything was ever imported from a data directory, or was going to be.
-
-    It is true of a ledger that was lost, too: to open it then says so.
+    """Whether anything was ever imported from a data directory, or planned. It is also true if the
+    ledger was lost: opening it then raises the error.
     """
     return (directory.imports / LEDGER_NAME).exists() or why_lost(directory) is not None
 
 
 def why_lost(directory: DataDirectory) -> str | None:
-    """What shows that there was a ledger, where none is; None if nothing does."""
+    """The sign that there was a ledger, if it is missing; None if there is no sign."""
     ledger = directory.imports / LEDGER_NAME
     if _size(ledger):
         return None
     side = ledger.with_name(f"{LEDGER_NAME}-wal")
     why = signs_of_sending(directory) or (f"{side} is there" if _size(side) else None)
-    # If another process has made the first ledger in the meantime, this is what it left.
+    # Another process may have made the first ledger in the meantime. Then this is its file.
     return None if _size(ledger) else why
 
 
 def signs_of_sending(directory: DataDirectory) -> str | None:
-    """What shows, outside of the ledger, that something was sent; None if nothing does."""
+    """The sign outside of the ledger that something was sent; None if there is no sign."""
     if was_anything_sent(directory):
         return "batches beside it were sent"
     if published_requests(directory):
@@ -62,15 +61,15 @@ def signs_of_sending(directory: DataDirectory) -> str | None:
 
 @contextmanager
 def raising_ledger_errors(path: Path) -> Iterator[None]:
-    """Raise what SQLite says as `LedgerError`."""
+    """Raise SQLite's errors as `LedgerError`."""
     try:
         yield
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in PASSING_ERRORS:
             raise LedgerError(
                 f"The import ledger {path} cannot be read or written now ({error}): see that no "
-                "other process keeps it, that it is a file that may be written, and that the disk "
-                "has room, then try again"
+                "other process keeps it open, that the file can be written, and that the disk has "
+                "room, then try again"
             ) from error
         raise unusable(path, f"is damaged ({error})") from error
 

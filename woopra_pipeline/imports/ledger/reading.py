@@ -1,7 +1,7 @@
-"""Reading the ledger without writing anything: no file is created, changed or locked.
+"""Reads the ledger without writing anything: no file is created, changed or locked.
 
-SQLite's journal of a ledger in use is read as it is, with the index its writers keep in shared
-memory.
+If the ledger is in use, SQLite's journal is read too, with the index in shared memory that its
+writers keep.
 """
 
 import shutil
@@ -29,7 +29,7 @@ def read_line_counts(directory: DataDirectory) -> dict[str, int]:
     """Lines of all imports by state; those that dead processes were sending are unknown.
 
     Raises `UnusableLedgerError` if the ledger is lost, damaged or of another version, and
-    `LedgerError` if it is of the version before and was not opened since.
+    `LedgerError` if it has the earlier version and was not opened since then.
     """
     path = directory.imports / LEDGER_NAME
     if not path.exists() or not path.stat().st_size:
@@ -65,14 +65,14 @@ def _connect(address: str) -> sqlite3.Connection:
 
 @contextmanager
 def _readable(path: Path) -> Iterator[str]:
-    """The address by which SQLite reads the database and its journal, and writes nothing."""
+    """The URI with which SQLite reads the database and its journal, and writes nothing."""
     journal, index = (path.with_name(f"{path.name}-{suffix}") for suffix in ("wal", "shm"))
     if index.exists():
         yield f"file:{quote(str(path))}?mode=ro&readonly_shm=1"
     elif not journal.exists():
         yield f"file:{quote(str(path))}?mode=ro&immutable=1"
     else:
-        # A copy of a backup, say: SQLite would have to make the index.
+        # For example a file from a backup: SQLite would have to make the index.
         with tempfile.TemporaryDirectory() as folder:
             copy = Path(folder, path.name)
             for file in (path, journal):

@@ -1,4 +1,4 @@
-"""Requests: which lines of a file were about to be sent, when, and with what outcome."""
+"""Requests: which lines of a file were about to be sent, when, and the result."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -8,10 +8,10 @@ from woopra_pipeline.imports.ledger.connected import Connected
 
 
 class Requests(Connected):
-    """The table `requests`; its rows are never changed but once, when an answer came."""
+    """The table `requests`; each row is changed only once, when the answer comes."""
 
     def enter_request(self, file_id: int, request: Request, outcome: str | None = None) -> int:
-        """Enter a request with lines of a file; returns its number."""
+        """Add a request with lines of a file; returns its number."""
         number = self.connection.execute(
             "insert into requests (file_id, first_line, line_count, sent_at, outcome) "
             "values (?, ?, ?, ?, ?)",
@@ -21,7 +21,7 @@ class Requests(Connected):
         return number
 
     def end_request(self, batch_id: int, now: str, status: int | None, outcome: str) -> None:
-        """Note how the last request of a batch ended, unless that is known."""
+        """Set the result of the last request of a batch, unless it is set."""
         self.connection.execute(
             "update requests set ended_at = ?, status = ?, outcome = ? where ended_at is null and "
             "request_id = (select last_request from batches where batch_id = ?)",

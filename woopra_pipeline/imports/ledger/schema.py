@@ -1,4 +1,4 @@
-"""Which tables a ledger has, by its version, and whether this program can use it."""
+"""The tables of a ledger, its version, and whether this program can use it."""
 
 import sqlite3
 from importlib.resources import files as package_files
@@ -21,7 +21,7 @@ TABLES = {
 
 
 def create_tables(connection: sqlite3.Connection) -> None:
-    """Make an empty database an empty ledger of this version, within a transaction."""
+    """Make an empty ledger of this version in an empty database, within a transaction."""
     script = (package_files(__package__) / "tables.sql").read_text(encoding="utf-8")
     for statement in script.split(";\n"):
         connection.execute(statement)
@@ -29,7 +29,7 @@ def create_tables(connection: sqlite3.Connection) -> None:
 
 
 def add_columns_of_journals(connection: sqlite3.Connection) -> None:
-    """Give the tables of the version before their new columns, and add the new table."""
+    """Add the new columns and the new table to the tables of the earlier version."""
     for statement in (
         "alter table batches add column sent_until text",
         "alter table file_keys add column checksum blob",
@@ -46,7 +46,7 @@ def version(connection: sqlite3.Connection) -> int:
 
 
 def table_names(connection: sqlite3.Connection) -> set[str]:
-    """The tables of a database, its own ones left out."""
+    """The tables of a database, without SQLite's own."""
     rows = connection.execute(
         "select name from sqlite_master where type = 'table' and name not like 'sqlite_%'"
     )
@@ -59,10 +59,10 @@ def require_ledger(path: Path, connection: sqlite3.Connection) -> None:
     if found == WITHOUT_JOURNALS and tables >= TABLES - NEW_TABLES:
         return
     if found == 0 or (found == SCHEMA_VERSION and not tables >= TABLES):
-        raise unusable(path, "is a file of something else")
+        raise unusable(path, "is another kind of file")
     if found != SCHEMA_VERSION:
         raise unusable(
             path,
             f"is of version {found}, and this program knows version {SCHEMA_VERSION} "
-            "(the program that wrote it can go on with it)",
+            "(the version of the program that wrote it can still use it)",
         )

@@ -1,4 +1,4 @@
-"""Rows that no line could be made of, with the reasons."""
+"""Rows that could not become lines, with the reasons."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from woopra_pipeline.imports.lines import SetAside, digest
 
 
 class SetAsideRows(Files):
-    """The table `set_aside`, and a temporary one of what a plan sets aside while it is made."""
+    """The table `set_aside`, and a temporary table for a plan that is being made."""
 
     @contextmanager
     def collecting_set_aside(self) -> Iterator[None]:
@@ -23,7 +23,7 @@ class SetAsideRows(Files):
             self.connection.execute("drop table temp.planned_set_aside")
 
     def collect_set_aside(self, rows: Iterable[SetAside]) -> None:
-        """Keep rows for `enter_set_aside`."""
+        """Collect rows for `enter_set_aside`."""
         with self.transaction("deferred"):
             self.connection.executemany(
                 "insert or ignore into planned_set_aside values (?, ?, ?)",
@@ -31,9 +31,9 @@ class SetAsideRows(Files):
             )
 
     def enter_set_aside(self, plan: PlanHeader, *, is_dry_run: bool) -> None:
-        """Enter all rows that were collected, within a transaction, for those of earlier plans.
+        """Replace the rows of earlier plans by the collected ones, within a transaction.
 
-        A dry run takes the place of dry runs alone.
+        A dry run replaces only rows of dry runs.
         """
         source_id = self.source_id(plan.source)
         self.connection.execute(

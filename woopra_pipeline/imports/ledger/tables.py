@@ -1,4 +1,4 @@
-"""All that can be read from the ledger's tables and written to them, by subject."""
+"""All operations on the ledger's tables, joined from the modules of the subjects."""
 
 from woopra_pipeline.imports.ledger.batches import Batches
 from woopra_pipeline.imports.ledger.content import Content
@@ -8,4 +8,4 @@ from woopra_pipeline.imports.ledger.set_aside import SetAsideRows
 
 
 class LedgerTables(Batches, Keys, SetAsideRows, Content, Erased):
-    """The tables of a ledger that somebody else has opened."""
+    """The tables of a ledger that another module has opened."""

@@ -1,7 +1,8 @@
--- The import ledger. A batch is what goes in one request: a stretch of the lines of one batch file.
--- What a thing is the same as is known from its key alone, whatever became of its batch.
+-- The import ledger. A batch is a range of lines of one batch file that is sent in one request. Two
+-- visits, events or updates are the same if their keys are, whatever the states of their batches
+-- are.
 
--- By which identifiers, a JSON array, the visitors of a source's events are known.
+-- The identifiers, a JSON array, by which the visitors of a source's events are known.
 create table sources (
     source_id integer primary key,
     name text not null unique,
@@ -20,8 +21,8 @@ create table files (
     planned_at text not null
 );
 
--- Where `sent_until` is not null the ledger was lost: the batch may have been sent between `sent_at`
--- and then.
+-- If `sent_until` is not null, the ledger was lost: the batch may have been sent between `sent_at`
+-- and `sent_until`.
 create table batches (
     batch_id integer primary key autoincrement,
     file_id integer not null references files on delete cascade,
@@ -55,9 +56,10 @@ create table requests (
 );
 create index requests_by_file on requests (file_id);
 
--- What the lines of a file hold, in their order: of each thing its key, 16 bytes, and the number of
--- its line (0-based, 4 bytes, little-endian); of profile updates the key is the visitor's, and
--- their contents are 16 bytes each; and a checksum over all of it, for SQLite has none. What is planned to be looked at only has none.
+-- The content of the lines of a file, in their order: for each visit or event its key, 16 bytes,
+-- and the number of its line (0-based, 4 bytes, little-endian). For profile updates, the key is the
+-- visitor's, and their contents have 16 bytes each. There is a checksum over all of it, because
+-- SQLite has none. Files of dry runs have no keys.
 create table file_keys (
     file_id integer primary key references files on delete cascade,
     keys blob not null,
@@ -66,7 +68,8 @@ create table file_keys (
     checksum blob
 );
 
--- Lines that were sent in vain and then withdrawn, until the journal beside their file says so.
+-- Lines that were sent, not accepted and then withdrawn, until the journal beside their file says
+-- so.
 create table withdrawn (
     source text not null,
     path text not null,
@@ -74,7 +77,7 @@ create table withdrawn (
     line_count integer not null
 );
 
--- Rows no line could be made of.
+-- Rows that could not become lines.
 create table set_aside (
     source_id integer not null,
     log_day text not null,
@@ -87,7 +90,7 @@ create table set_aside (
     primary key (source_id, log_day, key)
 ) without rowid;
 
--- Counts every change, so that who shows the ledger knows whether there is anything new to show.
+-- Counts every change, so that a reader knows whether there is anything new.
 create table changes (
     change_count integer not null
 );

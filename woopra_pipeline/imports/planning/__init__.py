@@ -1,15 +1,16 @@
-"""From a source's rows to a plan: what of them is new, in batch files, and in the ledger.
+"""Makes a plan from a source's rows: writes new lines to batch files and to the ledger.
 
-A plan appears in the ledger whole or not at all, in one transaction that also withdraws what was
-planned for the same source and day before and never sent: a plan is what the source says now.
+A plan appears in the ledger whole or not at all, in one transaction. It also withdraws batches that
+were planned for the same source and day before and never sent, because a plan is made from what the
+source returns now.
 
-Lines are written as they come, as if all were new. What is known is found out at last, for all of
-them at once, in a database of the plan's own that spills to disk (`staging`), so that memory is
-bounded; if anything was, the lines that are new are written again without the others.
+Lines are written in the order in which they come, as if all were new. At the end, known lines are
+found, all at once, in a database of the plan that spills to disk (`staging`), so memory is bounded.
+If there are known lines, the new lines are written again without them.
 
-`planner` does what is the same for all shapes. `visits`, `events` and `profile_updates` do the
-rest, one file a shape; `plan_day` lists them. A further shape is a file here, its columns in
-`sources`, and what its rows must be in `lines`.
+`planner` has the code for all shapes. `visits`, `events` and `profile_updates` have the code for
+one shape each; `plan_day` lists them. A new shape needs a file here, its columns in `sources`, and
+the rules for its rows in `lines`.
 """
 
 from woopra_pipeline.imports.planning.plan_day import plan_day

@@ -1,4 +1,5 @@
-"""Events: rows that are put into visits, and the same by visitor, name, time and properties."""
+"""Events: rows that are grouped into visits. Equal visitor, name, time and properties: same
+event."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, pairwise
@@ -27,10 +28,10 @@ from woopra_pipeline.imports.sources import Shape
 EVENTS_AT_ONCE = 2_048
 VISITS_AT_ONCE = 2_048
 SORTED_BYTES = 60_000_000
-"""Of events that are sorted at once: as many visitors as these are of.
+"""How many events are sorted at once, rounded to whole visitors.
 
-DuckDB spills what it sorts, but not if rows are long: with the memory of a plan, 1.5.5 sorts twelve
-million rows of 170 bytes, and runs out of memory over 600,000 rows of 1.1 kB.
+DuckDB spills rows that it sorts to disk, but not if they are long: with the memory of a plan, 1.5.5
+sorts twelve million rows of 170 bytes, and runs out of memory over 600,000 rows of 1.1 kB.
 """
 
 
@@ -47,7 +48,7 @@ class Events(Planner):
         self._staging.execute("create table events_of_lines (line bigint, key blob)")
 
     def _require_same_identifiers(self) -> None:
-        """Raise `ConfigurationError` if events that are known would not be recognised."""
+        """Raise `ConfigurationError` if known events would not be recognised."""
         known = self._ledger.event_identifiers(self._source)
         if list(self._settings.identifiers[: len(known)]) != known:
             raise ConfigurationError(
@@ -74,7 +75,7 @@ class Events(Planner):
         )
 
     def make_files(self, writer: BatchWriter) -> None:
-        """Find out what is new, when all rows were added, and make the files of it."""
+        """When all rows were added, find the new ones, and make their files."""
         self.plan.known_count = self._staged_count - self._keep_new_records()
         visits = self._visits(self._by_visitor())
         while some := list(islice(visits, VISITS_AT_ONCE)):
@@ -119,7 +120,7 @@ class Events(Planner):
         visit: list[Event] = []
         size = 0
         for event in events:
-            # No visitor of a line is longer than all visitors of its events.
+            # The visitor of a line is at most as long as the visitors of all its events together.
             size += len(event.visitor) + len(event.action)
             if visit and (
                 event.visitor_key != visit[-1].visitor_key

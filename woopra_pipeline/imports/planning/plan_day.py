@@ -1,4 +1,4 @@
-"""Planning what a source has for a day, whatever shape its rows have."""
+"""Plans the lines that a source has for a day, for every shape of rows."""
 
 from datetime import date
 
@@ -27,7 +27,7 @@ def plan_day(
     clock: Clock,
     dry_run: bool,
 ) -> Plan:
-    """Plan what a source has for a day; the source must be held.
+    """Plan the lines that a source has for a day; the source must be held.
 
     Raises `SourceError` if it cannot be run, and `ConfigurationError` if its events are known by
     other identifiers; then everything is as it was.

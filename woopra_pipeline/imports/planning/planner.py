@@ -1,4 +1,4 @@
-"""What is done for a plan whatever its shape: rows taken in, what is new found out, all entered."""
+"""The steps of a plan for all shapes: add rows, find new ones, write them into the ledger."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -29,12 +29,13 @@ from woopra_pipeline.imports.sources import Shape
 
 FIRST_SET_ASIDE = 20
 PRESUMED = "presumed"
-"""The state, here, of what is unknown because the ledger was lost: until verified it was sent."""
+"""The state, here, of batches that are unknown because the ledger was lost: they count as sent
+until verified."""
 
 
 @dataclass
 class Plan:
-    """What a source's rows of one day came to."""
+    """The result of a source's rows of one day."""
 
     shape: Shape
     row_count: int = 0
@@ -59,12 +60,12 @@ class Planner(ABC):
     """Makes one plan.
 
     The tables of `staging` are `staged`, records in the order of their rows, and `known`, what the
-    ledger knows already. What is not new is deleted from `staged` at last.
+    ledger knows already. Records that are not new are deleted from `staged` at the end.
     """
 
     shape: Shape
     columns: str
-    """Those of `staged`, in SQL; the first ones are the record's number and its key."""
+    """The columns of `staged`, in SQL; the first ones are the record's number and its key."""
 
     def __init__(
         self,
@@ -83,8 +84,8 @@ class Planner(ABC):
         self._settings = settings
         self._dry_run = dry_run
         self._reader = Reader(settings)
-        self._planned_anew = [
-            batch for batch in ledger.batches(source, State.PLANNED) if self._is_planned_anew(batch)
+        self._replaced = [
+            batch for batch in ledger.batches(source, State.PLANNED) if self._is_replaced(batch)
         ]
         self._staged_count = 0
         self.plan = Plan(self.shape)
@@ -94,10 +95,10 @@ class Planner(ABC):
             "(key blob, content blob, state varchar, request bigint, file_id bigint)"
         )
 
-    def _is_planned_anew(self, batch: Batch) -> bool:
-        """Whether a planned batch, of which nothing was taken, gives way to this plan.
+    def _is_replaced(self, batch: Batch) -> bool:
+        """Whether this plan replaces a planned batch, of which nothing was accepted.
 
-        Profile updates of all days do; what was asked for by name stays planned.
+        It replaces profile updates of all days. Batches that the user asked for stay planned.
         """
         is_update = self.shape is batch.shape is Shape.PROFILES
         return not batch.is_asked_for and (batch.log_day == self._log_day or is_update)
@@ -119,11 +120,11 @@ class Planner(ABC):
 
     @abstractmethod
     def _stage(self, columns: Sequence[Sequence[Any]], writer: BatchWriter) -> None:
-        """Take in records; their lines are written if they have any yet."""
+        """Add records; their lines are written if they have lines already."""
 
     @abstractmethod
     def make_files(self, writer: BatchWriter) -> None:
-        """Find out what is new, when all rows were added, and make the files of it."""
+        """When all rows were added, find the new ones, and make their files."""
 
     def _set_aside(self, rows: Sequence[SetAside]) -> None:
         self.plan.set_aside_count += len(rows)
@@ -138,7 +139,7 @@ class Planner(ABC):
     def _keep_new_records(self) -> int:
         """Delete records from `staged` that are known or repeated; returns how many are left.
 
-        Where identical rows are counted, each has a key of its own, and none is repeated.
+        If identical rows are counted, each has its own key, and none is repeated.
         """
         if self._settings.identical_rows == "counted":
             self._number_identical_rows()
@@ -162,8 +163,8 @@ class Planner(ABC):
         )
 
     def _load_known(self) -> None:
-        """Fill the table `known` with what is in the ledger and will not be withdrawn."""
-        withdrawn = {batch.batch_id for batch in self._planned_anew}
+        """Fill the table `known` with the entries of the ledger that will not be withdrawn."""
+        withdrawn = {batch.batch_id for batch in self._replaced}
         is_update = self.shape is Shape.PROFILES
         for batch in self._ledger.known_keys(self._source, of_updates=is_update):
             if batch.batch_id in withdrawn:
@@ -189,7 +190,7 @@ class Planner(ABC):
             )
 
     def _keep_new(self, new_numbers: str) -> int:
-        """Delete from `staged` what is not new; returns how much is left."""
+        """Delete records from `staged` that are not new; returns how many are left."""
         count = self._staging.count(f"select count(*) from ({new_numbers})")
         if count < self._staged_count:
             self._staging.execute(
@@ -199,7 +200,7 @@ class Planner(ABC):
         return count
 
     def _write_new(self, writer: BatchWriter, new_count: int) -> None:
-        """Make the files of the plan, of the lines that are new."""
+        """Make the files of the plan from the new lines."""
         files = writer.finish()
         if new_count == self._staged_count:
             self.plan.files = files
@@ -221,7 +222,7 @@ class Planner(ABC):
                 yield [lines[number - first] for number in some.column(0).to_pylist()]
 
     def _new_records(self) -> Iterator[pa.RecordBatch]:
-        """What is new: on which line of the plan it is, its key, and its content if it has one."""
+        """The new records: the line of each in the plan, its key, and its content if it has one."""
         line = 0
         for rows in self._staging.in_order("from staged"):
             lines = pa.array(np.arange(line, line + len(rows)))
@@ -229,11 +230,12 @@ class Planner(ABC):
             line += len(rows)
 
     def commit(self, planned_at: str) -> None:
-        """Withdraw what was planned before and enter the plan, in one transaction."""
+        """Withdraw earlier planned batches and write the plan into the ledger, in one
+        transaction."""
         header = PlanHeader(self._source, self.shape, self._log_day, planned_at, None)
         with self._ledger.transaction():
             if not self._dry_run:
-                self._ledger.withdraw(self._planned_anew)
+                self._ledger.withdraw(self._replaced)
             self._ledger.withdraw(self._ledger.dry_runs(self._source, self._log_day))
             self._enter(header)
             self._ledger.enter_set_aside(header, is_dry_run=self._dry_run)

@@ -1,4 +1,4 @@
-"""Profile updates: of each visitor the first one of a result, and not if nothing has changed."""
+"""Profile updates: the first one of each visitor in a result, if it changes something."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,7 @@ TWO_UPDATES = "the result has another update of this visitor: return one row for
 
 
 class ProfileUpdates(Planner):
-    """Plans profile updates: of each visitor one, which is not sent if nothing has changed."""
+    """Plans profile updates: one for each visitor, and only if it changes something."""
 
     shape = Shape.PROFILES
     columns = "number bigint, key blob, content blob, planned_in bigint"
@@ -49,7 +49,7 @@ class ProfileUpdates(Planner):
         writer.add(lines)
 
     def make_files(self, writer: BatchWriter) -> None:
-        """Find out what is new, when all rows were added, and make the files of it."""
+        """When all rows were added, find the new ones, and make their files."""
         row_count = self._staged_count
         self._stage_earlier_updates(writer)
         self._load_known()
@@ -65,8 +65,8 @@ class ProfileUpdates(Planner):
     def _stage_earlier_updates(self, writer: BatchWriter) -> None:
         """Stage the updates of other runs that were never sent or may not have arrived.
 
-        To have an update twice does no harm; but one is left out if this result has another of its
-        visitor, or a newer one was accepted.
+        It does no harm to send an update twice. But one is left out if this result has another one
+        of its visitor, or if a newer one was accepted.
         """
         batches = [
             batch
@@ -98,7 +98,7 @@ def read_plain_profile_updates(rows: pa.RecordBatch) -> Sequence[Sequence[Any]]:
     return digests(texts(rows.column("identity"))), digests(lines), lines
 
 
-# A struct, for `arg_min` skips NULL: an update of this result is planned in no file.
+# A struct, because `arg_min` skips NULL, and an update of this result has no file yet.
 _FIRST_UPDATES = """
     create table first_updates as
     select
@@ -110,9 +110,10 @@ _FIRST_UPDATES = """
     group by key
 """
 
-# Of each visitor the first update counts. It is not sent if it says what the latest one said that
-# is there for sure (or may be there, if the ledger was lost), if it was rejected, or if it was
-# planned before one that was accepted. A superseded update was unknown: it may be there.
+# The first update of each visitor counts. It is not sent in three cases: it equals the latest
+# update that is in Woopra for sure (or may be there, if the ledger was lost); it was rejected; or
+# it was planned before one that was accepted. A superseded update was unknown, so it may be in
+# Woopra.
 _NEW_UPDATES = """
     with
         settled as (

@@ -1,4 +1,4 @@
-"""The database of a plan: what its rows hold, while the plan is made. It spills to disk."""
+"""The database of a plan: its rows, while the plan is made. It spills to disk."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -35,7 +35,8 @@ class Staging:
         return int(number)
 
     def insert(self, table: str, columns: dict[str, Any]) -> None:
-        """Insert columns, Arrow or NumPy arrays, that have the order of the table's, in a while."""
+        """Insert columns, Arrow or NumPy arrays, in the order of the table; they are collected
+        first."""
         pending = self._pending.setdefault(table, [])
         pending.append(pa.table(columns))
         if sum(map(len, pending)) >= ROWS_AT_ONCE:
@@ -51,29 +52,29 @@ class Staging:
     def read(
         self, sql: str, parameters: Sequence[object] = (), rows_at_once: int = ROWS_AT_ONCE
     ) -> Iterator[pa.RecordBatch]:
-        """The rows of a query, while others run."""
+        """The rows of a query, while other queries run."""
         self._insert_pending()
         rows = self.connection.cursor().execute(sql, parameters)
         yield from rows.to_arrow_reader(rows_at_once)
 
     def in_order(self, sql: str) -> Iterator[pa.RecordBatch]:
-        """The rows of a query, after a look that they are in the order of their first column.
+        """The rows of a query; checks that they are in the order of their first column.
 
-        DuckDB keeps the order of a table; if it ever did not, keys would stand at the wrong lines.
+        DuckDB keeps the order of a table. If it ever did not, lines would get wrong keys.
         """
         last = -1
         for batch in self.read(sql):
             numbers = batch.column(0).to_numpy()
             if len(numbers):
                 if numbers[0] < last or (numbers[1:] < numbers[:-1]).any():
-                    raise RuntimeError("what was staged has lost its order")
+                    raise RuntimeError("the staged rows have lost their order")
                 last = numbers[-1]
                 yield batch
 
 
 @contextmanager
 def staged(directory: DataDirectory, source: Source) -> Iterator[Staging]:
-    """A database for what a plan is made of, empty."""
+    """An empty database for a plan."""
     with spilling(directory, source, "plan") as spill, duckdb.connect(":memory:") as connection:
         connection.execute("set enable_progress_bar = false")
         connection.execute("set memory_limit = ?", [MEMORY])
@@ -85,7 +86,7 @@ def staged(directory: DataDirectory, source: Source) -> Iterator[Staging]:
 
 
 def stretches(rows: Iterable[pa.RecordBatch], ends: Iterable[int]) -> Iterator[pa.Table]:
-    """The rows before each of the ends, by their first column, in whose order they are."""
+    """The rows before each of the ends, by their first column; they are sorted by it."""
     coming = iter(rows)
     rest: list[pa.Table] = []
     for end in ends:
@@ -106,7 +107,7 @@ def key_array(keys: Sequence[bytes]) -> pa.FixedSizeBinaryArray:
 
 
 def keys_between(keys: bytes, start: int, end: int) -> pa.FixedSizeBinaryArray:
-    """Some of the keys that stand one after another, as an Arrow array."""
+    """A range of keys as an Arrow array."""
     return pa.Array.from_buffers(KEY, end - start, [None, pa.py_buffer(keys)], offset=start)
 
 

@@ -1,4 +1,4 @@
-"""Visits: each row is a whole line, and the same by all of its content."""
+"""Visits: each row is a whole line. Visits are the same if their whole content is."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,7 +27,7 @@ class Visits(Planner):
         writer.add(lines)
 
     def make_files(self, writer: BatchWriter) -> None:
-        """Find out what is new, when all rows were added, and make the files of it."""
+        """When all rows were added, find the new ones, and make their files."""
         new_count = self._keep_new_records()
         self._write_new(writer, new_count)
         self.plan.known_count = self._staged_count - new_count

@@ -61,9 +61,9 @@ select
 from seen
 left join objects using (pid);
 
--- R5. A path as of a day is the whole path up to the last of its deletes that was logged by then. The
--- deletes that were such ends have paths that lead through one end each, so their intervals of
--- path_first are disjoint, and the one to the left of a delete is the one it belongs to.
+-- R5. A path as of a day is the part of the path up to its last delete that was logged by then: its
+-- end. The path of each delete leads through exactly one such end. So the intervals of path_first
+-- of these ends are disjoint, and the end of a delete is the nearest one to its left.
 create macro pid_aliases_as_of(as_of) as table
 with
     living as (

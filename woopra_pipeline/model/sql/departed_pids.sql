@@ -1,5 +1,5 @@
--- Pids that have no profile (R5): a deleted one leads where its last delete leads, one that was only
--- ever named as a target leads to itself.
+-- Pids without a profile (R5). The alias of a deleted pid is the end of the path of its last
+-- delete. The alias of a pid that was only ever named as a target is the pid itself.
 --
 -- Reads: log.merges, profiles.
 -- Writes: log.departed_pids.
@@ -11,7 +11,8 @@ with
     last_deletes as (
         select
             from_pid as pid,
-            -- A struct, for max_by skips NULL: a last delete for good leads nowhere.
+            -- A struct, because max_by skips NULL, and the path of a last delete for good has no
+            -- pid at its end.
             max_by({'canonical_pid': canonical_pid, 'hops': hops}, log_position) as path
         from log.merges
         group by from_pid

@@ -1,6 +1,6 @@
--- The delete lines that made a pid what it is: its own, those on its path to where its data lives
--- now, and those whose paths lead through it. Paths are intervals of path_first (R4). A pid may be
--- arrived at again and again on one path; of intervals within each other the outermost is enough.
+-- The delete lines in the history of a pid: its own, those on its path, and those whose paths lead
+-- through it. Paths are intervals of path_first (R4). A path may lead through a pid several times;
+-- of nested intervals, the outermost is enough.
 --
 -- Reads: log.audits, log.lines, log.merges, profiles.
 

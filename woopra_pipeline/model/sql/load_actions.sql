@@ -1,4 +1,4 @@
--- Actions of the days that are being added; what voids a line voids its actions.
+-- Actions of the days that are being added. The delete that voids a line also voids its actions.
 --
 -- Reads: actions_log, voided_lines.
 -- Writes: log.actions.

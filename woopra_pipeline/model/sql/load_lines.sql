@@ -17,7 +17,7 @@ from lines
 asof join log.deletes as deletes
     on lines.pid = deletes.pid and lines.log_position < deletes.log_position;
 
--- R3: an identify line's time counts nowhere, and neither does a time of 0 or below.
+-- R3: the time of an identify line is never used, nor is a time of 0 or below.
 create or replace temp table action_times as
 select
     log_position(log_day, log_line) as log_position,
@@ -49,7 +49,7 @@ insert into revoiding_deletes
 select distinct voided_by
 from voided_lines;
 
--- Of a day that has merely grown, only the new lines are read here.
+-- If a day has only grown, only its new lines are read here.
 insert into added_days
 select log_day, min(log_line)
 from visits_log

@@ -1,5 +1,4 @@
--- Profile properties of the days that are being added. Whose they are and what voids them, their
--- line says.
+-- Profile properties of the days that are being added. Their line has the pid and what voids it.
 --
 -- Reads: properties_log.
 -- Writes: log.properties.

@@ -1,5 +1,6 @@
--- What was ever logged, voided or not, and under which pid it counts now, if any: what readers use
--- who must know what came when. Their columns are kept stable, as those of the public tables are.
+-- Everything that was ever logged, voided or not, with the pid under which it counts now, if any.
+-- It is for readers who need the whole history. The columns stay stable, like those of the public
+-- tables.
 --
 -- Reads: log.actions, log.lines, log.merges, log.properties.
 -- Makes: logged_actions, logged_properties.

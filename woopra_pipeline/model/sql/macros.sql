@@ -20,7 +20,7 @@ create macro json_as_text(value) as
         else value::varchar
     end;
 
--- R3: a time of 0 or below counts for no first or last seen.
+-- R3: a time of 0 or below is not used for first or last seen.
 create macro seen_time(instant) as
     case when instant > to_timestamp(0) then instant end;
 
@@ -34,7 +34,7 @@ create macro time_in_reach(instant) as
             then instant
     end;
 
--- ISO 8601 with date, time and offset; NULL if it is none, or outside of the years 1 to 9999.
+-- ISO 8601 with date, time and offset; NULL for other texts, or outside of the years 1 to 9999.
 create macro time_of_text(text) as
     case
         when regexp_full_match(
@@ -54,7 +54,7 @@ create macro time_of_text(text) as
 create macro text_kind(text) as
     case
         when text in ('true', 'false') then 'boolean_text'
-        -- Most texts end here, without a look at their other characters.
+        -- For most texts, the decision is made here, without reading their other characters.
         when text = '' or not left(text, 1) between '-' and '9' then 'text'
         when is_integer_text(text) then 'integer_text'
         when regexp_full_match(text, '-?(0|[1-9][0-9]*)([.][0-9]+)?([eE][-+]?[0-9]+)?')
@@ -63,7 +63,7 @@ create macro text_kind(text) as
         else 'text'
     end;
 
--- R11: what a JSON value is, as far as it matters for the type of a column.
+-- R11: the kind of a JSON value, as far as it matters for the type of a column.
 create macro value_kind(value) as
     case
         when value is null or value::varchar = 'null' then 'null'

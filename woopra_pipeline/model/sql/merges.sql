@@ -21,7 +21,7 @@ join forest using (node)
 join log.deletes as deletes on steps.log_position = deletes.log_position
 left join path_ends as ends on forest.root = ends.node;
 
--- Where a path leads on elsewhere than before, or now leads on where it ended (an extension).
+-- Deletes whose path now goes on in another way, or goes on after its earlier end (an extension).
 insert into changed_steps
 select
     earlier.log_position,

@@ -1,5 +1,5 @@
--- Profiles of the disturbed and the grown pids (R2). A disturbed pid is worked out from all its
--- living lines; for one that has only grown, what is known of it is merged with its new lines.
+-- Profiles of the disturbed and the grown pids (R2). A disturbed pid is computed from all its
+-- living lines. For a pid that has only grown, its earlier values are merged with its new lines.
 --
 -- Reads: added_days, disturbed_pids, grown_pids, log.last_writes, log.lines, log.properties,
 --     profiles.
@@ -30,7 +30,7 @@ create or replace temp table writes as
 select
     counted_lines.pid,
     properties.key,
-    -- It skips NULL; a JSON null is none.
+    -- It skips NULL, but a JSON null is not NULL.
     max_by(properties.value, log_position) as value,
     max(log_position) as log_position
 from log.properties as properties

@@ -1,30 +1,32 @@
--- The re-log audit (R6), for those delete lines only whose answer may have changed: new ones, ones
--- that now void other rows, ones whose path leads elsewhere or lost rows, and ones that miss something
--- of a kind that has come to their path.
+-- The re-log audit (R6), only for delete lines whose result may have changed: new ones, ones that
+-- now void other rows, ones whose path has changed or lost rows, and ones with a missing action of
+-- a kind that has now come to their path.
 --
--- Two actions are of one kind if they agree in time and name. For each delete and kind it voided, the
--- question is how many actions of that kind come after the delete under a pid on its path. Writing
--- out the paths would take the square of the length of a chain, and so would joining by kind alone,
--- for along a chain one visit is logged again and again. So both are counted:
+-- Two actions are of one kind if they agree in time and name. For each delete and kind it voided,
+-- the question is how many actions of that kind come after the delete under a pid on its path. To
+-- write out the paths would take the square of the length of a chain. So would a join by kind
+-- alone, because along a chain one visit is logged again and again. So the audit only counts:
 --
--- 1. A delete's path leads to a pid if the number of the delete (path_first) lies in the interval of
---    one of the merges into the pid. For each pid these intervals are united to spans that have no
---    number in common. All merges into one life of a pid make one span, and a pid has several spans
---    only if it lived several times and the paths do not come back to it.
--- 2. For the actions of one pid and kind there are two ways. Either every delete that voided the kind
---    is looked at: is it in a span, and how many of the actions come after it? Or every action is
---    put in the sweep, once for each span. The way that has fewer rows is taken.
+-- 1. A delete's path leads to a pid if the number of the delete (path_first) lies in the interval
+--    of one of the merges into the pid. For each pid, these intervals are merged into disjoint
+--    spans. All merges into one life of a pid make one span, and a pid has several spans only if it
+--    lived several times and the paths do not come back to it.
+-- 2. For the actions of one pid and kind there are two ways. Either every delete that voided the
+--    kind is examined: is it in a span, and how many of the actions come after it? Or every action
+--    is put into the sweep, once for each span. The way with fewer rows is used.
 -- 3. The sweep counts, for each delete, the actions of the kind that come after it and in whose
---    span it lies. A span counts 1 from its first number on and -1 after its last one. So it is the
---    sum over what is not to the right of the delete's number and comes after it in the log, which
---    takes two orders at once. To that end everything of a kind is ranked by its place in the log.
---    Of two ranks, the higher one has a 1 and the lower one a 0 at the highest binary digit in which
---    they differ, and above it they agree. So for each digit the ranks that agree above it form a
---    block, and in each block a running sum by number goes from the ones to the zeros.
+--    span it lies. A span counts 1 from its first number on and -1 after its last one. So the count
+--    is a sum over everything that is not to the right of the delete's number and comes after it in
+--    the log. That needs two orders at once. For this, everything of a kind is ranked by its place
+--    in the log. Of two ranks, the higher one has a 1 and the lower one a 0 at the highest binary
+--    digit in which they differ, and above it they agree. So for each digit the ranks that agree
+--    above it form a block, and in each block a running sum by number goes from the ones to the
+--    zeros.
 --
--- All tables here grow as what is audited, the sweep times the logarithm of the largest kind. (The one
--- exception is a grid: many pids that all lived many times, with many paths that each pass through
--- many of these lives and void the same kinds. It grows by the power of 3/2.)
+-- All tables here grow with the number of audited rows; the sweep also with the logarithm of the
+-- largest kind. (There is one exception, a grid: many pids that all lived many times, with many
+-- paths that each pass through many of these lives and void the same kinds. It grows with the power
+-- 3/2.)
 --
 -- Reads: added_days, changed_steps, grown_pids, log.actions, log.audits, log.days, log.merges,
 --     profiles, revoiding_deletes, thinned_pids.
@@ -37,8 +39,8 @@
 delete from log.audits
 where log_position not in (select log_position from log.merges);
 
--- Paths are within each other or apart, so one leads through a marked step if, among the steps that
--- are numbered no higher, the highest end of a marked one is not below its own number.
+-- Intervals of paths are nested or disjoint. So a path leads through a marked step if, among the
+-- steps with numbers up to its own, the highest end of a marked one is not below its own number.
 create or replace temp table affected_merges as
 with
     marked as (
@@ -88,7 +90,7 @@ join log.audits using (log_position)
 anti join surely_audited using (log_position)
 where may_gain and relogged_count < action_count;
 
--- A time that no column can take stands in `extra`.
+-- A time that no column can take is in `extra`.
 create or replace temp table voided_actions as
 with
     looked_at as (
@@ -106,7 +108,7 @@ from log.actions
 semi join looked_at on actions.voided_by = looked_at.log_position
 group by all;
 
--- What has come to a path: new actions, and those of pids to which a path now leads.
+-- Actions that have come to a path: new ones, and those of pids to which a path now leads.
 create or replace temp table arriving_actions as
 with
     found as (
@@ -391,8 +393,8 @@ select
 from audited_deletes as audited
 left join counted using (log_position);
 
--- Profiles that may still be waiting for a re-log: the ends of merges of which something is missing,
--- and of merges that voided nothing we know of while a later log day is not loaded.
+-- Profiles that may still wait for a re-log: the ends of merges with missing actions, and of merges
+-- that voided no known action while a later log day is not loaded.
 set variable last_gap = (
     select max(log_day) - 1
     from (

@@ -1,5 +1,5 @@
--- What an update has changed of the living rows: actions with a name, and profiles; each row that has
--- come counts 1, each one that has gone counts -1.
+-- The changes of an update in the living rows: actions with a name, and profiles. Each added row
+-- counts 1, each removed row counts -1.
 --
 -- Reads: added_days, departed_actions, departed_profiles, log.actions, profiles, revived_lines,
 --     touched_pids.

@@ -1,4 +1,4 @@
--- Where more values are kept than are needed, a part of them is enough.
+-- If more values are kept than necessary, removes a part of them.
 --
 -- Reads: log.typed_properties, log.typed_values.
 -- Writes: log.typed_properties, log.typed_values.

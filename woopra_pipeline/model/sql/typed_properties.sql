@@ -1,8 +1,9 @@
--- What the values of each property are, from what has come and gone (R11). Counts of kinds are sums,
--- so what goes is taken off again; from them follows the type, whatever the order of the days.
+-- The kinds of the values of each property, from added and removed rows (R11). Counts of kinds are
+-- sums, so removed values are subtracted. The type follows from the sums, in whatever order the
+-- days come.
 --
--- Of many different values, only those are kept whose digest ends in `level` binary zeros: enough to
--- know that there are more than are ever told.
+-- If there are many different values, only those are kept whose digest ends in `level` binary
+-- zeros. That is enough to know that there are more than the largest count that is shown.
 --
 -- Reads: changed_rows, log.typed_properties, log.typed_relations, log.typed_values.
 -- Writes: log.typed_properties, log.typed_values.
@@ -67,7 +68,7 @@ select relation, key
 from changed_properties
 anti join log.typed_properties using (relation, key);
 
--- If the first or the last value has gone, the next one is looked for among the rows.
+-- If the first or the last value was removed, the next one is searched in the rows.
 create or replace temp table reseen_properties as
 select relation, key
 from changed_properties as changed
@@ -98,7 +99,7 @@ select
     * exclude (first_came, last_came, first_gone, last_gone, different_count),
     first_came as first_seen_at,
     last_came as last_seen_at,
-    -- Of very many, most need not even be looked at.
+    -- If there are very many, most of them need not be read.
     floor(log2(greatest(1, different_count / (16 * getvariable('most_distinct')))))::integer
         as level
 from changed_properties

@@ -1,5 +1,5 @@
--- How many living rows each name of an action has, and how many profiles there are (R11). Which new
--- names a setting leaves out, is said afterwards.
+-- How many living rows each name of an action has, and how many profiles there are (R11). Python
+-- decides later which new names a setting leaves out.
 --
 -- Reads: changed_rows, log.typed_relations.
 -- Writes: log.typed_relations.

@@ -1,4 +1,4 @@
--- Everything one day had brought, taken out again.
+-- Removes all rows of one day.
 --
 -- Reads: log.actions, log.deletes, log.lines.
 -- Writes: departed_actions, disturbed_pids, log.actions, log.audits, log.days, log.deletes,

@@ -1,9 +1,9 @@
--- What an update notes on its way: the days it adds, and from which line on; the pids whose delete
--- lines change (redeleted); the pids of which lines that were in the model are voided, live again or
--- go (disturbed), those of them that lose lines altogether (thinned), and those that get new lines
--- (grown); the delete lines that void other rows than before (revoiding), and those from which a path
--- leads on elsewhere than before (changed steps); the actions and profiles that lived before and are
--- voided, gone or renewed (departed), and the lines of before that live again (revived).
+-- The working tables of an update: the days it adds, and from which line on; the pids whose delete
+-- lines change (redeleted); the pids with lines in the model that are voided, live again or are
+-- removed (disturbed), those of them that lose lines (thinned), and those that get new lines
+-- (grown); the delete lines that void other rows than before (revoiding), and those after which a
+-- path goes on in another way (changed steps); the actions and profiles that lived before and are
+-- voided, removed or replaced (departed), and the earlier lines that live again (revived).
 --
 -- Makes: added_days, changed_steps, departed_actions, departed_profiles, disturbed_pids, grown_pids,
 --     redeleted_pids, revived_lines, revoiding_deletes, thinned_pids.

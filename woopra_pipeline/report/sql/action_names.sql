@@ -1,4 +1,4 @@
--- What people did besides looking at pages.
+-- The actions of people, without page views.
 
 select
     coalesce(nullif(actions.name, ''), 'unknown') as name,

@@ -1,4 +1,4 @@
--- The log day with most merges; a delete line does not say its hour, so that is an average over the
+-- The log day with the most merges. A delete line has no hour, so the rate is an average over the
 -- hours of that day.
 
 select

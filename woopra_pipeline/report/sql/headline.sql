@@ -1,4 +1,4 @@
--- What the model says as a whole, and what counting the lines of the log would say instead.
+-- The totals of the model, and what one would get by counting the lines of the log.
 
 select
     (select count(*) from profiles) as people,

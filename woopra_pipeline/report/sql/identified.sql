@@ -1,5 +1,5 @@
--- People by the day they were first seen on in Los Angeles, and how many of them are known by a
--- property that says who they are.
+-- People by the day in Los Angeles on which they were first seen, and how many of them have a
+-- property that identifies them.
 
 with
     known as (

@@ -1,5 +1,6 @@
--- Delete lines a day, on average over each bin, by log day: how many there were, and what became of
--- the actions they voided (R6). Of a profile that was deleted for good nothing is missing.
+-- Delete lines a day, on average over each bin, by log day: how many there were, and whether the
+-- actions that they voided were logged again (R6). Actions of a profile that was deleted for good
+-- do not count as missing.
 
 with
     days as (

@@ -1,5 +1,5 @@
--- People in the last day, the last 7 and the last 28 days, each with those in as many days before
--- them. That is NULL where the log begins later. People are those who did an action; new ones did
+-- People in the last day, the last 7 and the last 28 days, each with the people in as many days
+-- before. That is NULL if the log begins later. People are those who did an action; new ones did
 -- their first action ever in these days. Days are those of Los Angeles.
 
 with

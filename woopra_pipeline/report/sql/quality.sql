@@ -1,5 +1,5 @@
--- How whole and how fresh what the model was made of is. Of a profile that was deleted for good
--- nothing is missing.
+-- How complete and how fresh the data of the model is. Actions of a profile that was deleted for
+-- good do not count as missing.
 
 select
     count(*) as log_days,

@@ -1,4 +1,4 @@
--- Which way visits came: the host of the referrer, or else its kind.
+-- Where visits came from: the host of the referrer, or else its kind.
 
 select
     coalesce(

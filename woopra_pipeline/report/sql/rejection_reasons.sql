@@ -1,5 +1,5 @@
--- Why lines could not be read, the most frequent reasons first. Where there are more than $rows, the
--- last row has all the others, so that they always add up to all rejected lines.
+-- Why lines could not be read, the most frequent reasons first. If there are more than $rows, the
+-- last row has all the others, so that the rows always add up to all rejected lines.
 
 with
     counted as (

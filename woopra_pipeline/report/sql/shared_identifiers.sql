@@ -1,4 +1,5 @@
--- Identifiers that several profiles share, by key: how many, and by how many profiles at most.
+-- Identifiers that several profiles share, by key: how many there are, and the largest number of
+-- profiles that share one.
 
 with
     shared as (

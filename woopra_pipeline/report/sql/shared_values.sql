@@ -1,4 +1,4 @@
--- The identifiers that most profiles share. They tell of persons.
+-- The identifiers that most profiles share. They are personal data.
 
 select key as name, value, count(*) as profiles
 from identifiers

@@ -159,7 +159,7 @@ def test_what_the_log_shows_absent_is_planned_again(lost, mood):
     lost.check_that_everything_was_sent_once()
 
 
-def test_what_was_planned_and_never_sent_is_planned_anew(lost):
+def test_what_was_planned_and_never_sent_is_planned_again(lost):
     lost.imports.server.draws(Mood.FINE, Mood.UNAUTHORIZED)
     with pytest.raises(CredentialsRejectedError):
         lost.run("visits")
@@ -381,7 +381,9 @@ def test_a_ledger_from_a_backup_is_found_to_be_too_old(lost, moods):
     lost.run("events", "profiles")
     restore(lost, copy)
     for name in ("events", "profiles"):
-        with pytest.raises(UnusableLedgerError, match=f"older than the batches .* lines of {name}"):
+        with pytest.raises(
+            UnusableLedgerError, match=f"older than its batches: .* lines of {name}"
+        ):
             lost.run(name)
     rebuilt = lost.rebuild()
     assert rebuilt.line_count == 20 + 20
@@ -412,7 +414,7 @@ def test_a_ledger_from_the_middle_of_a_run_is_found_to_be_too_old(lost):
     assert lost.lines_sent() == 20 + 7
 
 
-def test_a_journal_that_is_missing_or_damaged_is_written_anew_from_the_ledger(lost):
+def test_a_journal_that_is_missing_or_damaged_is_written_again_from_the_ledger(lost):
     lost.run()
     folders = plan_folders(lost.directory)
     before = {folder: (folder / JOURNAL_NAME).read_bytes() for folder in folders}

@@ -174,7 +174,7 @@ def test_an_unknown_profile_update_is_sent_again_unless_a_newer_one_was_accepted
     imports.server.draws(Mood.LOST_REQUEST)
     first = [update("a", plan="free"), update("b", plan="free"), update("c", plan="free")]
     assert send(imports, "profiles", first) == []
-    assert "so it goes again with the next run" in frozen_time.notices[0]
+    assert "so the next run sends it again" in frozen_time.notices[0]
     changed = [update("a", plan="pro"), update("c", plan="free")]
     assert send(imports, "profiles", changed, NEXT_DAY) == [*changed, update("b", plan="free")]
     assert imports.states() == {"accepted": 3, "superseded": 3}

@@ -1,5 +1,5 @@
--- Stretches of log days that are missing between loaded ones. What was logged there is missing from
--- every table, and what a delete line there voided still counts.
+-- Ranges of log days that are missing between loaded ones. Lines of these days are missing from
+-- every table, and lines that their delete lines void still count.
 --
 -- Reads: log_days.
 

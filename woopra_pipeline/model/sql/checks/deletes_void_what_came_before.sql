@@ -1,5 +1,5 @@
--- R1: lines and actions that live although their pid was deleted later, and ones that are void
--- although the delete line they name is none of their pid's, or not a later one.
+-- R1: lines and actions that live although their pid was deleted later, and voided ones that name a
+-- delete line of another pid, or an earlier one.
 --
 -- Reads: log.actions, log.deletes, log.lines.
 

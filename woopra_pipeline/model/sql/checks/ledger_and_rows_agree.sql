@@ -1,4 +1,5 @@
--- What the ledger says of each day, and the rows that are really there; voided ones included.
+-- Compares the counts of the ledger for each day with the rows that are there, including voided
+-- ones.
 --
 -- Reads: log.actions, log.deletes, log.lines, log.rejected_lines, log_days.
 

@@ -1,5 +1,5 @@
 -- R4, R5: merges whose path ends at a pid that has no profile, because nothing was logged under it.
--- It may take a few days to be, so the last ones that are loaded are left out.
+-- That may take a few days, so the last loaded days are left out.
 --
 -- Reads: log_days, profile_merges, profiles.
 

@@ -1,4 +1,4 @@
--- Lines and actions that stand more than once at their place in the log.
+-- Lines and actions that are in the model more than once.
 --
 -- Reads: log.actions, log.deletes, log.lines, log.rejected_lines.
 

@@ -1,6 +1,6 @@
--- R6: merges whose voided actions were not all logged again. One may take a few days to be, so the
--- last ones that are loaded are left out. So are merges whose path ends with a profile that was
--- deleted for good: nothing of it will be logged again, and nothing is to be done.
+-- R6: merges whose voided actions were not all logged again. That may take a few days, so the last
+-- loaded days are left out. Merges whose path ends with a profile that was deleted for good are
+-- left out too: its actions will not be logged again, and there is nothing to do.
 --
 -- Reads: log_days, profile_merges, relog_audit.
 

@@ -1,5 +1,5 @@
--- Types that are not what they were before the last log day, with the first line that the earlier type
--- cannot take; without a line if what it could not take has gone.
+-- Types that have changed since before the last log day, each with the first line that the earlier
+-- type cannot take; without a line if the reason is that such a value was voided.
 --
 -- Reads: log.type_changes.
 

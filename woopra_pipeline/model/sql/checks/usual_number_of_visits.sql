@@ -1,5 +1,5 @@
--- Days of the last loaded week on which far more or far fewer visits were logged than usual: than
--- the middle one of the four weeks before it, if at least two of them are loaded. The day whose file
+-- Days of the last loaded week on which far more or far fewer visits were logged than usual. Usual
+-- is the median of the four weeks before, if at least two of them are loaded. The day whose file
 -- still grows is left out.
 --
 -- Reads: log_days.

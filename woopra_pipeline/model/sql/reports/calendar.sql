@@ -1,18 +1,19 @@
--- The calendar of the reports: days and periods of a time zone, without the session's own.
+-- The calendar of the reports: days and periods of a given time zone, not of the session's.
 --
--- A time becomes a day by its quarter of an hour: all clocks of today keep to quarters, and of these
--- a year has 35,000, so that the calendar is asked 35,000 times, however many actions there are.
+-- The day of a time is found by its quarter of an hour, because offsets of all time zones today are
+-- multiples of a quarter. A year has 35,000 quarters, so the calendar is used 35,000 times, however
+-- many actions there are.
 --
 -- Reads: log_days.
 -- Makes: day_starts_at, has_time, period_after, period_of, place_in_time, quarter_hour,
 --     quarter_hours.
 
--- Times of zero and below count nowhere (R3).
+-- Times of zero and below are not used (R3).
 create or replace macro has_time(instant) as
     instant > make_timestamptz(0);
 
--- One number by which actions sort in time, and at the same time as in the log: 58 bits of microseconds
--- (until the year 9,000), 48 of the log position, 20 of the place in a visit.
+-- One number that sorts actions by time, and at the same time by their place in the log: 58 bits of
+-- microseconds (until the year 9,000), 48 of the log position, 20 of the place in a visit.
 create or replace macro place_in_time(instant, log_day, log_line, action_index) as
     (epoch_us(instant)::hugeint << 68)
         + (log_position(log_day, log_line)::hugeint << 20)
@@ -21,7 +22,7 @@ create or replace macro place_in_time(instant, log_day, log_line, action_index) 
 create or replace macro quarter_hour(instant) as
     epoch_ms(instant) // 900000;
 
--- The first instant of a day. Where clocks go back at midnight, it comes twice.
+-- The first instant of a day. If clocks go back at midnight, it comes twice.
 create or replace macro day_starts_at(first_of, tz) as
     case
         when timezone(tz, timezone(tz, first_of::timestamp) - interval 1 hour)::date = first_of
@@ -64,7 +65,7 @@ with
             coalesce(until::date, (select max(log_days.log_day) from log_days)) as last_day
     ),
     quarters as (
-        -- No clock is a day or more away from UTC.
+        -- No offset from UTC is a day or more.
         select
             first_day,
             last_day,

@@ -1,10 +1,10 @@
--- The most frequent ways on from an event: what people did after they did it for the first time, as
--- many actions as `depth` says. An action that is repeated at once counts once, unless `repeats`.
--- A way that ends earlier is all that these people did. `share` is that of all who did `start`.
+-- The most frequent journeys from an event: what people did after they did it for the first time,
+-- up to `depth` actions. An action that is repeated at once counts once, unless `repeats`. If a
+-- journey is shorter, these people did nothing more. `share` is the share of all who did `start`.
 --
--- Sorting all that everybody did would cost most. So of each person a few times as many actions are
--- sorted as a way has. That is not enough only for those who repeat themselves often: of them, all
--- actions are sorted.
+-- To sort all actions of everybody would be the slowest step. So for each person only a few times
+-- as many actions are sorted as a journey has. That is not enough for people who repeat actions
+-- often: for them, all actions are sorted.
 --
 -- Reads: actions.
 -- Makes: journeys.
@@ -60,7 +60,7 @@ with
             on spans.pid = actions.pid
             and actions.occurred_at between spans.started_at and spans.ends_at
     ),
-    -- Of actions at the time of the start, those before it in the log are not on the way.
+    -- Actions at the time of the start that are before it in the log do not count.
     start_places as materialized (
         select first_done.pid, min(first_done.place) as place
         from first_done

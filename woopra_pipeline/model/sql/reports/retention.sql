@@ -1,7 +1,7 @@
 -- Who comes back: of the people who did `first_event` for the first time in each period of a range,
 -- how many did `again_event` in that period (0, not before the first) and in each one after it.
--- NULL instead of an event means any. Of a period that was not over when the last whole log day
--- ended, `people` and `share` are NULL.
+-- NULL instead of an event means any. If a period was not over when the last whole log day ended,
+-- `people` and `share` are NULL.
 --
 -- Reads: actions, log_days, quarter_hours.
 -- Makes: retention.

@@ -1,6 +1,6 @@
--- Everything a person did, in time, given any pid the person ever had: visits, their actions, and in
--- between the merges that made the profile. A merge has no time in the log: it stands on its log day,
--- after all that it voided.
+-- Everything a person did, in the order of time, given any pid that the person ever had: visits,
+-- their actions, and the merges that made the profile. A merge has no time in the log: it is placed
+-- on its log day, after everything that it voided.
 --
 -- Reads: actions, log.lines, pid_aliases, profile_merges, visits.
 -- Makes: timeline.
@@ -28,7 +28,7 @@ with
     placed_merges as (
         select
             merges.*,
-            -- Of two merges the one that was logged later stands later.
+            -- Of two merges, the one that was logged later comes later.
             max(
                 least(
                     greatest(

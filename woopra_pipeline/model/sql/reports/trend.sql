@@ -1,5 +1,5 @@
--- How often something was done: people, visits and actions in every period of a range of days, those
--- without any too. A visit counts in each period in which it has such an action.
+-- How often something was done: people, visits and actions in every period of a range of days, also
+-- in those without any. A visit counts in each period in which it has such an action.
 --
 -- Reads: actions, quarter_hours.
 -- Makes: trend.

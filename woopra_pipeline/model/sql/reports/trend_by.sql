@@ -1,6 +1,6 @@
--- A trend, split by a property of the actions. The values with the most actions in the whole range
--- come first, as many as `top` says, and of these each has every period; the others are together
--- `(other)`. NULL is the value where there is none.
+-- A trend, split by a property of the actions. The `top` values with the most actions in the whole
+-- range have a row in every period. All other values together are `(other)`. Actions without the
+-- property have the value NULL.
 --
 -- Reads: actions, quarter_hours.
 -- Makes: trend_by.

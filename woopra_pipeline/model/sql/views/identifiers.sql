@@ -1,4 +1,4 @@
--- Last writes (R2) of the properties that say who somebody is; an empty text says it of nobody.
+-- Last writes (R2) of the properties that identify somebody; an empty text identifies nobody.
 --
 -- Reads: log.identifier_keys, profile_properties.
 -- Makes: identifiers.

@@ -1,4 +1,4 @@
--- Every pid: the living ones lead to themselves, the others where the merges lead (R5).
+-- Every pid with its alias: a living pid is its own alias; for others, the merges decide (R5).
 --
 -- Reads: log.departed_pids, profiles.
 -- Makes: pid_aliases.
