@@ -82,7 +82,7 @@ test-ui: $(DRIVER)  ## the UI in a real browser; SCREENSHOTS=1 retakes the pictu
 storm: $(INSTALLED)  ## random faults, kills and damage; MINUTES=60 for longer, SEED=17 to repeat
 	$(BIN)/python -m woopra_pipeline_tests.storm --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
-ui: $(INSTALLED)  ## the Dagster UI on the same instance and data
+ui: $(INSTALLED)  ## the Dagster UI on the same data, at http://127.0.0.1:3000/assets
 	$(BIN)/woopra-pipeline ui
 
 $(EXPLORE): $(INSTALLED)

@@ -20,7 +20,10 @@ LARGEST_PORT = 65_535
 @click.option("--port", "-p", type=click.IntRange(1, LARGEST_PORT), default=3000, help="Port.")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 def command(host: str, port: int, options: tuple[str, ...]) -> None:
-    """Open the Dagster UI on port 3000; OPTIONS are those of `dg dev`, like --port 3001."""
+    """Serve the Dagster UI at http://127.0.0.1:3000/assets.
+
+    OPTIONS are those of `dg dev`, like --port 3001.
+    """
     check_start_date()
     folder = home(DataDirectory.from_environment())
     if "--help" not in options:

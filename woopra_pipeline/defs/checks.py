@@ -1,6 +1,7 @@
 """The checks of what was parsed and of the model, each with what it found wrong."""
 
 from collections.abc import Iterator
+from datetime import date
 
 from dagster import (
     AssetCheckEvaluation,
@@ -21,6 +22,9 @@ from woopra_pipeline.defs.resources import DataDirectoryResource
 from woopra_pipeline.model.checks import MODEL_CHECKS, Finding, run_check
 from woopra_pipeline.model.database import connect_published
 from woopra_pipeline.tables import LOG_DAYS, PARSED_TABLES
+from woopra_pipeline.wording import spans
+
+LOG_DAY = "log_day"
 
 EVERY_LINE_ACCOUNTED = AssetCheckSpec(
     "every_line_accounted",
@@ -116,8 +120,21 @@ def _result(name: str, asset: str, finding: Finding | None) -> AssetCheckResult:
         check_name=name,
         asset_key=asset,
         severity=AssetCheckSeverity.ERROR if finding.is_serious else AssetCheckSeverity.WARN,
+        description=_days_in_words(finding),
         metadata={
             "found": finding.count,
             "examples": rows_as_table(finding.columns, finding.examples),
         },
     )
+
+
+def _days_in_words(finding: Finding) -> str | None:
+    """The log days of what was found; None if it is of no day."""
+    if LOG_DAY not in finding.columns:
+        return None
+    place = finding.columns.index(LOG_DAY)
+    days = {day for example in finding.examples if isinstance(day := example[place], date)}
+    if not days:
+        return None
+    more = ", and more" if finding.count > len(finding.examples) else ""
+    return f"{'Log day' if len(days) == 1 else 'Log days'} {spans(days)}{more}."

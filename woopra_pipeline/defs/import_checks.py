@@ -7,6 +7,7 @@ from dagster import AssetCheckResult, AssetCheckSeverity, asset_check
 from woopra_pipeline.clock import system_clock
 from woopra_pipeline.defs.assets.imports import import_batches
 from woopra_pipeline.defs.resources import DataDirectoryResource, ImportsResource
+from woopra_pipeline.wording import count
 
 LONGEST_UNKNOWN = timedelta(days=2)
 """Long enough for a log day to end, to be fetched and to be verified."""
@@ -47,17 +48,21 @@ def few_imported_lines_rejected(
     from woopra_pipeline.imports.ledger import Ledger, State
 
     shares: dict[str, float] = {}
+    too_many = []
     with Ledger(data_directory.directory, system_clock) as ledger:
         for source, log_day in ledger.last_days().items():
             lines = ledger.line_counts(source, log_day)
             bad = lines.get(State.REJECTED, 0) + lines.get("set aside", 0)
-            shares[source] = round(bad / max(sum(lines.values()), 1), 4)
-    too_many = [s for s, share in shares.items() if share > imports.largest_rejected_share]
+            total = sum(lines.values())
+            shares[source] = round(bad / max(total, 1), 4)
+            if shares[source] > imports.largest_rejected_share:
+                too_many.append(f"{source}: {bad:,} of {count(total, 'line')} of {log_day}")
     return AssetCheckResult(
         passed=not too_many,
         severity=AssetCheckSeverity.WARN,
-        description='Look at them with `woopra-pipeline query "select source, reason, count(*) '
-        "from import_lines where state = 'rejected' group by all\"`"
+        description="; ".join(too_many) + '. Look at them with `woopra-pipeline query "select '
+        "source, log_day, reason, count(*) from import_lines where state = 'rejected' group by "
+        'all"`'
         if too_many
         else None,
         metadata=shares,

@@ -29,7 +29,8 @@ daily_log_day = define_asset_job(
     "daily_log_day",
     selection=AssetSelection.groups("archive", "log", "model", "report", *LAKE_GROUPS),
     description="A log day from fetch to model and report. If its file is late, or the service "
-    "down, the run waits and tries again for five hours before it fails.",
+    "down, the run waits and tries again for five hours before it fails. For many days, do not use "
+    "this job: backfill the groups archive and log in Lineage, and the model follows by itself.",
     op_retry_policy=RetryPolicy(
         max_retries=RETRIES, delay=FIRST_RETRY_SECONDS, backoff=Backoff.LINEAR
     ),

@@ -9,12 +9,13 @@ from dagster import AssetCheckSeverity, AssetKey
 
 from woopra_pipeline.defs.instance import open_instance
 from woopra_pipeline.errors import ModelError
-from woopra_pipeline.model.checks import MODEL_CHECKS
+from woopra_pipeline.model.checks import MODEL_CHECKS, MOST_EXAMPLES
 from woopra_pipeline.model.database import connect
 from woopra_pipeline.parse.parsed_days import find_parsed_day, write_manifest
 from woopra_pipeline_tests.model.parsed_files import put_day
 
 DAYS = FIRST, SECOND = "2026-01-01", "2026-01-02"
+THIRD = "2026-01-03"
 OF_DAYS = {"no_file_held_back", "every_line_accounted"}
 ALL_CHECKS = {*OF_DAYS, "up_to_date", *(check.name for check in MODEL_CHECKS)}
 
@@ -72,6 +73,30 @@ def test_a_check_that_fails_says_what_it_found(project):
         "last_missing_day": "2026-01-03",
         "days": 2,
     }
+
+
+def log_of(lines):
+    """A day's file in which all lines but one cannot be read."""
+    return b'{"type":"visit","pid":"a"}\n' + b"none\n" * (lines - 1)
+
+
+def test_a_check_of_the_model_names_the_days_it_is_about(project):
+    for day, lines in ((FIRST, 2), (SECOND, 1), (THIRD, 3)):
+        put_day(project.directory, date.fromisoformat(day), log_of(lines))
+    materialize(project, "rejected_lines")
+    check = evaluations(project)["few_lines_rejected"]
+    assert (check.passed, check.severity) == (False, AssetCheckSeverity.ERROR)
+    assert check.description == f"Log days {FIRST}, {THIRD}."
+
+
+def test_a_check_that_finds_much_says_that_there_is_more(project):
+    delete = b'{"type":"delete","pid":"a","new_id":"b"}\n'
+    put_day(project.directory, date.fromisoformat(FIRST), delete * (MOST_EXAMPLES + 1))
+    put_day(project.directory, date.fromisoformat(THIRD), b"")
+    materialize(project, "profile_merges")
+    check = evaluations(project)["merge_targets_known"]
+    assert check.metadata["found"].value == MOST_EXAMPLES + 1
+    assert check.description == f"Log day {FIRST}, and more."
 
 
 def test_a_type_that_changed_is_a_warning_with_the_line_at_fault(project):

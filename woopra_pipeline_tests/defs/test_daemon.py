@@ -10,8 +10,12 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from dagster import AssetSelection
+from dagster import AssetSelection, DagsterRunStatus, RunsFilter
 from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
+from dagster._core.execution.asset_backfill import (
+    AssetBackfillStatus,
+    PartitionedAssetBackfillStatus,
+)
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 from dagster._core.utils import make_new_backfill_id
 
@@ -20,7 +24,7 @@ from woopra_pipeline.defs.instance import home, open_instance
 from woopra_pipeline.defs.partitions import log_days, start_date
 from woopra_pipeline.model.outstanding import find_outstanding
 from woopra_pipeline.sandbox import Sandbox, SandboxSettings, Service, serve
-from woopra_pipeline.tables import PARSED_TABLES
+from woopra_pipeline.tables import MODEL_TABLES, PARSED_TABLES
 from woopra_pipeline.woopra.log_days import log_days_between
 from woopra_pipeline_tests.defs.test_backfill import days_in_model, spoil_archived
 
@@ -66,6 +70,26 @@ class Daemon:
             return None if found in {BulkActionStatus.REQUESTED} else found
 
         return self._wait_for(status)
+
+    def shown_as_failed(self, backfill_id):
+        """What the page of a backfill shows as failed: assets, with the number of partitions."""
+        graph = self.project.definitions.resolve_asset_graph()
+        with open_instance(self.project.directory) as instance:
+            found = instance.get_backfill(backfill_id).get_asset_backfill_data(graph)
+        failed = {}
+        for status in found.get_backfill_status_per_asset_key(graph):
+            name = status.asset_key.to_user_string()
+            if isinstance(status, PartitionedAssetBackfillStatus):
+                failed[name] = status.partitions_counts_by_status[AssetBackfillStatus.FAILED]
+            elif status.backfill_status is AssetBackfillStatus.FAILED:
+                failed[name] = None
+        return failed
+
+    def assets_of_failed_runs(self):
+        """The assets that runs which failed were to make."""
+        with open_instance(self.project.directory) as instance:
+            runs = instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.FAILURE]))
+        return {key.to_user_string() for run in runs for key in run.asset_selection}
 
     def wait_until_idle(self):
         """Wait until there is nothing outstanding but what failed, and no run either."""
@@ -132,25 +156,46 @@ def first_days(count):
 
 
 @pytest.mark.long
-def test_a_bad_day_costs_no_other_and_is_alone_shown_as_failed(project, daemon):
+@pytest.mark.parametrize(
+    ("groups", "below"),
+    [
+        pytest.param(("archive", "log"), (), id="as the docs say"),
+        pytest.param(
+            ("archive", "log", "model"),
+            tuple(table.name for table in MODEL_TABLES),
+            id="the model too",
+        ),
+    ],
+)
+def test_a_bad_day_costs_no_other_and_is_alone_shown_as_failed(project, daemon, groups, below):
     days = first_days(5)
     bad = str(days[2])
     spoil_archived(project, bad)
-    backfill_id = daemon.launch_backfill("archive", "log", "model", days=days)
+    backfill_id = daemon.launch_backfill(*groups, days=days)
     assert daemon.wait_for_backfill(backfill_id) is BulkActionStatus.COMPLETED_FAILED
     daemon.wait_until_idle()
     good = [str(day) for day in days if str(day) != bad]
     assert days_in_model(project) == good
-    for asset in ("raw_export", *(table.name for table in PARSED_TABLES)):
+    of_days = ("raw_export", *(table.name for table in PARSED_TABLES))
+    for asset in of_days:
         assert sorted(project.partitions(asset)) == good, asset
         assert project.failed_partitions(asset) == {bad}, asset
+    # What has no partitions and is below a failed one, Dagster shows as failed on the page of the
+    # backfill, and nowhere else: no run was to make it and did not.
+    assert daemon.shown_as_failed(backfill_id) == {
+        **dict.fromkeys(of_days, 1),
+        **dict.fromkeys(below),
+    }
+    assert daemon.assets_of_failed_runs() == set(of_days)
     assert len(project.materializations("profiles")) == 1
     assert len(project.materializations("project_report")) == 1
     assert project.runs() == ["FAILURE", "SUCCESS"]
 
     (project.directory.raw / bad).unlink()
-    again = daemon.launch_backfill("archive", "log", "model", days=[days[2]])
+    again = daemon.launch_backfill(*groups, days=[days[2]])
     assert daemon.wait_for_backfill(again) is BulkActionStatus.COMPLETED_SUCCESS
+    daemon.wait_until_idle()
+    assert daemon.shown_as_failed(again) == dict.fromkeys(of_days, 0)
     assert days_in_model(project) == [str(day) for day in days]
     assert project.failed_partitions("raw_export") == set()
     assert sorted(project.partitions("raw_export")) == [str(day) for day in days]

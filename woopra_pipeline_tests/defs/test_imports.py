@@ -196,6 +196,7 @@ def test_many_rejected_lines_are_warned_of(project, imports):
     assert not result.passed
     assert result.severity is AssetCheckSeverity.WARN
     assert result.metadata["bad"].value == 1.0
+    assert result.description.startswith(f"bad: 1 of 1 line of {DAY}. Look at them with ")
 
 
 def test_without_sources_there_is_nothing_to_do(project, imports):

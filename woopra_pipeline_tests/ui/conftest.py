@@ -95,6 +95,27 @@ class Server:
         assert all(each["startKey"] == each["endKey"] for each in failed)
         return {each["startKey"] for each in failed}
 
+    def backfilled(self, backfill: str) -> dict[str, tuple[int, int]]:
+        """How many partitions of each asset the page of a backfill shows as made, and as failed.
+
+        Fails for a backfill with assets that have no partitions.
+        """
+        found = self.ask(
+            "query ($id: String!) { partitionBackfillOrError(backfillId: $id) "
+            "{ ... on PartitionBackfill { assetBackfillData { assetBackfillStatuses "
+            "{ ... on AssetPartitionsStatusCounts { assetKey { path } "
+            "numPartitionsMaterialized numPartitionsFailed } } } } } }",
+            id=backfill,
+        )
+        statuses = found["partitionBackfillOrError"]["assetBackfillData"]["assetBackfillStatuses"]
+        return {
+            "/".join(status["assetKey"]["path"]): (
+                status["numPartitionsMaterialized"],
+                status["numPartitionsFailed"],
+            )
+            for status in statuses
+        }
+
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
