@@ -39,8 +39,9 @@ NAME_LENGTH = 16
 
 @dataclass(frozen=True)
 class PutDay:
-    """The files of a day that are in the lake now, and the bytes uploaded for it. An open day is
-    not put into the lake.
+    """The files of a day that are in the lake now, and the bytes uploaded for it.
+
+    An open day is not put into the lake.
     """
 
     archived: ArchivedDay | None
@@ -315,8 +316,7 @@ def _not_written(lake: Lake, log_day: date) -> LakeError:
 
 
 def another_file(lake: Lake, theirs: ArchivedDay, ours: ArchivedDay) -> LakeError:
-    """The error for a day of which the lake and this disk have different files, neither of them the
-    later one."""
+    """The error for a day with different files here and in the lake, neither of them later."""
     return LakeError(
         f"Log day {ours.log_day} is another file here ({ours.byte_count:,} bytes, fetched "
         f"{ours.fetched_at:%Y-%m-%d %H:%M} UTC) than in the lake {lake.location} "

@@ -36,8 +36,7 @@ from woopra_pipeline.replacing import replacing
 
 @dataclass(frozen=True)
 class TakenDay:
-    """The result of taking a day from the lake: the files that are here now, and the bytes
-    downloaded.
+    """The result of taking a day from the lake: the files here now, and the bytes downloaded.
 
     A part is None if it is not in the lake, or cannot be used here.
     """
