@@ -36,7 +36,7 @@ class ModelTable(Table):
     """
 
     made_of: tuple[Table, ...]
-    """The tables of the log that decide which rows it has, and what stands in them."""
+    """The tables of the log that decide which rows it has, and their values."""
     is_view: bool = True
     """Whether `model/sql/views/NAME.sql` makes it; otherwise a stage of an update fills it."""
 
