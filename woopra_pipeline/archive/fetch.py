@@ -11,8 +11,8 @@ from datetime import date
 from typing import Literal
 
 from woopra_pipeline.archive.days import Archive, ArchivedDay
-from woopra_pipeline.archive.mending import find_or_mend
 from woopra_pipeline.archive.overwriting import overwrite_erased
+from woopra_pipeline.archive.repairing import find_or_repair
 from woopra_pipeline.archive.staging import StagedFile
 from woopra_pipeline.clock import Clock, system_clock
 from woopra_pipeline.errors import (
@@ -207,7 +207,7 @@ def _take_in(
     archive: Archive, staged: StagedFile, fetched: ArchivedDay, *, accept_shorter: bool
 ) -> FetchedDay:
     """Make the staged file current, in the locked folder of its day."""
-    current = find_or_mend(archive, fetched.log_day)
+    current = find_or_repair(archive, fetched.log_day)
     if current is not None and current.delivered == fetched.delivered:
         try:
             archive.verify(current)

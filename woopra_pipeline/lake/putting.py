@@ -11,7 +11,7 @@ from xxhash import xxh3_128
 
 from woopra_pipeline.archive import days as archive_days
 from woopra_pipeline.archive.days import Archive, ArchivedDay
-from woopra_pipeline.archive.mending import get_or_mend
+from woopra_pipeline.archive.repairing import get_or_repair
 from woopra_pipeline.clock import Clock, system_clock
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import ArchiveError, LakeError
@@ -90,7 +90,7 @@ def put_archived(
 
     Returns the day as it is in the lake, and the bytes uploaded.
     """
-    ours = get_or_mend(archive, log_day)
+    ours = get_or_repair(archive, log_day)
     uploaded_bytes = 0
     for _ in range(ATTEMPTS):
         theirs, manifest = find_archived(lake, log_day)

@@ -414,7 +414,7 @@ def _apply(
         if difference.added:
             _load(connection, difference, clock())
         if not is_first:
-            _run(connection, Stage.VOIDED_ANEW)
+            _run(connection, Stage.REVOIDED)
         _run(connection, Stage.PROFILES_RENEWED)
         if _count(connection, "redeleted_pids"):
             _follow_merges(connection)
