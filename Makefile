@@ -30,7 +30,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: $(INSTALLED)  ## some weeks of the embedded sandbox, from fetch to model
 	$(BIN)/woopra-pipeline demo
 
-lake-demo: $(INSTALLED)  ## the demo's days in a lake on S3, and the tables there by two engines
+lake-demo: $(INSTALLED)  ## the demo's days in a lake on S3, with tables from two engines
 	$(BIN)/python -m woopra_pipeline_tests.lake.demo
 
 test: $(INSTALLED)  ## lint, types and the default tests
@@ -39,7 +39,7 @@ test: $(INSTALLED)  ## lint, types and the default tests
 	$(BIN)/mypy
 	$(BIN)/pytest --numprocesses auto --dist worksteal -m "not long and not ui and not spark"
 
-test-fast: $(INSTALLED)  ## those of the default tests that are done in less than a minute
+test-fast: $(INSTALLED)  ## some of the default tests, in less than a minute
 	$(BIN)/pytest --numprocesses auto --dist worksteal -m "not long and not ui and not spark" --fast
 
 test-long: $(INSTALLED)  ## the tests that take longer than a unit test may
@@ -93,5 +93,5 @@ $(EXPLORE): $(INSTALLED)
 explore: $(EXPLORE)  ## look at the model in a browser
 	$(BIN)/woopra-pipeline explore
 
-bench: $(INSTALLED)  ## every stage and the peers, in half an hour; SIZE=small or large
+bench: $(INSTALLED)  ## every stage, and other tools, in half an hour; SIZE=small or large
 	$(BIN)/python -m benchmarks --size $(SIZE)

@@ -1,14 +1,14 @@
-"""Timed figures, beside those of others on the same files; `make bench` runs most of them.
+"""Benchmarks, with other tools on the same files; `make bench` runs most of them.
 
-`__main__` runs the parts one after another and `report` puts what came of it into the docs. The
+`__main__` runs the parts one after another, and `report` writes the results into the docs. The
 parts: `parse` with the `peers`, `days` (download to published model), `questions` (ad-hoc SQL),
 `typed_tables`, `imports`, `startup` and `orchestration` (what Dagster costs), `lake` and
-`lake_upload`. `stages` and `lake_tables` are work that is measured. Apart from that run stand
-`model_updates` and `current_day`, on the made-up days of `synthetic_days`, `chains` of merges,
-`erasure`, and `sandbox_year`. Each can be run by itself.
+`lake_upload`. `stages` and `lake_tables` are measured work. `make bench` does not run
+`model_updates` and `current_day`, which use the invented days of `synthetic_days`, `chains` of
+merges, `erasure`, and `sandbox_year`. Each can be run by itself.
 
-`measuring` says what work costs and how busy the machine was, `records` keeps and judges figures,
-`tables` shows them, `comparing` sets two commits side by side, `single` is what each benchmark has
-that is run by itself. `worlds` and `synthetic_days` make the data. Nothing here decides whether
-something is right: that is for the tests.
+`measuring` measures time, memory and how busy the machine was; `records` keeps figures and compares
+them with their bars; `tables` shows them; `comparing` compares two commits; `single` has the code
+of benchmarks that run by themselves. `worlds` and `synthetic_days` make the data. Tests, not
+benchmarks, decide whether results are right.
 """

@@ -50,7 +50,7 @@ class Size:
     """How much is measured, and how often."""
 
     people: int
-    """How many are around in the largest world."""
+    """How many people there are in the largest world."""
     file_megabytes: int
     import_lines: int
     lake_visits: int
@@ -58,7 +58,7 @@ class Size:
     upload_megabytes: tuple[int, int]
     repeat: int
     repeat_long: int
-    """How often that is measured which takes long."""
+    """How often slow work is measured."""
     with_year: bool
 
 
@@ -75,7 +75,7 @@ SIZES = {
 
 
 PARTS = ("parse", "days", "imports", "startup", "orchestration", "lake", "lake_upload")
-"""What is run one after another, by the names of their methods."""
+"""The parts, in the order in which they run, by the names of their methods."""
 
 
 def main() -> None:

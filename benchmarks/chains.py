@@ -1,9 +1,9 @@
-"""What long ways of merges cost the model, beside ones of a tenth of the length.
+"""The cost of long chains of merges, compared with chains of a tenth of the length.
 
     python -m benchmarks.chains                          # chains up to 100,000 merges, then shapes
     python -m benchmarks.chains --most 10000 --repeat 1
 
-A chain of merges is one log day, of which the model is built. Three days come on top of it, each
+A chain of merges is one log day. The model is built from it. Three days come on top of it, each
 applied to the same state: one without a merge, one with a merge somewhere else, and one with a
 merge at the end of the chain. Every update runs in a process of its own, in turns.
 """
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def compare_chains(results: Results, root: Path, most: int, repeat: int) -> None:
-    """Note what chains of three lengths take, and the other shapes, once each."""
+    """Measure chains of three lengths, and the other shapes, once each."""
     builds = []
     for merges in (most // 100, most // 10, most):
         bench = Bench(chain, merges, root / f"{merges}")
@@ -71,12 +71,12 @@ def compare_chains(results: Results, root: Path, most: int, repeat: int) -> None
         ("peak memory to build the longest chain", MEGABYTES, longest.peak_megabytes, 1000),
     ):
         results.add(STAGE, what, unit, rounds, longest.busy, bar=Bar(at_most=most_of_it))
-    dearest = max(shapes, key=lambda costs: costs.processor_seconds[0])
+    costliest = max(shapes, key=lambda costs: costs.processor_seconds[0])
     for what, above, below, bar in (
         ("the longest chain, beside one of a tenth", longest, shorter, 10),
         ("one more merge, beside one elsewhere", updates[ONE_MORE], updates[ELSEWHERE], 1.5),
         ("one more merge, beside a day without one", updates[ONE_MORE], updates[WITHOUT], None),
-        ("the dearest shape, beside the chain", dearest, longest, None),
+        ("the most expensive shape, beside the chain", costliest, longest, None),
     ):
         results.beside(STAGE, what, above, below, PROCESSOR, bar=Bar(at_most=bar), pairs=crossed)
 

@@ -1,4 +1,4 @@
-"""Two commits, by what was measured of each.
+"""Compares the figures of two commits.
 
     python -m benchmarks compare v0.2.0 HEAD
     python -m benchmarks compare HEAD~3 HEAD --stage parse
@@ -28,20 +28,20 @@ class Compared:
 
     @property
     def ratio(self) -> float:
-        """Of the medians, the later to the earlier; not a number if the earlier is zero."""
+        """The later median divided by the earlier one; NaN if the earlier one is zero."""
         return self.later.median / self.earlier.median if self.earlier.median else float("nan")
 
     @property
     def overlaps(self) -> bool:
-        """Whether the spreads do: if so, there may be no difference."""
+        """Whether the spreads overlap: then there may be no difference."""
         return self.earlier.overlaps(self.later)
 
 
 def compare(path: Path, earlier: str, later: str, stage: str | None = None) -> list[Compared]:
-    """All figures that both commits have, as they came at the later one.
+    """All figures that both commits have, in the order of the later one.
 
-    A commit is whatever git takes for one. Raises `ResultsError` if git does not know it, or
-    nothing was measured there, or nothing at both.
+    A commit is any name that git knows. Raises `ResultsError` if git does not know it, if nothing
+    was measured there, or if the two have no figure in common.
     """
     records = list(read(path))
     before, after = (
@@ -59,7 +59,7 @@ def compare(path: Path, earlier: str, later: str, stage: str | None = None) -> l
 
 
 def of_commit(records: Iterable[Record], path: Path, name: str) -> list[Record]:
-    """What was measured of a commit: without changes to it, if there is such."""
+    """The figures of a commit: those measured without local changes, if there are any."""
     commit = resolved(name)
     found = [record for record in records if record.setting.commit == commit]
     if not found:
@@ -98,7 +98,7 @@ def matched(earlier: Sequence[Record], later: Sequence[Record]) -> list[Compared
 
 
 def last_of_commit(path: Path, commit: str, size: str) -> Results:
-    """What was measured of a commit in that size; of each figure, what came last.
+    """The figures of a commit in that size; the latest one of each.
 
     Raises `ResultsError` if there is none.
     """

@@ -1,4 +1,4 @@
-"""What a step of following the current day costs, beside loading the day as a whole each time.
+"""The cost of a step that follows the current day, compared with loading the whole day.
 
     python -m benchmarks.current_day                                   # some minutes
     python -m benchmarks.current_day --days 4 --visits 10000 --steps 100
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def follow(results: Results, directory: DataDirectory, days: int, visits: int, steps: int) -> None:
-    """Note what steps early and late on the day take, and the day as a whole."""
+    """Measure steps early and late on the day, and the whole day."""
 
     def measure(name: str, work: Callable[[], object]) -> None:
         results.costs(STAGE, name, Costs([measured_here(work)]))

@@ -1,4 +1,4 @@
-"""Log days from HTTP to the published model: each stage, and a whole day as a night would take it.
+"""Log days from HTTP to the published model: each stage, and a whole day as in every night.
 
     python -m benchmarks.days                       # a project of 300 people
     python -m benchmarks.days --people 4800
@@ -38,7 +38,7 @@ DAYS = HISTORY_DAYS + 1
 UNCOMPRESSED = Service(compresses=False)
 
 GROWTH = (1, 4, 16)
-"""How much more data the worlds have than the smallest one."""
+"""How many times the data of the smallest world the worlds have."""
 SIZE = "growth"
 STAGES = ("download", "parse", "build", "new day", "late day")
 GROWN = (*STAGES, "closed day", *(f"{question}, model" for question in QUESTIONS))
@@ -65,9 +65,10 @@ def grown(name: str, factor: int) -> str:
 
 @dataclass(frozen=True)
 class Project:
-    """A data directory of a world, of which two days come and go: one in the middle, and the last.
+    """A data directory of a world.
 
-    `keep_model` notes the model as it is; whatever puts days in or out brings it back.
+    Two of its days are added and removed: one in the middle, and the last. `keep_model` saves the
+    model; the methods that add or remove days restore it.
     """
 
     directory: DataDirectory
@@ -201,7 +202,7 @@ def run_days(results: Results, project: Project, repeat: int, factor: int) -> di
 
 
 def tell_stages(results: Results, costs: Mapping[str, Costs]) -> None:
-    """Note the ratios of one world, and their bars."""
+    """Record the ratios of one world, with their bars."""
     for stage, what, below, bar in (
         ("download", "into the archive, beside the same requests with nothing kept", None, None),
         ("new day", "beside building the model from all days", "build", 1 / 8),
@@ -240,7 +241,7 @@ def tell_stages(results: Results, costs: Mapping[str, Costs]) -> None:
 def tell_memory(
     results: Results, smallest: Mapping[str, Costs], largest: Mapping[str, Costs]
 ) -> None:
-    """Note how the peaks of two worlds compare, the first and the last of `GROWTH`."""
+    """Record the ratio of the peaks of two worlds, the first and the last of `GROWTH`."""
     for stage in (*STAGES, "closed day"):
         results.beside(
             "memory",

@@ -1,4 +1,4 @@
-"""What it costs to erase one person of many days: only those with her lines are rewritten.
+"""The cost of erasing one person: only the days with lines of the person are rewritten.
 
     python -m benchmarks.erasure                            # 60 days of 20,000 visits
     python -m benchmarks.erasure --days 365 --visits 11000  # a year with ten million actions
@@ -36,7 +36,7 @@ PEOPLE_PER_DAILY_VISIT = 5
 ACTIONS = 3
 ADA = Identifier("email", "ada@example.com")
 EVERY = 10
-"""She comes every so many days, under a pid of her own that is merged the day after."""
+"""The person comes every so many days, each time under a new pid that is merged the next day."""
 
 
 def lines_of_day(number: int, visits: int) -> Iterator[bytes]:
@@ -122,7 +122,7 @@ def build(directory: DataDirectory, days: int, visits: int) -> str:
 
 
 def plan_and_enter(directory: DataDirectory) -> str:
-    """Plan the erasure of one person and enter it in the register; says what it takes."""
+    """Plan the erasure of one person and write it into the register; returns what it removes."""
     with connect_published(directory) as connection:
         finder = Finder(connection)
         life = finder.find(ADA)
@@ -135,7 +135,7 @@ def plan_and_enter(directory: DataDirectory) -> str:
 
 
 def settle(directory: DataDirectory) -> str:
-    """Bring raw files and parsed days in line with the register; says which that changed."""
+    """Apply the register to raw files and parsed days; returns the changed ones."""
     before = files_of(directory.raw)
     _, overwritten = settle_erasures(directory)
     after = files_of(directory.raw)
@@ -177,7 +177,7 @@ def main() -> None:
 
 
 def erase_one(results: Results, directory: DataDirectory) -> None:
-    """Note what each step of erasing one person takes, once."""
+    """Measure each step of erasing one person, once."""
     for name, work in {
         "plan": plan_and_enter,
         "raw files and parsed days": settle,
@@ -189,7 +189,7 @@ def erase_one(results: Results, directory: DataDirectory) -> None:
 
 
 def note(results: Results, name: str, cost: Cost) -> None:
-    """Note what a step took, and print what it did."""
+    """Record the cost of a step, and print its result."""
     results.costs(STAGE, name, Costs([cost]))
     print(f"{name}: {cost.value}", flush=True)
 

@@ -3,9 +3,9 @@
     python -m benchmarks.explore                              # makes the year, and removes it again
     python -m benchmarks.explore --data-directory data        # on a model that is there
 
-Asks for each page what it asks when it is opened, and the pages with most to choose for a second
-question. Of each it prints the time by the clock and of the processors. The made-up year has nearly
-all people do all three of its actions in every visit: the dearest case for funnels and journeys.
+Measures the queries of each page when it is opened, and a second question for the pages with many
+choices. For each it prints seconds by the clock and processor seconds. In the invented year, nearly
+all people do all three actions in every visit: the most expensive case for funnels and journeys.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def ask(directory: DataDirectory) -> None:
-    """Open every page once, and print what each took."""
+    """Open every page once, and print the time of each."""
     model = Model(directory)
     events = [row["name"] for row in model.events()]
     some = events[:3]

@@ -1,4 +1,4 @@
-"""How fast import lines are made, beside what `orjson.dumps` alone takes for the same objects.
+"""How fast import lines are made, compared with `orjson.dumps` alone on the same objects.
 
     python -m benchmarks.imports                   # 1,000,000 lines of each shape
     python -m benchmarks.imports --lines 100000
@@ -99,7 +99,7 @@ def main() -> None:
 
 
 def compare_shapes(results: Results, root: Path, lines: int, repeat: int) -> None:
-    """Note how fast lines of each shape are made, beside `orjson.dumps`."""
+    """Measure how fast lines of each shape are made, and `orjson.dumps`."""
     for shape in SOURCES:
         folder = root / f"imports-{shape}"
         folder.mkdir()

@@ -1,4 +1,4 @@
-"""What the lake's tables cost on each engine, beside the model, on the same days.
+"""The cost of the lake's tables on each engine, compared with the model on the same days.
 
     python -m benchmarks.lake                       # up to 8 days of 24,000 visits
     python -m benchmarks.lake --visits 100000       # so many visits a day at the largest size
@@ -134,7 +134,7 @@ def assert_equal(directory: DataDirectory) -> None:
 
 
 def on_cluster(cluster: Cluster, directory: DataDirectory) -> Cost:
-    """What a cluster took, its processes and this one together, without its start."""
+    """The cost of a cluster, its processes and this one together, without its start."""
     folder = directory.root / "cluster"
     folder.mkdir()
     try:

@@ -1,4 +1,4 @@
-"""What it takes to put a day into a lake and to bring it back, whatever its size.
+"""The cost of putting days of different sizes into a lake, and of bringing them back.
 
     python -m benchmarks.lake_upload                           # days of 64, 256 and 1,024 MB
     python -m benchmarks.lake_upload --megabytes 64 --place folder

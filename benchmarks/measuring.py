@@ -1,9 +1,8 @@
-"""What some work costs: by the clock, of the processors, and at its peak in memory.
+"""Measures work: seconds by the clock, processor seconds, and peak memory.
 
-All of it is measured in a process that has done nothing before. What is imported there on the way
-does not count, unless the work itself imports it. What is to be compared is measured in rounds, one
-after the other in each, so that a busy machine slows all of it down. How busy other processes kept
-the machine is measured beside.
+All work runs in a new process. Imports before the work do not count. Things that are compared are
+measured in rounds, one after the other in each, so that a busy machine slows down all of them. How
+busy other processes kept the machine is measured too.
 """
 
 import multiprocessing
@@ -35,7 +34,7 @@ IMPORT_TIME = re.compile(r"^import time: +(\d+) \| +\d+ \| *([\w.]+)$", re.MULTI
 
 @dataclass(frozen=True)
 class Busy:
-    """How busy others were; None where the system does not tell."""
+    """How busy others were; None if the system does not show it."""
 
     load: float | None
     """The machine's load in the minute before."""

@@ -1,10 +1,10 @@
-"""What a change of days costs the model, compared with building it from all days.
+"""The cost of a change of days, compared with building the model from all days.
 
     python -m benchmarks.model_updates                        # 60 days of 100,000 visits
     python -m benchmarks.model_updates --visits 10000 --applies 200
 
-Every update runs in a process of its own. Those that the ratios are made of are measured in turns,
-each from the same state every time.
+Every update runs in a process of its own. Updates whose ratio is computed are measured in turns,
+each time from the same state.
 """
 
 import shutil

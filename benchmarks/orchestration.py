@@ -1,4 +1,4 @@
-"""What Dagster costs: a backfill with its runs and events, and the same work without.
+"""The cost of Dagster: a backfill with its runs and events, and the same work without them.
 
 python -m benchmarks.orchestration              # 61 days, and one
 python -m benchmarks.orchestration --year       # a year of 365 days as well
@@ -92,7 +92,7 @@ def run_year(results: Results, root: Path, world: World) -> None:
 def with_dagster(
     directory: DataDirectory, settings: WoopraSettings, first: date, last: date
 ) -> None:
-    """What `woopra-pipeline backfill` does, from the moment it knows that it has to."""
+    """The work of `woopra-pipeline backfill`, from the moment when its arguments are read."""
     os.environ |= {
         "WOOPRA_PROJECT": settings.project,
         "WOOPRA_APP_ID": settings.app_id,

@@ -1,4 +1,4 @@
-"""How fast an archived day is parsed, beside DuckDB's typed `read_json` and what others offer.
+"""How fast an archived day is parsed, compared with DuckDB's typed `read_json` and other tools.
 
     python -m benchmarks.parse                              # 128 MB, without peers
     python -m benchmarks.parse --megabytes 2048 --repeat 1  # a large day, for its peak memory
@@ -46,7 +46,7 @@ SHARES = {"dlt": 0.125, "pandas": 0.5}
 """The share of the file that slow peers get, and but once; what counts is their rate."""
 
 UNIFORM_ONLY = {"pyarrow"}
-"""Peers that refuse the sandbox's lines, whose properties are now strings, now numbers."""
+"""Peers that refuse the sandbox's lines, in which a property can be a string or a number."""
 
 STAGE = "parse"
 RATE = "MB/s"

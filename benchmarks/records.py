@@ -1,8 +1,8 @@
-"""What was measured, kept as lines of JSON, one for each figure, and judged by its bar.
+"""Keeps figures as lines of JSON, one for each, and compares each with its bar.
 
 Every benchmark notes its figures here, with the machine, the commit and how busy others were. A
-figure has a value for each round. Its spread goes from the least to the most of them. A bar holds
-if the whole spread is on its good side, is missed if none of it is, and else is left open.
+figure has a value for each round. Its spread goes from the minimum to the maximum. A bar holds if
+the whole spread is on its good side, and is missed if no part of it is. Otherwise it is open.
 """
 
 import json
@@ -34,7 +34,7 @@ RATIO, EXPONENT, SECONDS, PROCESSOR, MEGABYTES = (
     "MB",
 )
 WITHOUT_UNIT = (RATIO, EXPONENT)
-"""What says the same on all machines, more or less."""
+"""Units that mean about the same on all machines."""
 
 QUIET = 0.1
 """The share of the processors that others may take while seconds are held to a bar."""
@@ -46,7 +46,7 @@ class ResultsError(Exception):
 
 @dataclass(frozen=True)
 class Spread:
-    """The median of some values, and the least and the most of them."""
+    """The median, the minimum and the maximum of some values."""
 
     median: float
     least: float
@@ -62,7 +62,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Bar:
-    """What a figure is held to; neither is set if it is only told."""
+    """The bar of a figure; neither is set if it has none."""
 
     at_least: float | None = None
     at_most: float | None = None
@@ -129,7 +129,10 @@ class Record:
 
     @property
     def verdict(self) -> str:
-        """As its bar says. But seconds alone tell nothing against it if others took their share."""
+        """The result for its bar.
+
+        But seconds alone do not miss a bar if other processes used the machine.
+        """
         verdict = self.bar.verdict(self.spread)
         alone = max(self.others_during, default=0.0) <= QUIET
         return verdict if verdict != "missed" or self.unit != SECONDS or alone else "open"
@@ -151,7 +154,7 @@ def crossed(above: Sequence[float], below: Sequence[float]) -> list[float]:
 
 
 def exponents(above: Sequence[float], below: Sequence[float], times: float) -> list[float]:
-    """How a figure grows with so many times the data: by 1 as the data, by 0 not at all."""
+    """The exponent of a figure's growth with the data: 1: as fast as the data, 0: not at all."""
     return [math.log(ratio) / math.log(times) for ratio in crossed(above, below)]
 
 

@@ -134,8 +134,7 @@ class DataDirectory:
 
     @property
     def contents(self) -> list[Path]:
-        """All of these files and folders that exist, with the files that DuckDB and SQLite keep
-        beside theirs."""
+        """All of these that exist, with the files that DuckDB and SQLite keep beside theirs."""
         folders = (
             self.raw,
             self.parsed,

@@ -52,8 +52,7 @@ def modes() -> Modes:
 
 
 def limit_new_files() -> None:
-    """Set the umask, so that files of this process and its children get no wider modes than
-    `modes`.
+    """Set the umask, so that this process and its children create files with these modes at most.
 
     Every entry point of this package calls it before anything is created.
     """

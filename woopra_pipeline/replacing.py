@@ -70,8 +70,7 @@ def _locked_temporary(path: Path) -> tuple[int, Path]:
 
 
 def _remove_abandoned(path: Path) -> None:
-    """Remove temporary files for `path` whose writers no longer live, with the files beside
-    them."""
+    """Remove temporary files for `path` of dead writers, with the files beside them."""
     for left in path.parent.glob(f"{TEMPORARY_PREFIX}{RANDOM_PART}{glob.escape(path.name)}"):
         with suppress(FileNotFoundError, HeldElsewhereError), locked(left, waits=False):
             # A database's journal first: once the file is gone, nobody looks for it.

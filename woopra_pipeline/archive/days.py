@@ -50,8 +50,10 @@ class ArchivedDay:
     headers: Mapping[str, str] = field(hash=False)
     notes: tuple[str, ...] = ()
     earlier: tuple["ArchivedDay", ...] = ()
-    """Versions that this one replaced, the latest last; they have none themselves. Versions that
-    were held back, and that the service did not send again, are among them."""
+    """Versions that this one replaced, the latest last; they have none themselves.
+
+    Versions that were held back, and that the service did not send again, are among them.
+    """
     held_back: tuple["ArchivedDay", ...] = ()
     """Versions that came after this one with fewer lines, and are not accepted or replaced yet."""
     erased_line_count: int = 0
@@ -68,8 +70,10 @@ class ArchivedDay:
 
     @property
     def delivered(self) -> str:
-        """The SHA-256 of the file as it was delivered; a new fetch of the day is compared with
-        it."""
+        """The SHA-256 of the file as it was delivered.
+
+        A new fetch of the day is compared with it.
+        """
         return self.delivered_sha256 or self.sha256
 
     @property

@@ -11,8 +11,8 @@ from datetime import date
 from typing import Literal
 
 from woopra_pipeline.archive.days import Archive, ArchivedDay
-from woopra_pipeline.archive.mending import find_or_mend
 from woopra_pipeline.archive.overwriting import overwrite_erased
+from woopra_pipeline.archive.repairing import find_or_repair
 from woopra_pipeline.archive.staging import StagedFile
 from woopra_pipeline.clock import Clock, system_clock
 from woopra_pipeline.errors import (
@@ -118,8 +118,10 @@ def fetch_log_day(
 
 
 class _Recorder:
-    """Writes a download to the staged file; checks that it is a log, and in doubt that it comes
-    twice."""
+    """Writes a download to the staged file.
+
+    Checks that it is a log, and in doubt that it comes twice.
+    """
 
     def __init__(self, staged: StagedFile, settings: WoopraSettings) -> None:
         self._staged = staged
@@ -143,8 +145,7 @@ class _Recorder:
         return response, notes
 
     def _doubts(self, response: ExportResponse) -> dict[str, str]:
-        """The reasons why the body may not be whole, each with the note for the case that it comes
-        again.
+        """Why the body may not be whole: each reason with the note for a second, equal body.
 
         The position to continue from is the size of a file that was asked for as a whole. But that
         is hardly documented. So if a service always says another number, the file is accepted when
@@ -206,7 +207,7 @@ def _take_in(
     archive: Archive, staged: StagedFile, fetched: ArchivedDay, *, accept_shorter: bool
 ) -> FetchedDay:
     """Make the staged file current, in the locked folder of its day."""
-    current = find_or_mend(archive, fetched.log_day)
+    current = find_or_repair(archive, fetched.log_day)
     if current is not None and current.delivered == fetched.delivered:
         try:
             archive.verify(current)
@@ -237,8 +238,7 @@ def _take_in(
 def _require_all_lines(
     archive: Archive, staged: StagedFile, fetched: ArchivedDay, current: ArchivedDay
 ) -> None:
-    """If the staged file has lost lines of the current one, hold it back and raise
-    `LinesLostError`.
+    """Hold the staged file back and raise `LinesLostError` if it has lost lines.
 
     Lines are counted only here, where other bytes would replace a day. So a new day, or the same
     day again, takes no extra time.

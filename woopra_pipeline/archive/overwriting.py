@@ -11,7 +11,7 @@ from datetime import date
 from typing import BinaryIO
 
 from woopra_pipeline.archive.days import FILE_SUFFIX, Archive, ArchivedDay
-from woopra_pipeline.archive.mending import find_or_mend
+from woopra_pipeline.archive.repairing import find_or_repair
 from woopra_pipeline.archive.staging import StagedFile, remove_abandoned
 from woopra_pipeline.errors import ArchiveError
 from woopra_pipeline.files import sync
@@ -62,7 +62,7 @@ def overwrite_archived(archive: Archive, log_day: date, persons: ErasedPersons) 
     Returns the number of lines. Versions whose file is missing or damaged stay as they are.
     """
     with locked_folder(archive.day_folder(log_day)):
-        archived = find_or_mend(archive, log_day)
+        archived = find_or_repair(archive, log_day)
         if archived is None:
             return 0
         versions = {version: _overwrite(archive, version, persons) for version in archived.versions}

@@ -9,8 +9,9 @@ PROJECT_FILE_NAME = "project"
 
 
 def claim_archive(folder: Path, project: str) -> None:
-    """Check that the archive in `folder` belongs to `project`; an archive without an owner then
-    does.
+    """Check that the archive in `folder` belongs to `project`.
+
+    An archive without an owner then belongs to it.
 
     Raises `ConfigurationError` if it has another project's days, or if the owner is not known.
     """

@@ -49,8 +49,7 @@ def send_again(directory: DataDirectory, batches: Sequence[int]) -> list[Batch]:
 
 
 def verify(directory: DataDirectory) -> list[Verdict]:
-    """Look in the log for all batches without an answer, settle those that can be, and record
-    it."""
+    """Look in the log for batches without an answer, settle them if possible, and record it."""
     verdicts = verify_imports(directory, settings=_settings())
     with open_instance(directory) as instance:
         record_verdicts(instance, verdicts, show_persons=shows_persons())

@@ -33,8 +33,10 @@ class Instant(click.DateTime):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
-        """The instant, without a time zone; fails if it is not one or is outside of the
-        calendar."""
+        """The instant, without a time zone.
+
+        Fails if it is not one or is outside of the calendar.
+        """
         instant: datetime = super().convert(value, param, ctx)
         if not EARLIEST_LOG_DAY < instant.date() < LATEST_LOG_DAY:
             self.fail(f"{value} is not in the range of years that can be used.", param, ctx)

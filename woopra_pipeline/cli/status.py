@@ -32,8 +32,7 @@ class Status:
     archived: list[date]
     archived_bytes: int
     held_back: list[date]
-    """Archived days that came again with fewer readable lines, so that the new file is held
-    back."""
+    """Archived days of which a new file with fewer readable lines is held back."""
     gaps: list[date]
     """Days that are missing between the first and the last one in the model, as in the report."""
     not_archived: list[date]

@@ -46,8 +46,10 @@ FOLDER_PREFIX = "open-"
 LOG_NAME = "log.jsonl"
 
 MOST_FILES = 500
-"""To open a file takes longer than to read a few rows. If there are more files than this, the day
-begins again."""
+"""To open a file takes longer than to read a few rows.
+
+If there are more files than this, the day begins again.
+"""
 
 COUNTS = [name for name in WrittenPart.__struct_fields__ if name.endswith("_count")]
 
@@ -107,8 +109,7 @@ def log_file(day: ParsedDay) -> Path:
 def grow(
     day: ParsedDay, byte_count: int, read_at: datetime, persons: ErasedPersons = NOBODY
 ) -> ParsedDay:
-    """Add the lines within the first `byte_count` bytes of the day's file that `day` does not have
-    yet.
+    """Add lines to `day`, up to the first `byte_count` bytes of the day's file.
 
     Lines of `persons`, who were erased, are overwritten first (R10). Makes the result the current
     parsed day, unless it is that already. Raises `OSError` if files cannot be written.
@@ -153,8 +154,7 @@ def grow(
 
 
 def _from_the_start(day: ParsedDay) -> ParsedDay:
-    """The current day with the same file and without lines, to be parsed again into few large
-    parts."""
+    """The current day with the same file and no lines, to parse it again in few large parts."""
     fresh = start_current_day(day.folder.parents[1], day.log_day, day.fetched_at)
     shutil.copyfile(log_file(day), log_file(fresh))
     sync(log_file(fresh))

@@ -1,4 +1,4 @@
-"""Alerts: whoever should know of a failed run is told, once."""
+"""Alerts: reports each failed run once."""
 
 from dagster import (
     ConfigurableResource,

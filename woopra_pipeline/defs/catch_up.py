@@ -1,4 +1,4 @@
-"""The sensor that takes on what stopped halfway: days to parse, days to apply, a report to write.
+"""The sensor that finishes what stopped halfway: parses days, applies days, writes the report.
 
 Whoever fetched or parsed them, and wherever a run ended: what is left is read from the files, once
 nothing works on it any more. So days come into the model without anyone doing anything, many at

@@ -209,7 +209,7 @@ class WoopraResource(ConfigurableResource["WoopraResource"]):
     def client(
         self, directory: DataDirectory, notify: Callable[[str], None]
     ) -> "Iterator[WoopraClient]":
-        """A client of the project, or of an embedded sandbox that is served meanwhile."""
+        """A client of the project, or of an embedded sandbox that is served for that time."""
         from woopra_pipeline.woopra.client import WoopraClient
 
         if self.project:

@@ -129,8 +129,7 @@ class Model:
         return self.figures("people", grain="day", first=first, last=last)
 
     def events(self) -> list[Row]:
-        """The names of actions, the most frequent ones first, with their numbers of people and
-        actions."""
+        """The names of actions with their numbers of people and actions, most frequent first."""
         return self.rows(EVENTS, rows=MOST_EVENTS)
 
     def property_names(self, event: str) -> list[str]:

@@ -35,8 +35,7 @@ def trend_by(rows: Sequence[Row], number: str) -> Chart:
 
 
 def funnel(rows: Sequence[Row]) -> Chart:
-    """A bar for each step, with the number of people who reached it and their share of the first
-    step."""
+    """A bar for each step: how many people reached it, and their share of the first step."""
     points = [
         {
             "step": f"{row['step']}. {row['event']}",

@@ -30,8 +30,10 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True)
 class PlanHeader:
-    """The description of a plan; `identifiers` are those that its events were compared by, if
-    any."""
+    """The description of a plan.
+
+    `identifiers` are those that its events were compared by, if any.
+    """
 
     source: str
     shape: Shape

@@ -131,8 +131,7 @@ class Poster:
         return self._lines[batch.lines]
 
     def _send(self, batch: Batch, body: bytes) -> ImportAttempt:
-        """Send one batch until there is an answer, unless it only says that nothing was
-        accepted."""
+        """Send one batch; repeat it as long as the answer only says that nothing was accepted."""
         attempts = self._client.settings.attempts
         retrying = Retrying(
             retry=retry_if_exception_type(_NothingTakenError),
@@ -210,8 +209,10 @@ class Poster:
         )
 
     def _halve(self, batch: Batch, lines: Sequence[bytes], status: int, answer: str) -> None:
-        """Reject a batch of one line; split a larger one into two, unless that was done too
-        often."""
+        """Reject a batch of one line.
+
+        Split a larger one into two, unless that was done too often.
+        """
         why = " ".join(answer.split())[:LONGEST_REASON]
         shown = f"status {status}: {why or 'no reason given'}"
         spent = self._ledger.split_count(batch.file_id)

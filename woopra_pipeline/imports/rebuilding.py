@@ -72,8 +72,7 @@ class Rebuilt:
 
 @dataclass(frozen=True)
 class _Plan:
-    """The lines of a plan that may have been sent, by the path of its files below the data
-    directory."""
+    """The lines of a plan that may have been sent, by the paths of its files below the root."""
 
     header: PlanHeader
     stretches: dict[str, list[Stretch]]
@@ -267,8 +266,9 @@ class _Entry:
                 self._known[source].update(_cut(keys.keys))
 
     def without_repeats(self, plans: Sequence[_Plan]) -> list[_Plan]:
-        """The plans without lines that another plan repeats, if no journal says what was sent. Such
-        a plan may be withdrawn, or a dry run.
+        """The plans without lines that another plan repeats, if no journal says what was sent.
+
+        Such a plan may be withdrawn, or a dry run.
         """
         if all(plan.is_described for plan in plans):
             return list(plans)
@@ -352,8 +352,10 @@ class _Entry:
         ]
 
     def _line_keys(self, plan: _Plan, path: str, text: bytes) -> list[bytes]:
-        """The keys of the content of a line. Without a journal, it can be a visit, its events, or
-        both."""
+        """The keys of the content of a line.
+
+        Without a journal, it can be a visit, its events, or both.
+        """
         identifiers = plan.header.identifiers or self._settings.identifiers
         reader = Reader(replace(self._settings, identifiers=identifiers))
         try:
@@ -380,8 +382,10 @@ class _Entry:
         return own
 
     def _requests(self, plan: _Plan, path: str, file_id: int) -> list[tuple[int, Request]]:
-        """Write all requests with lines of a file into the ledger; returns them with their
-        numbers."""
+        """Write all requests with lines of a file into the ledger.
+
+        Returns them with their numbers.
+        """
         return [
             (self._ledger.enter_request(file_id, request, "unknown"), request)
             for request in plan.requests

@@ -58,6 +58,7 @@ class Importer:
 
     def run(self, name: str, log_day: date, *, dry_run: bool = False) -> ImportRun:
         """Plan the lines that the source has for the day and, unless it is a dry run, send them.
+
         Planned batches of earlier days are sent first. Raises `SourceError`, `LedgerError` if the
         source is held by another process, `ConfigurationError` if the data directory holds another
         project, and what `Poster.post_planned` raises; after any error, the same call carries on

@@ -11,8 +11,10 @@ IdenticalRows: TypeAlias = Literal["distinct", "counted"]
 
 @dataclass(frozen=True, kw_only=True)
 class ImportSettings:
-    """Raises `ConfigurationError` if a value is wrong. `identifiers` are the keys of `visitor` that
-    identify people, strongest first: the first one that a visitor has is used.
+    """Raises `ConfigurationError` if a value is wrong.
+
+    `identifiers` are the keys of `visitor` that identify people, strongest first: the first one
+    that a visitor has is used.
     """
 
     identifiers: tuple[str, ...] = ("id", "email", "phone", "cookie")
@@ -28,8 +30,10 @@ class ImportSettings:
     """A longer pause between two events of a visitor begins a new visit."""
 
     halving_requests: int = 100
-    """How many rejected requests may be used to find a batch's bad lines before the rest is set
-    aside."""
+    """How many rejected requests may be used to find the bad lines of a batch.
+
+    Then the rest is set aside.
+    """
     unknown_in_a_row: int = 3
     """Batches without a clear answer, one after another, at which a run ends."""
 

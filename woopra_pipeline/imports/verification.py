@@ -65,9 +65,10 @@ def verify_imports(
     clock: Clock = system_clock,
     notify: Callable[[str], None] = lambda message: None,
 ) -> list[Verdict]:
-    """Look in the log for every unknown batch, and settle those that it can decide. Batches that
-    are found are accepted, and absent ones are planned again. A batch that is found in part stays
-    unknown until it is settled by hand. Raises `ModelError` if there is no model.
+    """Look in the log for every unknown batch, and settle those that it can decide.
+
+    Batches that are found are accepted, and absent ones are planned again. A batch that is found in
+    part stays unknown until it is settled by hand. Raises `ModelError` if there is no model.
     """
     verdicts = []
     with Ledger(directory, clock) as ledger:

@@ -29,8 +29,7 @@ TYPED_COLUMNS = """
 def published_tables(
     lake: Lake, connection: duckdb.DuckDBPyConnection, publication: Publication
 ) -> list[LakeTable]:
-    """The tables that were published, with the columns that `property_types` of that revision
-    names.
+    """The tables that were published, with the columns in `property_types` of that revision.
 
     `connection` can reach the lake.
     """
@@ -64,6 +63,7 @@ def _of_event(relation: str, columns: list[TypedColumn]) -> TypedRelation:
 
 def attach_statements(lake: Lake, publication: Publication) -> Iterator[str]:
     """The statements that make a view of each table in any DuckDB, with the types of the model.
+
     They contain no secret: in an object store, DuckDB takes the credentials that its user has.
     """
     with duckdb.connect() as connection:
@@ -100,8 +100,7 @@ def _rows(lake: Lake, table: LakeTable, publication: Publication) -> str | None:
 
 
 def select_public(table: LakeTable, rows: str | None) -> str:
-    """The query for a table with the names and types of the model; if `rows` is None, for no
-    rows."""
+    """The query for a table with the names and types of the model; None: no rows."""
     columns = zip(table.table.columns, table.stored_names, strict=True)
     if rows is None:
         types = ", ".join(

@@ -49,8 +49,9 @@ class Comparison:
 def compare_with_model(
     lake: Lake, directory: DataDirectory, *, memory_limit: str | None = None
 ) -> Iterator[Comparison]:
-    """Compare every published table of the lake with the published model, also tables that only one
-    side has.
+    """Compare all published tables of the lake with the published model.
+
+    Tables that only one side has are compared too.
 
     Raises `LakeError` if the lake has no tables or cannot be read, and `ModelError` if there is no
     model.
@@ -112,8 +113,7 @@ def _types(connection: duckdb.DuckDBPyConnection, query: str) -> Types:
 
 
 def _values(columns: Sequence[str], query: str | None, types: Types, others: Types) -> str:
-    """The query for these columns, NULL where it has none; with the types that the other side has
-    too."""
+    """The query for these columns, with the types of both sides; NULL for missing ones."""
     if query is None:
         return f"select {', '.join(['null'] * len(columns))} where false"
     selected = []
@@ -143,8 +143,7 @@ def _sums(connection: duckdb.DuckDBPyConnection, rows: str) -> tuple[int, ...]:
 def _surplus(
     connection: duckdb.DuckDBPyConnection, rows: str, others: str
 ) -> tuple[int, list[tuple[object, ...]]]:
-    """How many of the rows are not among the others, each as often as it occurs; and some of
-    them."""
+    """How many rows, each as often as it occurs, are not among the others; and some of them."""
     query = f"create or replace temp table surplus as {rows} except all {others}"
     connection.execute(query)
     ((count,),) = connection.execute("select count(*) from surplus").fetchall()

@@ -1,5 +1,4 @@
-"""Computes the tables of the lake from the parsed days: runs `model.sql` and `typed.sql` on an
-engine."""
+"""Computes the lake's tables from the parsed days: runs `model.sql` and `typed.sql`."""
 
 import dataclasses
 from collections.abc import Callable, Sequence

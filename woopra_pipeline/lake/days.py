@@ -1,5 +1,6 @@
-"""The log days in the lake. The files are those of the data directory, so any program can copy them
-back.
+"""The log days in the lake.
+
+The files are those of the data directory, so any program can copy them back.
 
     raw/project                              whose log it is
     raw/YYYY-MM-DD/manifest.json             names the day's files
@@ -45,8 +46,10 @@ REQUESTS_AT_ONCE = 16
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-"""Names that a manifest may contain. So nobody who can write to the lake can name a path outside of
-the folder here."""
+"""Names that a manifest may contain.
+
+So nobody who can write to the lake can name a path outside of the folder here.
+"""
 
 
 def find_archived(lake: Lake, log_day: date) -> tuple[ArchivedDay | None, Content | None]:

@@ -63,8 +63,7 @@ def number_events(named_actions: pa.Table, choice: TypedChoice) -> pa.Table:
 
 
 def make_dictionary(named_actions: pa.Table, sums: pa.Table, choice: TypedChoice) -> Dictionary:
-    """The dictionary that follows from `named_actions` and `typed_sums`, which `typed.sql`
-    makes."""
+    """The dictionary from `named_actions` and `typed_sums`, which `typed.sql` makes."""
     counts = {row["event"]: row["row_count"] for row in named_actions.to_pylist()}
     names = [
         {

@@ -1,5 +1,7 @@
-"""Extensions of DuckDB. They are installed as packages for one version of DuckDB; none is
-downloaded."""
+"""Extensions of DuckDB.
+
+They are installed as packages for one version of DuckDB; none is downloaded.
+"""
 
 import importlib.util
 from pathlib import Path

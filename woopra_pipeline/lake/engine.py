@@ -32,8 +32,7 @@ EMBEDDED = "sail"
 INSTALL = "pip install 'woopra-pipeline[lake,spark]'"
 
 SCRATCH = "scratch"
-"""The folder of the lake in which engines keep intermediate results until all tables are
-written."""
+"""The folder of the lake for intermediate results, until all tables are written."""
 
 EVENTS_PREFIX = "events."
 """What the name of the typed table of an event begins with."""
@@ -61,8 +60,10 @@ LAYOUTS: Mapping[str, Layout] = {
     PID_ALIASES.name: Layout(order=("pid",)),
     IDENTIFIERS.name: Layout(order=("value", "key")),
 }
-"""The tables that can be large. With this layout, a query for a month or a person reads few
-files."""
+"""The tables that can be large.
+
+With this layout, a query for a month or a person reads few files.
+"""
 
 
 def missing_spark() -> ConfigurationError:
@@ -94,8 +95,7 @@ class Engine(ABC):
 
     @abstractmethod
     def read(self, name: str, uris: Sequence[str], table: Table) -> None:
-        """Let `name` be the rows of these Parquet files, at least one, with the columns of
-        `table`."""
+        """Let `name` be the rows of these Parquet files (at least one), which are like `table`."""
 
     @abstractmethod
     def give(self, name: str, rows: "pa.Table") -> None:

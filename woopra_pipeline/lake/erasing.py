@@ -106,8 +106,7 @@ def erase_in_tables(
 
 
 def _files_in(lake: Lake, log_day: date) -> set[str]:
-    """The SHA-256 of the raw files of a day in the lake, and of the file from which its rows were
-    made."""
+    """The SHA-256 of a day's raw files in the lake, and of the file that its rows are from."""
     archived, parsed = _in_lake(lake, log_day)
     versions = () if archived is None else every_version(archived)
     return {version.sha256 for version in versions} | ({parsed.raw_sha256} if parsed else set())
@@ -127,6 +126,7 @@ def _in_lake(lake: Lake, log_day: date) -> tuple[ArchivedDay | None, ParsedDay |
 
 def _settled_files(directory: DataDirectory, log_day: date) -> dict[str, int] | None:
     """The SHA-256 of files of a day that have no line of erased persons, as this disk knows it.
+
     With each the number of its overwritten lines. None if this disk cannot know it.
     """
     try:

@@ -63,8 +63,7 @@ class FolderLake(Lake):
             temporary.write_bytes(content)
 
     def exchange(self, name: str, content: bytes, version: str | None) -> bool:
-        """Write a small file if the existing one still has this `version`, or if there is none for
-        None."""
+        """Write a small file if it still has this `version`; with None, if it does not exist."""
         with self._said("written"), locked_folder(self._path(name).parent):
             found = self.read_with_version(name)
             if (found.version if found else None) != version:

@@ -71,8 +71,9 @@ def restore_days(
     *,
     replaces: bool = False,
 ) -> Worked[TakenDay]:
-    """Bring files of these days that the lake has and `directory` lacks, and verify them; see
-    `take_day`.
+    """Bring files of these days that the lake has and `directory` lacks, and verify them.
+
+    See `take_day`.
 
     If a day fails, the others go on. Raises `DiskFullError` if there is no room, and
     `LakeUnreachableError`.
@@ -96,8 +97,10 @@ def each_day(
     *,
     at_once: int = DAYS_AT_ONCE,
 ) -> Worked[Done]:
-    """Call `work` for every log day, `at_once` of them at a time; raises errors that all days would
-    meet."""
+    """Call `work` for every log day, `at_once` of them at a time.
+
+    Raises errors that all days would meet.
+    """
     done: dict[date, Done] = {}
     bad: dict[date, PipelineError] = {}
     pool = ThreadPoolExecutor(at_once)

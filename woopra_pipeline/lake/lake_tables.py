@@ -1,5 +1,4 @@
-"""The public tables as they are stored in the lake: the folder of each, and the names of its
-columns.
+"""The public tables as stored in the lake: the folder of each, and the names of its columns.
 
 Most are declared in `tables`. The columns of `people` and of the typed tables of events follow from
 the log: `property_types` names them. Delta accepts no name with a blank or with one of some other

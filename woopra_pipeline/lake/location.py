@@ -88,8 +88,7 @@ class Lake(ABC):
 
     @abstractmethod
     def exchange(self, name: str, content: bytes, version: str | None) -> bool:
-        """Write a small file if the existing one still has this `version`, or if there is none for
-        None.
+        """Write a small file if it still has this `version`; with None, if it does not exist.
 
         Returns whether it was written. If several processes try this at once, one succeeds.
         """

@@ -84,8 +84,7 @@ class ObjectStoreLake(Lake):
             obstore.put(self._store, name, content, use_multipart=False)
 
     def exchange(self, name: str, content: bytes, version: str | None) -> bool:
-        """Write a small file if the existing one still has this `version`, or if there is none for
-        None."""
+        """Write a small file if it still has this `version`; with None, if it does not exist."""
         with self._said("written"):
             try:
                 mode = "create" if version is None else {"e_tag": version}

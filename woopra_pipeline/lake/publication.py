@@ -32,13 +32,11 @@ class TableVersion(msgspec.Struct, frozen=True):
 
 
 class Publication(msgspec.Struct, frozen=True):
-    """The content of the file: the revision, the days and the engine from which it was made, and
-    the versions."""
+    """The content of the file: the revision, its days and engine, and the versions."""
 
     revision: str
     days: str
-    """A digest of the set of days, of the SQL, and of the users' settings of typed tables: see
-    `digest`."""
+    """A digest of the days, the SQL and the settings of typed tables: see `digest`."""
     engine: str
     published_at: datetime
     tables: Mapping[str, TableVersion]
@@ -87,15 +85,13 @@ def the_publication(lake: Lake) -> Publication:
 
 
 def publish(lake: Lake, publication: Publication, version: str | None) -> bool:
-    """Make a publication the current one, if the one that was read with `version` is still
-    current."""
+    """Make a publication the current one, if the current one still has this `version`."""
     content = msgspec.json.format(msgspec.json.encode(publication), indent=2)
     return lake.exchange(PUBLISHED, content, version)
 
 
 def digest(days: Iterable[ParsedDay], script: str, choice: TypedChoice) -> str:
-    """A digest of a set of days, of the SQL, and of the settings: equal digests mean equal
-    tables."""
+    """A digest of the days, the SQL and the settings: equal digests mean equal tables."""
     fingerprints = "".join(f"{day.log_day} {day.fingerprint}\n" for day in days)
     chosen = json.dumps(choice.content)
     return sha256(f"{script}\n{chosen}\n{fingerprints}".encode()).hexdigest()

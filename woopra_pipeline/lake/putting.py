@@ -11,7 +11,7 @@ from xxhash import xxh3_128
 
 from woopra_pipeline.archive import days as archive_days
 from woopra_pipeline.archive.days import Archive, ArchivedDay
-from woopra_pipeline.archive.mending import get_or_mend
+from woopra_pipeline.archive.repairing import get_or_repair
 from woopra_pipeline.clock import Clock, system_clock
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import ArchiveError, LakeError
@@ -39,8 +39,9 @@ NAME_LENGTH = 16
 
 @dataclass(frozen=True)
 class PutDay:
-    """The files of a day that are in the lake now, and the bytes uploaded for it. An open day is
-    not put into the lake.
+    """The files of a day that are in the lake now, and the bytes uploaded for it.
+
+    An open day is not put into the lake.
     """
 
     archived: ArchivedDay | None
@@ -89,7 +90,7 @@ def put_archived(
 
     Returns the day as it is in the lake, and the bytes uploaded.
     """
-    ours = get_or_mend(archive, log_day)
+    ours = get_or_repair(archive, log_day)
     uploaded_bytes = 0
     for _ in range(ATTEMPTS):
         theirs, manifest = find_archived(lake, log_day)
@@ -315,8 +316,7 @@ def _not_written(lake: Lake, log_day: date) -> LakeError:
 
 
 def another_file(lake: Lake, theirs: ArchivedDay, ours: ArchivedDay) -> LakeError:
-    """The error for a day of which the lake and this disk have different files, neither of them the
-    later one."""
+    """The error for a day with different files here and in the lake, neither of them later."""
     return LakeError(
         f"Log day {ours.log_day} is another file here ({ours.byte_count:,} bytes, fetched "
         f"{ours.fetched_at:%Y-%m-%d %H:%M} UTC) than in the lake {lake.location} "

@@ -18,8 +18,9 @@ except ModuleNotFoundError:
 
 
 class SailEngine(SparkEngine):
-    """Sail, started in this process; intermediate results are on this machine's disk, below
-    `scratch`.
+    """Sail, started in this process.
+
+    Intermediate results are on this machine's disk, below `scratch`.
 
     Raises `ConfigurationError` if Sail is not installed.
     """

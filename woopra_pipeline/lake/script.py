@@ -1,5 +1,4 @@
-"""The SQL of the lake's tables, `model.sql` and `typed.sql`, as queries, in the order in which they
-run."""
+"""The SQL of the lake's tables, `model.sql` and `typed.sql`, as queries in their order."""
 
 import re
 from collections.abc import Mapping

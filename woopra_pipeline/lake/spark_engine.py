@@ -30,8 +30,10 @@ from woopra_pipeline.tables import ColumnType, Table
 
 @contextmanager
 def _a_file_of_main() -> Iterator[None]:
-    """Give the main module a file for the time of the block. The client stops a program without
-    one, such as `python -c …`, because it takes it for a test of its own documentation.
+    """Give the main module a file for the time of the block.
+
+    The client stops a program without one, such as `python -c …`, because it takes it for a test of
+    its own documentation.
     """
     main: Any = sys.modules["__main__"]
     if hasattr(main, "__file__"):

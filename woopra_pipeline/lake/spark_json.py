@@ -59,8 +59,7 @@ def tagged_members(properties: str) -> str:
 
 
 def _rewritten(value: str) -> str:
-    """The text of a number, or of an object or array with marks, from its tokens, as DuckDB writes
-    it.
+    """The text of a number, or of an object or array with marks, as DuckDB writes it.
 
     A number is its sign, and 0.DIGITS times 10 to the power of its place. Each step binds names
     that the next steps use, so that no expression is written and computed several times.

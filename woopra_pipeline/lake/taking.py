@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from woopra_pipeline.archive.days import MANIFEST_NAME, Archive, ArchivedDay
-from woopra_pipeline.archive.mending import find_or_mend
+from woopra_pipeline.archive.repairing import find_or_repair
 from woopra_pipeline.data_directory import DataDirectory
 from woopra_pipeline.errors import ArchiveError, ParsedDayError
 from woopra_pipeline.files import make_file, make_folder, remove, sync
@@ -36,8 +36,7 @@ from woopra_pipeline.replacing import replacing
 
 @dataclass(frozen=True)
 class TakenDay:
-    """The result of taking a day from the lake: the files that are here now, and the bytes
-    downloaded.
+    """The result of taking a day from the lake: the files here now, and the bytes downloaded.
 
     A part is None if it is not in the lake, or cannot be used here.
     """
@@ -75,7 +74,7 @@ def take_archived(
         if manifest is not None:
             raise damaged(lake, manifest_name(RAW.folder, log_day))
         return archive.find(log_day), 0
-    ours = _find_or_mend(archive, log_day)
+    ours = _find_or_repair(archive, log_day)
     wanted = theirs if ours is None else _merged(lake, ours, theirs, replaces=replaces)
     known = (
         set()
@@ -89,7 +88,7 @@ def take_archived(
     with needs_room(archive.folder, f"restoring log day {log_day}"):
         downloaded_bytes = sum(_bring_archived(lake, archive, version) for version in new)
         with locked_folder(archive.day_folder(log_day)):
-            ours = find_or_mend(archive, log_day)
+            ours = find_or_repair(archive, log_day)
             here = _at_home(archive, theirs)
             day = here if ours is None else _merged(lake, ours, here, replaces=replaces)
             if day != ours:
@@ -154,12 +153,12 @@ def _remove_erased(before: ArchivedDay, day: ArchivedDay) -> None:
             version.path.unlink(missing_ok=True)
 
 
-def _find_or_mend(archive: Archive, log_day: date) -> ArchivedDay | None:
+def _find_or_repair(archive: Archive, log_day: date) -> ArchivedDay | None:
     folder = archive.day_folder(log_day)
     if not folder.is_dir():
         return None
     with locked_folder(folder):
-        return find_or_mend(archive, log_day)
+        return find_or_repair(archive, log_day)
 
 
 def _at_home(archive: Archive, day: ArchivedDay) -> ArchivedDay:

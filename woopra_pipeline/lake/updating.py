@@ -1,5 +1,6 @@
-"""Updates the tables of the lake to its days. All tables are computed again, or none. All are
-published in one step (R9). The steps:
+"""Updates the tables of the lake to its days.
+
+All tables are computed again, or none. All are published in one step (R9). The steps:
 
 1. Every table is computed from the days in the lake, into Parquet files of a new revision.
 2. The tables are committed one after another, each only if nobody has committed it in the meantime.
@@ -151,8 +152,7 @@ def update_tables(
 def _commit_all(
     lake: Lake, tables: Sequence[LakeTable], revision: str, found: Found
 ) -> dict[str, TableVersion]:
-    """Commit the files of a revision to every table, if nobody else has published in the
-    meantime."""
+    """Commit the files of a revision to every table, if nobody else has published since."""
     with duckdb.connect() as connection:
         lake.let_duckdb_reach(connection)
         files = _of_each(
@@ -192,8 +192,9 @@ def _retired(
 def remove_earlier(
     lake: Lake, publication: Publication, kept_for: timedelta, *, clock: Clock = system_clock
 ) -> None:
-    """Remove the files of versions that have not been published for longer than `kept_for`. This
-    also removes tables of events that no longer exist.
+    """Remove the files of versions that have not been published for longer than `kept_for`.
+
+    This also removes tables of events that no longer exist.
     """
     _of_each(
         publication.tables,

@@ -1,5 +1,4 @@
-"""Compares an archived day on the disk and in the lake, and says which version is current in both
-places.
+"""Compares an archived day here and in the lake, and decides which version is current.
 
 A day that is fetched again with other content keeps its earlier versions. So if the current version
 of one place is an earlier version of the other place, the first place is only behind. If neither
@@ -28,8 +27,9 @@ def alone(version: ArchivedDay) -> ArchivedDay:
 
 
 def merged(here: ArchivedDay, there: ArchivedDay) -> ArchivedDay | None:
-    """The day as it must be here, with all versions of both places. None if neither current version
-    came after the other.
+    """The day as it must be here, with all versions of both places.
+
+    None if neither current version came after the other.
     """
     if here.delivered == there.delivered:
         return _with_versions_of(here, there)

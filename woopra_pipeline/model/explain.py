@@ -11,8 +11,7 @@ from woopra_pipeline.model.database import statements
 
 @dataclass(frozen=True)
 class Merge:
-    """One delete line: what it voided under `from_pid`, and how much was logged again on its path
-    (R6)."""
+    """One delete line: what it voided under `from_pid`, and what was logged again (R6)."""
 
     log_day: date
     log_line: int

@@ -60,8 +60,7 @@ def _last_in_model(directory: DataDirectory) -> date | None:
 
 
 def find_newer_model(directory: DataDirectory) -> str | None:
-    """The time when the latest whole log day was applied to the model, if no report was written
-    since then.
+    """When the latest whole log day was applied to the model, if the report is older.
 
     The current day is left out: it changes the model every minute, and a report takes seconds.
     """

@@ -23,8 +23,9 @@ def reports_sql() -> str:
 
 
 def renew_reports(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Replace the report macros in a model's file by those of this version; False if they are
-    already.
+    """Replace the report macros in a model's file by those of this version.
+
+    False if they are already.
 
     Which version they are of is what the macro `reports_version()` returns.
     """

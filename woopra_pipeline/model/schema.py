@@ -188,13 +188,17 @@ EARLIER_TYPES = Table(
 )
 TYPE_CHANGES = Table(
     "log.type_changes",
-    "Types that were others before the last update that brought a day that was over, or since",
+    "Types that changed in or after the last update that brought a day that was over",
     (
         Column("event", ColumnType.VARCHAR, "Name of the actions; NULL: the profiles"),
         Column("key", ColumnType.VARCHAR, "Name of the property", nullable=False),
         Column("earlier_type", ColumnType.VARCHAR, "Type it had", nullable=False),
         Column("type", ColumnType.VARCHAR, "Type it has", nullable=False),
-        Column("log_day", ColumnType.DATE, "Log day of the first living line at fault"),
+        Column(
+            "log_day",
+            ColumnType.DATE,
+            "Log day of the first living line that the earlier type cannot take",
+        ),
         Column("log_line", ColumnType.INTEGER, "1-based physical line in that day's file"),
     ),
 )
@@ -205,7 +209,7 @@ TYPED_STATE = Table(
 )
 IDENTIFIER_KEYS = Table(
     "log.identifier_keys",
-    "Properties that say who somebody is, as the settings name them",
+    "Properties that identify somebody, as the settings name them",
     (Column("key", ColumnType.VARCHAR, "Name of the property", nullable=False),),
 )
 STORED_PEOPLE = Table("log.people", PEOPLE.comment, PEOPLE.columns)

@@ -28,7 +28,7 @@ class Stage(Enum):
         "load_rejected_lines",
     )
     """Runs if there are days to add."""
-    VOIDED_ANEW = ("revoid_lines",)
+    REVOIDED = ("revoid_lines",)
     """Runs if the model has earlier lines."""
     PROFILES_RENEWED = ("profiles",)
     MERGES_NUMBERED = ("merge_steps",)

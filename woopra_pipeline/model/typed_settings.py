@@ -32,11 +32,9 @@ class TypedSettings:
     """Raises `ConfigurationError` if a limit is below 0."""
 
     most_names: int = 200
-    """The largest number of action names that get a relation: those with the most living
-    actions."""
+    """How many action names get a relation at most: those with most living actions."""
     most_keys: int = 200
-    """The largest number of properties that get a column in each relation: those with the most
-    values."""
+    """How many properties get a column in each relation at most: those with most values."""
     names_left_out: tuple[str, ...] = ()
     """Action names that get no relation; `*` stands for any characters."""
     identifiers: tuple[str, ...] = ("id", "email", "phone", "cookie")

@@ -139,8 +139,10 @@ def _flat(pinned: Types) -> Iterable[tuple[str | None, str, str]]:
 
 
 def read_earlier_types(connection: duckdb.DuckDBPyConnection, choice: TypedChoice) -> Types:
-    """The types with which changes are compared, by event and key; none if they come from other
-    settings."""
+    """The types with which changes are compared, by event and key.
+
+    None if they come from other settings.
+    """
     if not is_of_choice(connection, choice):
         return {}
     rows = connection.sql("select event, key, type from log.earlier_types").fetchall()
@@ -300,8 +302,10 @@ def wanted_relations(
 def _columns(
     choice: TypedChoice, event: str | None, keys: Sequence[tuple[str, str]]
 ) -> tuple[TypedColumn, ...]:
-    """The columns of a relation in the order of their keys; `keys` come in the order of
-    precedence."""
+    """The columns of a relation in the order of their keys.
+
+    `keys` come in the order of precedence.
+    """
     reserved = [column.name for column in (PEOPLE.columns if event is None else EVENT_COLUMNS)]
     names = distinct_names([key for key, _ in keys], reserved)
     return tuple(
@@ -325,8 +329,9 @@ def distinct_names(
     reserved: Sequence[str],
     written: Callable[[str], str] = name_for_duckdb,
 ) -> dict[str, str]:
-    """A name for each of the texts. No two names, and no name and a reserved one, differ only in
-    case.
+    """A name for each of the texts.
+
+    No two names, and no name and a reserved one, differ only in case.
 
     The name of a text is its `written` form, unless an earlier text has that name already. Then the
     first of `_2`, `_3`, … that is free is added.
@@ -675,8 +680,7 @@ def _shown(text: str) -> str:
 def _note_changes(
     connection: duckdb.DuckDBPyConnection, earlier: Types, relations: Iterable[TypedRelation]
 ) -> None:
-    """Write down the types that have changed, each with the first living line that has such a
-    value."""
+    """Write down changed types, each with the first living line that has such a value."""
     connection.execute("delete from log.type_changes")
     for relation in relations:
         for column in relation.columns:

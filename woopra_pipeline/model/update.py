@@ -1,4 +1,4 @@
-"""Bringing the model in line with the parsed days on disk: the one way it ever changes.
+"""Updates the model to the parsed days on disk: the only way in which it changes.
 
 The ledger `log.days` inside the database names the fingerprint of every day that was applied. An
 update compares it with the parsed days, applies the difference in one transaction that also writes
@@ -88,7 +88,7 @@ class AppliedDay:
 Ledger = Mapping[date, AppliedDay]
 
 Retyping = Callable[[duckdb.DuckDBPyConnection], None]
-"""What brings the typed relations in line with the rest, within the transaction."""
+"""What updates the typed relations to the rest, within the transaction."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Difference:
     obsolete: tuple[date, ...]
     """Days to unload: removed ones, and the earlier form of replaced ones."""
     grown: Mapping[date, int] = field(default_factory=dict)
-    """The added days that have merely grown: how many of their lines are loaded already."""
+    """The added days that have only grown: how many of their lines are loaded already."""
 
     @classmethod
     def between(cls, ledger: Ledger, parsed: Mapping[date, ParsedDay]) -> "Difference":
@@ -414,7 +414,7 @@ def _apply(
         if difference.added:
             _load(connection, difference, clock())
         if not is_first:
-            _run(connection, Stage.VOIDED_ANEW)
+            _run(connection, Stage.REVOIDED)
         _run(connection, Stage.PROFILES_RENEWED)
         if _count(connection, "redeleted_pids"):
             _follow_merges(connection)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from woopra_pipeline.archive.days import Archive, ArchivedDay
-from woopra_pipeline.archive.mending import get_or_mend
+from woopra_pipeline.archive.repairing import get_or_repair
 from woopra_pipeline.errors import ArchiveError, ParsedDayError
 from woopra_pipeline.files import make_folder, remove, sync
 from woopra_pipeline.full_disk import needs_room
@@ -61,7 +61,7 @@ def parse_log_day(
     is damaged, `ParsedDayError` if the parsed files cannot be written, `DiskFullError` if there is
     no room for them.
     """
-    archived = get_or_mend(archive, log_day)
+    archived = get_or_repair(archive, log_day)
     pseudonyms = pseudonyms_below(parsed_folder.parent)
     made_of = f"{archived.sha256} {PARSER_VERSION}"
     if pseudonyms is not None:

@@ -26,7 +26,7 @@ def leave_out(day: ParsedDay, log_lines: AbstractSet[int]) -> ParsedDay:
     """Make the parsed day again without these lines, which count as erased (R10).
 
     None of them is a delete line.
-    It becomes current whole or not at all (R9), and the folder of before is removed. Whoever calls
+    It becomes current whole or not at all (R9), and the earlier folder is removed. Whoever calls
     it holds the lock of the day's folder.
     """
     wanted = pa.array(sorted(log_lines), pa.int32())

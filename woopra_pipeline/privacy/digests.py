@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from woopra_pipeline.parse.pseudonyms import Pseudonyms
 
 VALUE_DIGITS = 32
-"""How many digits of the digest of a property are kept. It is short, because there are many of
-them."""
+"""How many digits of the digest of a property are kept.
+
+It is short, because there are many of them.
+"""
 
 
 def digest(key: bytes, name: str, value: str) -> str:
@@ -31,8 +33,7 @@ class Digests:
         self._pseudonyms = pseudonyms
 
     def of(self, name: str, value: str) -> Iterator[str]:
-        """The digest of a property, and the digest of the pseudonym that replaces it in parsed
-        days."""
+        """The digest of a property, and that of the pseudonym that replaces it in parsed days."""
         yield digest(self._key, name, value)
         if self._pseudonyms is not None and name in self._pseudonyms.names:
             yield digest(self._key, name, self._pseudonyms.digest(value))

@@ -114,8 +114,7 @@ class _Owner:
         self._keys = {*ImportSettings().identifiers, "email", "id", *named}
 
     def is_erased(self, content: Any, planned_at: datetime) -> bool:
-        """Whether any identifier in `content` belongs to a person who was erased after
-        `planned_at`."""
+        """Whether `content` has an identifier of a person who was erased after `planned_at`."""
         identifiers = _identifiers(content, self._keys)
         found = (text for one in identifiers for text in self._digests.of(*one))
         named = self._known.intersection(found)

@@ -60,8 +60,7 @@ class Merges:
         return life.pid if position is None else self._end_of[position]
 
     def pids_of(self, life: Life) -> frozenset[str]:
-        """All pids that are one person with `life`: those whose paths end where its path ends, and
-        the end."""
+        """All pids that are one person with `life`: those whose paths end at the same place."""
         end = self.end(life)
         last = {end} if isinstance(end, str) else set()
         return frozenset({life.pid} | self._pids.get(end, set()) | last)

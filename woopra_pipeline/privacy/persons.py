@@ -264,8 +264,7 @@ class ErasedPersons:
                 one.new |= self._values(line) - one.values
 
     def _known(self, line: Statement) -> set[str]:
-        """The digests of those values of a line that erased lines had, or that identified
-        somebody."""
+        """Digests of values of a line that erased lines had too, or that identified somebody."""
         known = {
             text
             for key, value in line.properties.items()

@@ -110,8 +110,7 @@ class Finder:
     def __init__(
         self, connection: duckdb.DuckDBPyConnection, pseudonyms: Pseudonyms | None = None
     ) -> None:
-        """`pseudonyms` has the pseudonyms that replace identifiers in the model, if they are
-        set."""
+        """`pseudonyms` are the pseudonyms that replace identifiers in the model, if set."""
         self._connection = connection
         self._pseudonyms = pseudonyms
         self._connection.execute("set TimeZone = 'UTC'")

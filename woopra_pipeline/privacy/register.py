@@ -197,8 +197,7 @@ def digest_key(folder: Path) -> bytes:
 
 
 def digests(folder: Path, identifiers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """Keyed digests of identifiers, sorted, so that they do not show the order of the
-    identifiers."""
+    """Keyed digests of identifiers, sorted, so that their order shows nothing."""
     key = digest_key(folder)
     return tuple(sorted({digest(key, name, value) for name, value in identifiers}))
 

@@ -346,8 +346,7 @@ class _Settling:
         return bool(damaged)
 
     def _clean(self) -> None:
-        """Remove replaced files, and files that killed processes left: they may have erased
-        lines."""
+        """Remove replaced files and files of killed processes: they may have erased lines."""
         for log_day in _log_days_in(self._archive.folder):
             clean_archived(self._archive, log_day)
         for log_day in _log_days_in(self._directory.parsed):

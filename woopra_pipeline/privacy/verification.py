@@ -216,6 +216,7 @@ def _search_one(path: Path) -> _Found:
 
 def search_runs(directory: DataDirectory, identifiers: Sequence[Identifier]) -> tuple[Find, ...]:
     """Where Dagster's records in the data directory contain identifiers, which version 0.1 kept.
+
     Identifiers that are too short are not searched for.
     """
     needles = Needles(
@@ -347,8 +348,10 @@ def _in_duckdb(path: Path, needles: Needles) -> Iterator[tuple[str, str]]:
 def _in_table(
     connection: duckdb.DuckDBPyConnection, relation: str, columns: Sequence[str], needles: Needles
 ) -> Iterator[tuple[str, str]]:
-    """The keys of identifiers that occur in the values of columns, and these values; in one
-    pass."""
+    """The keys of identifiers that occur in the values of columns, and these values.
+
+    In one pass.
+    """
     wanted = [(one, column) for one in needles.by_identifier for column in columns]
     for start in range(0, len(wanted), MOST_EXPRESSIONS):
         some = wanted[start : start + MOST_EXPRESSIONS]
@@ -368,8 +371,7 @@ def _in_table(
 
 
 def _lines_of(root: Path, path: Path, persons: ErasedPersons, found: _Found) -> Iterator[Find]:
-    """Lines that R10 erases in a raw file, in a manifest or not, or in the file of the current
-    day."""
+    """Lines that R10 erases in a raw file, in any manifest or none, or in the current day's."""
     name = path.relative_to(root)
     is_raw = name.parts[0] == RAW.folder.name and name.match("*/*/*.zst")
     if is_raw or name.match(f"{PARSED}/*/{FOLDER_PREFIX}*/{LOG_NAME}"):

@@ -112,8 +112,7 @@ def activity(connection: duckdb.DuckDBPyConnection, period: Period) -> Chart:
 
 
 def merges(connection: duckdb.DuckDBPyConnection, period: Period) -> Chart:
-    """Merges a day, by log day, and below them whether the actions that they voided were logged
-    again."""
+    """Merges a day, by log day; below, whether the voided actions were logged again."""
     rows = of_period(connection, "merges", period)
     of_actions = {"logged again": LIGHT_BLUE, "missing": ORANGE}
     return (
@@ -192,8 +191,9 @@ def _svg(chart: alt.LayerChart | alt.FacetChart | alt.VConcatChart, style: dict[
 
 
 def to_interactive(panel: Panel) -> dict[str, Any]:
-    """A Vega-Lite chart of `panel`: as wide as its place; it shows the numbers of the bin under the
-    pointer.
+    """A Vega-Lite chart of `panel`: as wide as its place.
+
+    It shows the numbers of the bin under the pointer.
 
     It has no title. The page gives the colors of text and background.
     """

@@ -50,8 +50,10 @@ class Period:
 
 
 def whole_period(connection: duckdb.DuckDBPyConnection) -> Period | None:
-    """All log days of the model, by day, week or month, depending on their number; None without
-    any."""
+    """All log days of the model, by day, week or month, depending on their number.
+
+    None without any.
+    """
     (days,) = figures(connection, "period")
     if days["first"] is None:
         return None

@@ -56,8 +56,7 @@ class Cohort:
 
 @dataclass(frozen=True)
 class PageChart:
-    """A panel in the page: its name, the chart for Vega, and a picture for pages without
-    scripts."""
+    """A panel in the page: its name, its Vega chart, and a picture for use without scripts."""
 
     name: str
     title: str

@@ -46,8 +46,9 @@ _MALFORMED = (
 _BLANK = ("", " ", "\t", "\r")
 
 Happening = tuple[int, int, int]
-"""An event of a day: its time (UNIX ms), its kind, and the key of the visit that causes it. For an
-import, it has the number of the request instead.
+"""An event of a day: its time (UNIX ms), its kind, and the key of the visit that causes it.
+
+For an import, it has the number of the request instead.
 """
 _SIGNS_IN, _IS_UPDATED, _IS_FORGOTTEN, _IS_IMPORTED = range(4)
 
@@ -56,8 +57,7 @@ LineKind = Literal["visit", "identify", "delete", "rejected", "blank"]
 
 @dataclass(frozen=True)
 class LoggedDay:
-    """The content of a log day's file: entries in the order of the log, and other lines among
-    them."""
+    """The content of a log day's file: entries in log order, and other lines among them."""
 
     log_day: date
     entries: Entries
@@ -81,8 +81,9 @@ class LoggedDay:
 def live_through(
     lines: Lines, identities: Identities, log_day: date, until: int | None = None
 ) -> LoggedDay:
-    """Let a log day pass: `identities` has the state at its start, and afterwards the state at its
-    end.
+    """Let a log day pass.
+
+    `identities` has the state at its start, and afterwards the state at its end.
 
     With `until` (UNIX ms), only events before that instant happen. Lines that are logged before it
     do not depend on later events.
@@ -241,8 +242,7 @@ def _tells_all(sign_in: SignIn | None, at: int) -> bool:
 
 
 def _tell(luck: float, at: int, sign_in: SignIn, email: str, own_id: str) -> dict[str, str]:
-    """The identifiers that a visitor tells at `at` and that the browser did not know: e-mail, id or
-    both."""
+    """What a visitor tells at `at` that the browser did not know: e-mail, id or both."""
     told = {}
     if luck < 0.6 and sign_in.email_at > at:
         sign_in.email_at = at

@@ -169,8 +169,9 @@ class Identities:
         return profile
 
     def identify(self, at: int, cookie: int | None, identifiers: dict[str, str]) -> Profile:
-        """Tell the system that one person has these identifiers; returns the person's profile from
-        now on.
+        """Tell the system that one person has these identifiers.
+
+        Returns the person's profile from now on.
 
         Profiles found by them are merged, except where a stronger identifier says that they are
         somebody else's: such a profile only loses the identifier it was found by.

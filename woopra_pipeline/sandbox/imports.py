@@ -141,8 +141,7 @@ class Imports:
             yield ImportRequest(at, [read_line(line, self.identifiers, at) for line in lines])
 
     def _own_requests(self, log_day: date) -> Iterator[ImportRequest]:
-        """The imports of the world itself: now and then, data about its people from another
-        system."""
+        """The world's own imports: now and then, data about its people from another system."""
         chance, people = self.people.chance, self.people
         start = milliseconds(start_of_log_day(log_day))
         if chance.one("import", start) >= 0.08 or start >= people.ends_at:

@@ -21,8 +21,7 @@ from woopra_pipeline.sandbox.vocabulary import BLANK_VISIT, json_text, members
 
 @dataclass(frozen=True)
 class Knowledge:
-    """For each visit, the instant (UNIX ms) from which its browser tells the visitor's
-    identifiers."""
+    """For each visit, from when (UNIX ms) its browser tells the visitor's identifiers."""
 
     email_at: IntArray
     id_at: IntArray
@@ -201,8 +200,7 @@ class Lines:
         return texts.join('{"seats":', texts.decimal(seats), self._account(entries), "}")
 
     def _account(self, entries: Entries) -> pa.Array:
-        """The identifiers that the browser of each entry tells about a visitor who has signed
-        in."""
+        """What the browser of each entry tells about a visitor who has signed in."""
         chance, tables, visits = self.chance, self._tables, entries.visits
         knows_email = entries.knowledge.email_at <= visits.logged_at
         knows_id = entries.knowledge.id_at <= visits.logged_at

@@ -27,8 +27,10 @@ class Mood(StrEnum):
     TRUNCATED = "truncated"
     """The file ends in the middle of a line, without notice."""
     CUT_AT_LINE = "cut-at-line"
-    """The file ends early, at the end of a line, and its length fits; only its position is
-    right."""
+    """The file ends early, at the end of a line, and its length fits.
+
+    Only its position is right.
+    """
     ERROR_BODY = "error-body"
     """200, with an error in place of the file."""
     WEB_PAGE = "web-page"

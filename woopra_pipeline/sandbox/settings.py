@@ -21,8 +21,9 @@ WORLD_VERSION = 5
 
 @dataclass(frozen=True, kw_only=True)
 class SandboxSettings:
-    """The settings of a world. The same settings give the same world, byte for byte, on every
-    machine.
+    """The settings of a world.
+
+    The same settings give the same world, byte for byte, on every machine.
 
     `people` is the number of people at any time; they come and go. With `days` None the world is
     endless; otherwise its log days end after that many. `identifiers` are the properties that

@@ -107,8 +107,7 @@ class Truth:
 
     @cached_property
     def canonical_pids(self) -> dict[str, str | None]:
-        """For every pid that was ever deleted: the pid that now has its entries from before its
-        last deletion (R4)."""
+        """For every pid ever deleted: which pid has its entries of before the deletion now (R4)."""
         heirs: dict[int, int] = {}
         for voided in self.voided:
             heirs |= zip(voided.serials.tolist(), voided.heirs.tolist(), strict=True)

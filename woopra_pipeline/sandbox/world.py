@@ -94,8 +94,9 @@ class Sandbox:
         return path
 
     def make_files(self, first: date, last: date) -> None:
-        """Make the missing files of the log days from `first` to `last`, which are over. One thread
-        simulates the days while others write their files.
+        """Make the missing files of the log days from `first` to `last`, which are over.
+
+        One thread simulates the days while others write their files.
         """
         with self._alone(), ThreadPoolExecutor(WRITERS) as writers:
             being_written: deque[Future[None]] = deque()

@@ -36,7 +36,7 @@ class ModelTable(Table):
     """
 
     made_of: tuple[Table, ...]
-    """The tables of the log that decide which rows it has, and what stands in them."""
+    """The tables of the log that decide which rows it has, and their values."""
     is_view: bool = True
     """Whether `model/sql/views/NAME.sql` makes it; otherwise a stage of an update fills it."""
 
@@ -90,7 +90,7 @@ PROFILES = ModelTable(
         required(
             "is_provisional",
             _T.BOOLEAN,
-            "Whether a merge into it may still wait for its re-log",
+            "Whether actions of a merge into it may still be missing",
         ).of(*_RELOGGED_ACTIONS),
     ),
     made_of=(VISITS_LOG, ACTIONS_LOG, PROPERTIES_LOG, DELETES_LOG),
@@ -137,7 +137,7 @@ CANONICAL_PID = Column(
 
 PROFILE_MERGES = ModelTable(
     "profile_merges",
-    "Delete lines: each voids what came before it under from_pid",
+    "Delete lines: each voids the lines before it under from_pid",
     (
         *_same(DELETES_LOG, (LOG_DAY, LOG_LINE)),
         required("from_pid", _T.VARCHAR, "pid that was deleted").of("deletes_log.pid"),
@@ -157,7 +157,7 @@ RELOG_AUDIT = ModelTable(
         required("from_pid", _T.VARCHAR, "pid that was deleted").of("deletes_log.pid"),
         required("to_pid", _T.VARCHAR, "pid it was merged into").of("deletes_log.new_id"),
         required("action_count", _T.BIGINT, "Actions it voided").of(*_VOIDED_ACTIONS),
-        required("relogged_count", _T.BIGINT, "Actions of these that were logged again since").of(
+        required("relogged_count", _T.BIGINT, "Actions of these that were logged again later").of(
             *_RELOGGED_ACTIONS
         ),
         required("missing_count", _T.BIGINT, "Actions of these that were not logged again").of(
@@ -175,16 +175,16 @@ PID_ALIASES = ModelTable(
             "visits_log.pid", "deletes_log.pid", "deletes_log.new_id"
         ),
         CANONICAL_PID.of("visits_log.pid", *_MERGE_PATH),
-        required("hops", _T.INTEGER, "Number of merges followed to get there; 0: it is its own").of(
-            "visits_log.pid", *_MERGE_PATH
-        ),
+        required(
+            "hops", _T.INTEGER, "Number of merges on the path to it; 0: it is its own alias"
+        ).of("visits_log.pid", *_MERGE_PATH),
     ),
     made_of=(VISITS_LOG, DELETES_LOG),
 )
 
 LOG_DAYS = ModelTable(
     "log_days",
-    "Log days in the model, with every physical line of their files accounted for",
+    "Log days in the model, with the counts of all physical lines of their files",
     (
         required("log_day", _T.DATE, "Log day (Pacific calendar)").of(
             "visits_log.log_day", "deletes_log.log_day", "rejected_lines_log.log_day"
@@ -201,7 +201,11 @@ LOG_DAYS = ModelTable(
         required("action_count", _T.BIGINT, "Actions on the visit lines").of(
             "visits_log.action_count"
         ),
-        required("is_open", _T.BOOLEAN, "Whether the day was not over yet: its lines so far").of(),
+        required(
+            "is_open",
+            _T.BOOLEAN,
+            "Whether the day was not over yet, so it has only its lines so far",
+        ).of(),
         required("raw_bytes", _T.BIGINT, "Size of the day's file in bytes, uncompressed").of(),
         required("raw_sha256", _T.VARCHAR, "SHA-256 of the day's file, uncompressed").of(),
         required("fetched_at", _T.TIMESTAMPTZ, "When the file was downloaded").of(),

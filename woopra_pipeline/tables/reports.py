@@ -91,7 +91,7 @@ FUNNEL = TableMacro(
 
 RETENTION = TableMacro(
     "retention",
-    "Who comes back, by when they came first",
+    "Who comes back, by the period in which they first came",
     (
         required("cohort", _T.DATE, "First day of the period in which they did the first event"),
         required("size", _T.BIGINT, "Profiles that did it then for the first time"),
@@ -127,7 +127,7 @@ JOURNEYS = TableMacro(
 
 TIMELINE = TableMacro(
     "timeline",
-    "Everything a person did, with the merges in between",
+    "Everything a person did, with the merges of the profile",
     (
         required("place", _T.BIGINT, "Number of the row in the order of time, from 1"),
         Column("occurred_at", _T.TIMESTAMPTZ, "When it happened; NULL for merges"),

@@ -86,8 +86,9 @@ class ExportResponse:
 
     @property
     def has_announced_end(self) -> bool:
-        """Whether its length or encoding shows if the body is cut. Otherwise the body ends with the
-        connection, for whatever reason.
+        """Whether its length or encoding shows if the body is cut.
+
+        Otherwise the body ends with the connection, for whatever reason.
         """
         encodings = " ".join(
             self.headers.get(name, "") for name in ("transfer-encoding", "content-encoding")
@@ -379,8 +380,10 @@ class WoopraClient:
         )
 
     def _retry_after(self, response: httpx.Response) -> float:
-        """The seconds that the service asks to wait; 0 if it does not, or if they cannot be
-        read."""
+        """The seconds that the service asks to wait.
+
+        0 if it does not, or if they cannot be read.
+        """
         now = self._clock()
         seconds = retry_after_seconds(response.headers, now) or 0.0
         if seconds > self.settings.longest_retry_after:

@@ -40,8 +40,9 @@ def http_date(text: str) -> datetime | None:
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
-    """The seconds, at least 0, that an answer asks to wait; None if it does not, or if they cannot
-    be read.
+    """The seconds, at least 0, that an answer asks to wait.
+
+    None if it does not, or if they cannot be read.
 
     `headers` are by lower-case name. No more than `LONGEST_WAIT`.
     """

@@ -122,8 +122,7 @@ class OutsideText:
 
 @contextmanager
 def clean_http_logs(outside_text: OutsideText) -> Iterator[None]:
-    """Clean the log of the HTTP library while the block runs: it repeats status lines and
-    headers."""
+    """Clean the log of the HTTP library, which repeats headers, while the block runs."""
 
     def clean(record: logging.LogRecord) -> bool:
         record.msg = outside_text.sentence(record.getMessage(), LONGEST_LOG_LINE)

@@ -195,8 +195,10 @@ class RateBudget:
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:
-    """Whether the content of the file is wrong; the low byte of SQLite's codes says the kind of
-    error."""
+    """Whether the content of the file is wrong.
+
+    The low byte of SQLite's codes says the kind of error.
+    """
     return error.sqlite_errorcode & 0xFF not in NO_DAMAGE
 
 

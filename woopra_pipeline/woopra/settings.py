@@ -60,11 +60,15 @@ class WoopraSettings:
     rate_window: float = 60.0
     """The window for that rate, in seconds of waiting."""
     answer_deadline: float = 600.0
-    """Seconds until the head of a download or the whole answer to an import must be there. An
-    import gets more seconds: as many as its body takes at the lowest rate."""
+    """Seconds until the head of a download or the whole answer to an import must be there.
+
+    An import gets more seconds: as many as its body takes at the lowest rate.
+    """
     largest_growth: int = 1_000
-    """How many times larger a download may become when it is decompressed; up to 64 MiB are always
-    allowed."""
+    """How many times larger a download may become when it is decompressed.
+
+    Up to 64 MiB are always allowed.
+    """
     least_free_bytes: int = 32 << 20
     """Bytes that must stay free on the disk; otherwise a download stops."""
     first_backoff: float = 1.0
@@ -72,8 +76,10 @@ class WoopraSettings:
     longest_backoff: float = 60.0
     """The longest pause between attempts, in seconds."""
     longest_retry_after: float = 900.0
-    """The longest wait that the service may ask for, in seconds; if it asks for more, the request
-    fails."""
+    """The longest wait that the service may ask for, in seconds.
+
+    If it asks for more, the request fails.
+    """
 
     rate_budget: bool = True
     """Whether requests are counted against the limits below."""

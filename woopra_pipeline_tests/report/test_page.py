@@ -145,7 +145,7 @@ def test_says_what_is_in_the_model(log):
     log.put(DAYS)
     words = read(log).words
     for sentence in (
-        "logged from 5 January 2026 to 18 January 2026",
+        "the log days from 5 January 2026 to 18 January 2026",
         "Made on 19 January 2026 at 17:03 UTC",
         "18 January 2026 0 0 new, 0 returning 0 before the day before",
         "7 days to 18 January 2026 1 0 new, 1 returning +0% from 1 in the 7 days before",

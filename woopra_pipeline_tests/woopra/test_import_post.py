@@ -85,4 +85,4 @@ def test_without_a_connection_it_was_not_sent(make_client):
         port = listener.getsockname()[1]
     attempt = make_client(base_url=f"http://127.0.0.1:{port}").post_import(BODY)
     assert attempt.outcome is ImportOutcome.NOT_SENT
-    assert "no connection came about" in attempt.problem
+    assert "no connection was made" in attempt.problem

@@ -52,8 +52,7 @@ class Batch:
     is_dry_run: bool
     is_asked_for: bool
     sent_until: datetime | None
-    """None; or, if the ledger was lost, the end of the time in which it may have been sent, from
-    `sent_at` on."""
+    """None, unless the ledger was lost: then it may have been sent from `sent_at` until then."""
 
     @property
     def lines(self) -> slice:
@@ -176,8 +175,7 @@ class Batches(Files, Requests):
         return None
 
     def begin_sending(self, batch: Batch) -> None:
-        """Write down, durably, that a planned batch is about to be sent: in the ledger and the
-        journal.
+        """Write durably, in ledger and journal, that a planned batch is about to be sent.
 
         Raises `LedgerError` if the journal cannot be written; then the batch is still planned.
         """

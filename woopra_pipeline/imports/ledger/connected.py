@@ -28,8 +28,9 @@ class Connected:
 
     @contextmanager
     def transaction(self, kind: Literal["immediate", "deferred"] = "immediate") -> Iterator[None]:
-        """Commit the changes of the block, durably, or undo all of them if it raises. A deferred
-        transaction is for temporary tables only: no other process has to wait for it.
+        """Commit the changes of the block, durably, or undo all of them if it raises.
+
+        A deferred transaction is for temporary tables only: no other process has to wait for it.
         """
         self.connection.execute(f"begin {kind}")
         try:

@@ -103,8 +103,7 @@ class Ledger(LedgerTables):
             raise unusable(self.path, f"is damaged ({' '.join(str(found).split())})")
 
     def require_latest(self, source: str) -> None:
-        """Raise `UnusableLedgerError` if it lacks something that a source, which must be held, has
-        sent."""
+        """Raise `UnusableLedgerError` if a source, which must be held, sent more than it knows."""
         bring_in_line(self, source)
 
     def __enter__(self) -> Self:
@@ -118,8 +117,9 @@ class Ledger(LedgerTables):
 
     @contextmanager
     def holding(self, source: str) -> Iterator[None]:
-        """Hold the lock of a source. Only the holder may send its lines, or decide about batches in
-        state `sending`.
+        """Hold the lock of a source.
+
+        Only the holder may send its lines, or decide about batches in state `sending`.
 
         Raises `LedgerError`, naming the holder, if another process has it, and
         `UnusableLedgerError` if the ledger lacks something that was sent.

@@ -33,8 +33,9 @@ def unusable(path: Path, why: str) -> UnusableLedgerError:
 
 
 def has_ledger(directory: DataDirectory) -> bool:
-    """Whether anything was ever imported from a data directory, or planned. It is also true if the
-    ledger was lost: opening it then raises the error.
+    """Whether anything was ever imported from a data directory, or planned.
+
+    It is also true if the ledger was lost: opening it then raises the error.
     """
     return (directory.imports / LEDGER_NAME).exists() or why_lost(directory) is not None
 

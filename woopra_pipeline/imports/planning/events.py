@@ -1,5 +1,7 @@
-"""Events: rows that are grouped into visits. Equal visitor, name, time and properties: same
-event."""
+"""Events: rows that are grouped into visits.
+
+Equal visitor, name, time and properties: same event.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, pairwise

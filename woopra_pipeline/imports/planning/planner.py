@@ -29,8 +29,10 @@ from woopra_pipeline.imports.sources import Shape
 
 FIRST_SET_ASIDE = 20
 PRESUMED = "presumed"
-"""The state, here, of batches that are unknown because the ledger was lost: they count as sent
-until verified."""
+"""The state, here, of batches that are unknown because the ledger was lost.
+
+They count as sent until they are verified.
+"""
 
 
 @dataclass
@@ -230,8 +232,7 @@ class Planner(ABC):
             line += len(rows)
 
     def commit(self, planned_at: str) -> None:
-        """Withdraw earlier planned batches and write the plan into the ledger, in one
-        transaction."""
+        """Withdraw earlier planned batches and add the plan to the ledger, in one transaction."""
         header = PlanHeader(self._source, self.shape, self._log_day, planned_at, None)
         with self._ledger.transaction():
             if not self._dry_run:

@@ -35,8 +35,10 @@ class Staging:
         return int(number)
 
     def insert(self, table: str, columns: dict[str, Any]) -> None:
-        """Insert columns, Arrow or NumPy arrays, in the order of the table; they are collected
-        first."""
+        """Insert columns, Arrow or NumPy arrays, in the order of the table.
+
+        They are collected first.
+        """
         pending = self._pending.setdefault(table, [])
         pending.append(pa.table(columns))
         if sum(map(len, pending)) >= ROWS_AT_ONCE:

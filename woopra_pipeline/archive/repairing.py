@@ -16,11 +16,11 @@ from woopra_pipeline.archive.staging import LineCount
 from woopra_pipeline.errors import ArchiveError
 from woopra_pipeline.locks import locked_folder
 
-MADE_ANEW = "the manifest was damaged and was made again from the file"
+MADE_AGAIN = "the manifest was damaged and was made again from the file"
 STATUS_OF_A_DOWNLOAD = 200
 
 
-def get_or_mend(archive: Archive, log_day: date) -> ArchivedDay:
+def get_or_repair(archive: Archive, log_day: date) -> ArchivedDay:
     """The current version of `log_day`, whose manifest is made again if it is damaged.
 
     Raises `ArchiveError` if the day is not archived, or if none of its files is whole.
@@ -32,13 +32,13 @@ def get_or_mend(archive: Archive, log_day: date) -> ArchivedDay:
         if not folder.is_dir():
             raise
         with locked_folder(folder):
-            archived = find_or_mend(archive, log_day)
+            archived = find_or_repair(archive, log_day)
         if archived is None:
             raise
         return archived
 
 
-def find_or_mend(archive: Archive, log_day: date) -> ArchivedDay | None:
+def find_or_repair(archive: Archive, log_day: date) -> ArchivedDay | None:
     """The current version of `log_day`, whose folder is locked; None if there is none.
 
     A damaged manifest is made again. The time of the file stands for the time of the download. The
@@ -86,5 +86,5 @@ def _version(log_day: date, path: Path) -> ArchivedDay | None:
         fetched_at=datetime.fromtimestamp(status.st_mtime, UTC),
         status=STATUS_OF_A_DOWNLOAD,
         headers={},
-        notes=(MADE_ANEW,),
+        notes=(MADE_AGAIN,),
     )

@@ -7,7 +7,7 @@ import pytest
 
 from woopra_pipeline.archive.days import Archive
 from woopra_pipeline.archive.fetch import fetch_log_day
-from woopra_pipeline.archive.mending import MADE_ANEW, get_or_mend
+from woopra_pipeline.archive.repairing import MADE_AGAIN, get_or_repair
 from woopra_pipeline.errors import ArchiveError
 from woopra_pipeline.parse.parse_day import parse_log_day
 from woopra_pipeline_tests.parse.archived_files import archive_file
@@ -44,12 +44,12 @@ def test_a_manifest_is_made_from_its_file(archive, tmp_path, content):
     damage(archive, content)
     parsed = parse_log_day(archive, LOG_DAY, tmp_path / "parsed")
     assert parsed.line_count == 2
-    mended = archive.get(LOG_DAY)
-    assert (mended.path, mended.sha256) == (before.path, before.sha256)
-    assert (mended.byte_count, mended.line_count) == (len(FILE), 2)
-    assert mended.fetched_at == datetime.fromtimestamp(1772800000, UTC)
-    assert mended.notes == (MADE_ANEW,)
-    archive.verify(mended)
+    repaired = archive.get(LOG_DAY)
+    assert (repaired.path, repaired.sha256) == (before.path, before.sha256)
+    assert (repaired.byte_count, repaired.line_count) == (len(FILE), 2)
+    assert repaired.fetched_at == datetime.fromtimestamp(1772800000, UTC)
+    assert repaired.notes == (MADE_AGAIN,)
+    archive.verify(repaired)
 
 
 def test_the_current_file_is_the_latest_that_loses_no_lines(archive):
@@ -59,9 +59,9 @@ def test_the_current_file_is_the_latest_that_loses_no_lines(archive):
     for number, version in enumerate((first, second, third)):
         os.utime(version.path, (1772800000 + number, 1772800000 + number))
     damage(archive)
-    mended = get_or_mend(archive, LOG_DAY)
-    assert mended.sha256 == second.sha256
-    assert [version.sha256 for version in mended.earlier] == [first.sha256, third.sha256]
+    repaired = get_or_repair(archive, LOG_DAY)
+    assert repaired.sha256 == second.sha256
+    assert [version.sha256 for version in repaired.earlier] == [first.sha256, third.sha256]
 
 
 def test_a_file_that_is_not_what_its_name_says_is_none(archive):
@@ -69,12 +69,12 @@ def test_a_file_that_is_not_what_its_name_says_is_none(archive):
     archived.path.write_bytes(archived.path.read_bytes()[:-5])
     damage(archive)
     with pytest.raises(ArchiveError, match="is damaged"):
-        get_or_mend(archive, LOG_DAY)
+        get_or_repair(archive, LOG_DAY)
 
 
 def test_a_day_that_is_not_archived_stays_so(archive):
     with pytest.raises(ArchiveError, match="is not archived"):
-        get_or_mend(archive, LOG_DAY)
+        get_or_repair(archive, LOG_DAY)
     assert not archive.folder.exists()
 
 
