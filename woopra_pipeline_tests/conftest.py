@@ -20,15 +20,16 @@ from typing import Any, Protocol
 import duckdb
 import pytest
 from hypothesis import is_hypothesis_test, settings
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 
 from woopra_pipeline.woopra.client import WoopraClient
 from woopra_pipeline.woopra.settings import WoopraSettings
 from woopra_pipeline_tests.scripted_server import ScriptedServer
 
-# A busy machine is no failure, and the verdict on a change must not be a matter of luck.
-settings.register_profile("any speed", deadline=None)
-settings.register_profile("reproducible", deadline=None, derandomize=True)
-settings.load_profile("reproducible" if os.environ.get("CI") else "any speed")
+# A busy machine is no failure.
+settings.register_profile("random", deadline=None, print_blob=True)
+settings.register_profile("repeatable", deadline=None, derandomize=True)
 
 
 _connect = duckdb.connect
@@ -71,6 +72,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--fast", action="store_true", help="leave out tests that take long to get anything to test"
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Draw the same examples each time, except in `make test-long` or where a seed is asked for.
+
+    The verdict on a change must not be a matter of luck. Hypothesis also draws constants from the
+    modules that are loaded so far. They are others in each process and after each change, so only
+    the long tests draw from them.
+    """
+    is_long = config.option.markexpr == "long"
+    is_random = is_long or config.option.hypothesis_seed is not None
+    settings.load_profile("random" if is_random else "repeatable")
+    if not is_long:
+        providers._get_local_constants = Constants  # type: ignore[attr-defined]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
