@@ -26,6 +26,7 @@ from hypothesis.internal.constants_ast import Constants
 from woopra_pipeline.woopra.client import WoopraClient
 from woopra_pipeline.woopra.settings import WoopraSettings
 from woopra_pipeline_tests.scripted_server import ScriptedServer
+from woopra_pipeline_tests.shared_folders import shared_folder
 
 # A busy machine is no failure.
 settings.register_profile("random", deadline=None, print_blob=True)
@@ -120,6 +121,12 @@ def pytest_collection_finish() -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     global _is_long  # noqa: PLW0603
     _is_long = item.get_closest_marker("long") is not None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def bundles_are_shared(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Let what is forked know where they are, see `libraries`."""
+    os.environ["SHARED_BUNDLES"] = str(shared_folder(tmp_path_factory, "bundles", lambda _: None))
 
 
 class FrozenTime:
