@@ -3,8 +3,9 @@
 Where several processes run tests, DuckDB works on one thread in each of them: there is a process
 for every core already, and the logs of tests are so small that threads mostly wait for each other.
 The files that it makes there have blocks of 16 KB instead of 256, most of which would be nothing
-but zeros to write. The long tests, tests run in a single process, and programs that tests start
-have all threads, and blocks as users have them.
+but zeros to write. A model that they build anew begins as a copy of an empty one. The long tests,
+tests run in a single process, and programs that tests start have all threads, blocks as users have
+them, and build all of a model.
 """
 
 import gc
@@ -25,6 +26,7 @@ from hypothesis.internal.constants_ast import Constants
 
 from woopra_pipeline.woopra.client import WoopraClient
 from woopra_pipeline.woopra.settings import WoopraSettings
+from woopra_pipeline_tests.empty_models import copy_empty_models
 from woopra_pipeline_tests.scripted_server import ScriptedServer
 from woopra_pipeline_tests.shared_folders import shared_folder
 
@@ -121,6 +123,8 @@ def pytest_collection_finish() -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     global _is_long  # noqa: PLW0603
     _is_long = item.get_closest_marker("long") is not None
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        copy_empty_models(not _is_long)
 
 
 @pytest.fixture(scope="session", autouse=True)
