@@ -3,8 +3,9 @@
 Where several processes run tests, DuckDB works on one thread in each of them: there is a process
 for every core already, and the logs of tests are so small that threads mostly wait for each other.
 The files that it makes there have blocks of 16 KB instead of 256, most of which would be nothing
-but zeros to write. The long tests, tests run in a single process, and programs that tests start
-have all threads, and blocks as users have them.
+but zeros to write. A model that they build anew begins as a copy of an empty one. The long tests,
+tests run in a single process, and programs that tests start have all threads, blocks as users have
+them, and build all of a model.
 """
 
 import gc
@@ -20,15 +21,18 @@ from typing import Any, Protocol
 import duckdb
 import pytest
 from hypothesis import is_hypothesis_test, settings
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 
 from woopra_pipeline.woopra.client import WoopraClient
 from woopra_pipeline.woopra.settings import WoopraSettings
+from woopra_pipeline_tests.empty_models import copy_empty_models
 from woopra_pipeline_tests.scripted_server import ScriptedServer
+from woopra_pipeline_tests.shared_folders import shared_folder
 
-# A busy machine is no failure, and the verdict on a change must not be a matter of luck.
-settings.register_profile("any speed", deadline=None)
-settings.register_profile("reproducible", deadline=None, derandomize=True)
-settings.load_profile("reproducible" if os.environ.get("CI") else "any speed")
+# A busy machine is no failure.
+settings.register_profile("random", deadline=None, print_blob=True)
+settings.register_profile("repeatable", deadline=None, derandomize=True)
 
 
 _connect = duckdb.connect
@@ -73,6 +77,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Draw the same examples each time, except in `make test-long` or where a seed is asked for.
+
+    The verdict on a change must not be a matter of luck. Hypothesis also draws constants from the
+    modules that are loaded so far. They are others in each process and after each change, so only
+    the long tests draw from them.
+    """
+    is_long = config.option.markexpr == "long"
+    is_random = is_long or config.option.hypothesis_seed is not None
+    settings.load_profile("random" if is_random else "repeatable")
+    if not is_long:
+        providers._get_local_constants = Constants  # type: ignore[attr-defined]
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.option.fast:
         config.hook.pytest_deselected(items=[item for item in items if is_dear(item)])
@@ -105,6 +123,14 @@ def pytest_collection_finish() -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     global _is_long  # noqa: PLW0603
     _is_long = item.get_closest_marker("long") is not None
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        copy_empty_models(not _is_long)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def bundles_are_shared(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Let what is forked know where they are, see `libraries`."""
+    os.environ["SHARED_BUNDLES"] = str(shared_folder(tmp_path_factory, "bundles", lambda _: None))
 
 
 class FrozenTime:

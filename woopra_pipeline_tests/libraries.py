@@ -3,11 +3,17 @@
 The processes that it forks begin with all of them, and load the package itself as any process does:
 what that reads from the environment is theirs. Import this for its effect. There is one list of
 what a fork server loads, whoever sets it last, so no module of tests may set another.
+
+They also share the script of the report, whose bundling takes longer than all else of a report, and
+which threads do that no fork would have: the first one to need it keeps it for all.
 """
 
 import gc
+import os
 from contextlib import suppress
+from hashlib import sha256
 from importlib import import_module
+from pathlib import Path
 
 import altair
 import anyio._backends._asyncio
@@ -34,6 +40,7 @@ import uvicorn.protocols.websockets.websockets_sansio_impl
 import vl_convert
 from dagster._core.execution import backfill
 from dagster_duckdb import DuckDBResource
+from filelock import FileLock
 
 from woopra_pipeline_tests import dagster_storage
 
@@ -68,6 +75,22 @@ __all__ = [
 dagster_storage.read_migrations()
 # The first chart has the schema of all charts read.
 altair.Chart(altair.InlineData([])).mark_line().encode(x="day:T").to_dict()
+
+_bundle = vl_convert.javascript_bundle
+_bundles = os.environ.get("SHARED_BUNDLES")
+
+
+def _bundle_once(script: str) -> str:
+    kept = Path(str(_bundles), f"{sha256(script.encode()).hexdigest()}.js")
+    with FileLock(f"{kept}.lock"):
+        if not kept.exists():
+            kept.write_bytes(_bundle(script).encode())
+        return kept.read_bytes().decode()
+
+
+if _bundles:
+    vl_convert.javascript_bundle = _bundle_once
+
 # What is here already is no garbage, and a collector that looks at it copies it.
 gc.collect()
 gc.freeze()

@@ -1,6 +1,7 @@
 """The commands on a lake, as they are typed, and machines that share one."""
 
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -109,20 +110,20 @@ def tables(machine: CommandLine) -> dict[str, list[tuple[object, ...]]]:
 
 def test_machines_share_the_days_of_a_backfill(tmp_path, s3_location):
     """Two at once, with disks of their own, on days that overlap."""
-    alone, one, two = (CommandLine(tmp_path / name) for name in ("alone", "one", "two"))
+    alone, one, two = (CommandLineForked(tmp_path / name) for name in ("alone", "one", "two"))
     lake = {LAKE_VARIABLE: s3_location}
-    running = [
-        alone.start("backfill", "2026-01-05", "2026-01-07"),
-        one.start("backfill", "2026-01-05", "2026-01-06", **lake),
-        two.start("backfill", "2026-01-06", "2026-01-07", **lake),
-    ]
-    for process in running:
-        _, said = process.communicate(timeout=400)
-        assert process.returncode == 0, said
+    with ThreadPoolExecutor() as at_once:
+        running = [
+            at_once.submit(alone, "backfill", "2026-01-05", "2026-01-07"),
+            at_once.submit(one, "backfill", "2026-01-05", "2026-01-06", **lake),
+            at_once.submit(two, "backfill", "2026-01-06", "2026-01-07", **lake),
+        ]
+    for done in (each.result() for each in running):
+        assert done.returncode == 0, done.stderr
     assert len(log_days_in(open_lake(s3_location))) == 3
 
     # A day once more, and the model has all days that are in the lake.
-    done = CommandLineForked(one.folder)("backfill", "2026-01-05", "2026-01-05", **lake)
+    done = one("backfill", "2026-01-05", "2026-01-05", **lake)
     assert done.returncode == 0, done.stderr
     assert tables(one) == tables(alone)
     found = subprocess.run(["grep", "-rl", SECRET_KEY, tmp_path], check=False, capture_output=True)
