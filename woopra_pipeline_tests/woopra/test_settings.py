@@ -20,10 +20,16 @@ SETTINGS = WoopraSettings(project="shop.example", app_id="APP17", secret_key="s3
         pytest.param({"base_url": "https://x:port/"}, "http or https", id="no address at all"),
         pytest.param({"base_url": "https://u:hush@x/"}, "WOOPRA_SECRET_KEY", id="credentials"),
         pytest.param({"base_url": f"https://{'x' * 64}.example/"}, "http or https", id="no host"),
-        pytest.param({"base_url": "https://x/\x1b"}, "WOOPRA_BASE_URL holds", id="ESC in address"),
-        pytest.param({"secret_key": "hush\udcff"}, "WOOPRA_SECRET_KEY holds", id="no UTF-8"),
-        pytest.param({"app_id": "APP17\n"}, "WOOPRA_APP_ID holds", id="line break"),
-        pytest.param({"position_header": "X\r\nY"}, "position_header holds", id="two headers"),
+        pytest.param(
+            {"base_url": "https://x/\x1b"}, "WOOPRA_BASE_URL has a control", id="ESC in address"
+        ),
+        pytest.param(
+            {"secret_key": "hush\udcff"}, "WOOPRA_SECRET_KEY has a control", id="no UTF-8"
+        ),
+        pytest.param({"app_id": "APP17\n"}, "WOOPRA_APP_ID has a control", id="line break"),
+        pytest.param(
+            {"position_header": "X\r\nY"}, "position_header has a control", id="two headers"
+        ),
         pytest.param({"attempts": 0}, "at least 1", id="no attempts"),
         pytest.param({"rate_window": 0.0}, "rate_window must be above 0", id="no window"),
         pytest.param({"answer_deadline": -1.0}, "answer_deadline must be", id="no deadline"),
