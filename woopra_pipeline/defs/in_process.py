@@ -15,6 +15,7 @@ from dagster import (
 )
 
 from woopra_pipeline.data_directory import DataDirectory
+from woopra_pipeline.defs.connections import kept_open
 from woopra_pipeline.defs.instance import alive
 from woopra_pipeline.defs.jobs import command_line
 from woopra_pipeline.defs.tags import COMMAND_LINE, LAUNCHED_BY, of_days
@@ -44,7 +45,7 @@ def execute(
     if log_days:
         tags |= of_days(log_days[0], log_days[-1])
     job = definitions.resolve_job_def(command_line.name)
-    with alive(instance, directory, run_id):
+    with kept_open(directory.dagster), alive(instance, directory, run_id):
         try:
             job.execute_in_process(
                 run_config=QUIET
