@@ -1,7 +1,12 @@
 """The cost of Dagster: a backfill with its runs and events, and the same work without them.
 
-python -m benchmarks.orchestration              # 61 days, and one
-python -m benchmarks.orchestration --year       # a year of 365 days as well
+    python -m benchmarks.orchestration              # 61 days, and one
+    python -m benchmarks.orchestration --year       # a year of 365 days as well
+
+The work without Dagster has all that a backfill does: fetch, parse, model, its checks and the
+report. *Nothing in Dagster* is the least that a backfill can cost there: a run of one step with as
+many empty assets, which records as many materializations and checks of each day, without metadata.
+What a way imports counts, so it is imported there.
 """
 
 import os
@@ -16,7 +21,10 @@ from benchmarks.single import arguments_of, single
 from benchmarks.stages import fetch, parse, update
 from benchmarks.worlds import World, make_world
 from woopra_pipeline.cli.backfill import backfill
+from woopra_pipeline.clock import system_clock
 from woopra_pipeline.data_directory import DataDirectory
+from woopra_pipeline.defs.tags import of_days
+from woopra_pipeline.files import make_folder
 from woopra_pipeline.sandbox import serve
 from woopra_pipeline.woopra.log_days import log_days_between
 from woopra_pipeline.woopra.settings import WoopraSettings
@@ -25,6 +33,9 @@ STAGE = "Dagster"
 SMALL_WORLD = 300
 """So many people make days of some 200 kB."""
 DAYS_OF_A_YEAR = 365
+ASSETS_OF_A_DAY = 6
+CHECKS_OF_A_DAY = 2
+"""What `day_files` records of each day: the file and five tables, and what the checks found."""
 BESIDE_WORK = Bar(at_most=3)
 YEAR = Bar(at_most=180)
 
@@ -60,13 +71,19 @@ def run_backfills(results: Results, root: Path, world: World, repeat: int) -> No
                         days[-1],
                         before=lambda: shutil.rmtree(root, ignore_errors=True),
                     )
-                    for way, work in (("with Dagster", with_dagster), ("without", without_dagster))
+                    for way, work in (
+                        ("with Dagster", with_dagster),
+                        ("without", without_dagster),
+                        ("nothing in Dagster", nothing_in_dagster),
+                    )
                 },
             )
             for way, costs_of_way in costs.items():
                 results.costs(STAGE, f"backfill of {name}, {way}", costs_of_way)
             what = f"backfill of {name}, beside the same work without Dagster"
             results.beside(STAGE, what, costs["with Dagster"], costs["without"], bar=bar)
+            what = f"{name} of nothing in Dagster, beside the work of a backfill without it"
+            results.beside(STAGE, what, costs["nothing in Dagster"], costs["without"])
     shutil.rmtree(root)
 
 
@@ -108,10 +125,78 @@ def with_dagster(
 def without_dagster(
     directory: DataDirectory, settings: WoopraSettings, first: date, last: date
 ) -> None:
+    from woopra_pipeline.model.checks import MODEL_CHECKS, run_check
+    from woopra_pipeline.model.database import connect_published
+    from woopra_pipeline.report.page import write_report
+
     days = list(log_days_between(first, last))
     fetch(directory, settings, days)
     parse(directory, days)
     update(directory)
+    with connect_published(directory) as connection:
+        for check in MODEL_CHECKS:
+            run_check(connection, check, system_clock())
+    write_report(directory)
+
+
+def nothing_in_dagster(
+    directory: DataDirectory, settings: WoopraSettings, first: date, last: date
+) -> None:
+    """A run of as many assets, days and checks of days as a backfill has, which do nothing."""
+    from dagster import (
+        AssetCheckEvaluation,
+        AssetCheckSpec,
+        AssetSpec,
+        BackfillPolicy,
+        DagsterInstance,
+        DailyPartitionsDefinition,
+        MaterializeResult,
+        materialize,
+        multi_asset,
+    )
+
+    names = [f"asset_{number}" for number in range(ASSETS_OF_A_DAY)]
+    partitions = DailyPartitionsDefinition(start_date=first.isoformat())
+    checks = [
+        AssetCheckSpec(f"check_{number}", asset=names[0], partitions_def=partitions)
+        for number in range(CHECKS_OF_A_DAY)
+    ]
+
+    @multi_asset(
+        specs=[AssetSpec(name) for name in names],
+        check_specs=checks,
+        partitions_def=partitions,
+        backfill_policy=BackfillPolicy.single_run(),
+        can_subset=True,
+    )
+    def nothing(context):  # type: ignore[no-untyped-def]
+        for check in checks:
+            for day in context.partition_keys:
+                context.log_event(
+                    AssetCheckEvaluation(
+                        asset_key=check.asset_key,
+                        check_name=check.name,
+                        partition=day,
+                        passed=True,
+                    )
+                )
+        for name in names:
+            yield MaterializeResult(asset_key=name)
+
+    make_folder(directory.dagster)
+    (directory.dagster / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    with DagsterInstance.from_config(str(directory.dagster)) as instance:
+        run = materialize(
+            [nothing],
+            instance=instance,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            tags=of_days(first, last),
+        )
+        recorded = [event.event_type_value for event in run.all_events]
+        days = (last - first).days + 1
+        assert recorded.count("ASSET_MATERIALIZATION") == days * ASSETS_OF_A_DAY
+        assert recorded.count("ASSET_CHECK_EVALUATION") == days * CHECKS_OF_A_DAY
 
 
 if __name__ == "__main__":
