@@ -54,6 +54,7 @@ from woopra_pipeline.model.typed_tables import (
     read_earlier_types,
     update_typed_relations,
 )
+from woopra_pipeline.pandas_later import keep_pandas_for_later
 from woopra_pipeline.parse.parse_day import parse_log_day
 from woopra_pipeline.parse.parsed_days import ParsedDay, find_parsed_day, parsed_log_days
 from woopra_pipeline.privacy.settling import settle_erasures
@@ -450,6 +451,7 @@ def _follow_merges(connection: duckdb.DuckDBPyConnection) -> None:
     _run(connection, Stage.MERGES_NUMBERED)
     steps = connection.sql("select node, parent from merge_nodes order by node").fetchnumpy()
     forest = number_forest(steps["parent"])
+    keep_pandas_for_later()
     connection.register("forest", pa.table({"node": steps["node"], **vars(forest)}))
     _run(connection, Stage.MERGES_FOLLOWED)
     connection.unregister("forest")
