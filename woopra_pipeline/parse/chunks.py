@@ -46,7 +46,7 @@ from woopra_pipeline.tables import (
     Table,
 )
 
-BATCH_BYTES = 1 << 19
+BATCH_BYTES = 1 << 20
 """How many bytes of lines are turned into columns at once: what the processor's cache can hold."""
 
 RARE_SHARE = 0.05
