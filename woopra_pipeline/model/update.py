@@ -370,7 +370,7 @@ def _rebuild(
     remove(write_ahead_log(fresh))
     with connect(fresh, memory_limit=memory_limit) as connection:
         create_tables(connection, purge)
-        touched = _apply(connection, Difference(tuple(days), ()), clock, retype)
+        touched = _apply(connection, Difference(tuple(days), ()), clock, retype, in_steps=True)
         content = _read_content(connection)
     # What was not yet written into the file before would be taken for a part of this one.
     remove(write_ahead_log(build))
@@ -399,11 +399,23 @@ def _apply(
     difference: Difference,
     clock: Clock,
     retype: Retyping,
+    *,
+    in_steps: bool = False,
 ) -> int:
-    """Apply `difference` in one transaction, ledger and all; return how many pids it touched."""
+    """Apply `difference` in one transaction, ledger and all; return how many pids it touched.
+
+    What a transaction adds stays in memory up to its end. A file that nobody has yet is filled
+    `in_steps`, each a transaction.
+    """
     # DuckDB guesses that a table filled in this transaction is tiny, and would loop over it.
     for join in ("asof_loop_join", "nested_loop_join", "merge_join"):
         connection.execute(f"set {join}_threshold = 0")
+
+    def end_step() -> None:
+        if in_steps:
+            connection.commit()
+            connection.begin()
+
     with transaction(connection):
         _run(connection, Stage.NOTES)
         for log_day in difference.obsolete:
@@ -412,22 +424,28 @@ def _apply(
             _run(connection, Stage.DAY_TAKEN_OUT)
         is_first = not _count(connection, "log.days")
         if difference.added:
-            _load(connection, difference, clock())
+            _load(connection, difference, clock(), end_step)
         if not is_first:
             _run(connection, Stage.REVOIDED)
         _run(connection, Stage.PROFILES_RENEWED)
+        end_step()
         if _count(connection, "redeleted_pids"):
             _follow_merges(connection)
         _run(connection, Stage.ALIASES_RENEWED)
+        end_step()
         _set(connection, "sweep_factor", SWEEP_FACTOR)
         _run(connection, Stage.RELOGS_AUDITED)
+        end_step()
         retype(connection)
         _set_revision(connection)
         return _count(connection, "touched_pids")
 
 
 def _load(
-    connection: duckdb.DuckDBPyConnection, difference: Difference, applied_at: datetime
+    connection: duckdb.DuckDBPyConnection,
+    difference: Difference,
+    applied_at: datetime,
+    end_step: Callable[[], None],
 ) -> None:
     """Load the rows that are added and enter their days in the ledger."""
     for table in PARSED_TABLES:
@@ -437,7 +455,9 @@ def _load(
             for path in day.parquet_files(table, after_line=difference.grown.get(day.log_day, 0))
         )
         connection.execute(f"create or replace temp view {table.name} as from {files}")
-    _run(connection, Stage.DAYS_ADDED)
+    for name in Stage.DAYS_ADDED.value:
+        connection.execute(statements(name))
+        end_step()
     for day in difference.added:
         connection.execute("delete from log.days where log_day = ?", [day.log_day])
         entry = {**vars(day), "applied_at": applied_at}

@@ -18,6 +18,7 @@ import pyarrow as pa
 from msgspec import Raw
 
 from woopra_pipeline.garbage_collection import paused_garbage_collection
+from woopra_pipeline.pandas_later import keep_pandas_for_later
 from woopra_pipeline.parse import json_text
 from woopra_pipeline.parse.lines import (
     REFERRER_KEY,
@@ -45,7 +46,7 @@ from woopra_pipeline.tables import (
     Table,
 )
 
-BATCH_BYTES = 1 << 19
+BATCH_BYTES = 1 << 20
 """How many bytes of lines are turned into columns at once: what the processor's cache can hold."""
 
 RARE_SHARE = 0.05
@@ -85,6 +86,7 @@ class ParsedChunk:
 
 def parse_chunk(chunk: bytes, log_day: date, first_line: int) -> ParsedChunk:
     """Read whole lines of `log_day`'s file, the first of which is its `first_line`-th (1-based)."""
+    keep_pandas_for_later()
     batches = []
     odd_lines: dict[int, bytes] = {}
     line_count = 0

@@ -51,6 +51,10 @@ def uses_told(sql: str) -> Uses:
     )
 
 
+def tables_dropped(sql: str) -> set[str]:
+    return set(re.findall(r"^drop table (\w+);", sql, re.MULTILINE))
+
+
 def test_every_file_has_a_place_in_the_order():
     with as_file(files(woopra_pipeline.model) / "sql") as folder:
         written = {
@@ -84,6 +88,7 @@ def test_what_a_file_reads_was_made_before():
         missing = (uses.reads | uses.writes) - there
         assert not missing, f"{name} uses {missing}, which no file makes that runs before it"
         there |= uses.makes
+        there -= tables_dropped(statements(name))
 
 
 @pytest.mark.parametrize("name", QUERIES)

@@ -12,3 +12,5 @@ with
 select actions.*, voided_lines.voided_by
 from actions
 left join voided_lines using (log_position);
+
+drop table voided_lines;

@@ -45,6 +45,8 @@ from lines
 left join action_times using (log_position)
 left join voided_lines using (log_position);
 
+drop table action_times;
+
 insert into revoiding_deletes
 select distinct voided_by
 from voided_lines;

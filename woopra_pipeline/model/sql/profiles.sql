@@ -51,6 +51,8 @@ select *
 from writes
 anti join log.last_writes using (pid, key);
 
+drop table writes;
+
 -- R3: the seen times and the counts come from visits alone.
 create or replace temp table seen as
 with
@@ -71,6 +73,8 @@ select
     sum(action_count)::bigint as action_count
 from known
 group by pid;
+
+drop table counted_lines;
 
 insert into departed_profiles
 select pid, first_seen_at, last_seen_at, properties
@@ -100,3 +104,5 @@ select
     false as is_provisional
 from seen
 left join objects using (pid);
+
+drop table seen;

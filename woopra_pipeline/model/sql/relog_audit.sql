@@ -130,6 +130,8 @@ select distinct
     name
 from found;
 
+drop table affected_merges;
+
 create or replace temp table audited_deletes as
 select log_position
 from surely_audited
@@ -142,10 +144,16 @@ semi join arriving_actions as arriving
     and voided.odd_time is not distinct from arriving.odd_time
     and voided.name is not distinct from arriving.name;
 
+drop table arriving_actions;
+drop table perhaps_audited;
+drop table surely_audited;
+
 create or replace temp table audited_actions as
 select *
 from voided_actions
 semi join audited_deletes using (log_position);
+
+drop table voided_actions;
 
 create or replace temp table kinds as
 select
@@ -168,6 +176,8 @@ join kinds
 join log.merges as merges on audited.log_position = merges.log_position;
 
 set variable first_audited = (select min(log_position) from audited_actions);
+
+drop table audited_actions;
 
 create or replace temp table relogs as
 select kinds.kind, actions.pid, actions.log_position
@@ -242,6 +252,8 @@ from groups
 join pids using (pid)
 join kinds using (kind);
 
+drop table kinds;
+
 -- The first way: each delete with each pid and kind that may be on its path.
 create or replace temp table paired as
 select
@@ -281,6 +293,8 @@ select kind, pid, log_position, relog_count
 from reached
 where kind is not null and last_reached >= path_first;
 
+drop table paired;
+
 create or replace temp table paired_counts as
 with
     undecided as (
@@ -311,6 +325,8 @@ select kind, log_position, relog_count
 from counted
 where is_delete;
 
+drop table paired_on_path;
+
 -- The second way: the sweep.
 create or replace temp table swept as
 with
@@ -338,6 +354,10 @@ select
     ceil(log2(count(*) over (partition by kind)))::integer as digits
 from placed;
 
+drop table relog_groups;
+drop table relogs;
+drop table spans;
+
 create or replace temp table sweep_counts as
 with
     by_digit as (
@@ -361,6 +381,8 @@ select kind, log_position, sum(relog_count) as relog_count
 from summed
 where change = 0
 group by kind, log_position;
+
+drop table swept;
 
 delete from log.audits
 where log_position in (from audited_deletes);
@@ -393,6 +415,11 @@ select
 from audited_deletes as audited
 left join counted using (log_position);
 
+drop table audited_deletes;
+drop table paired_counts;
+drop table sweep_counts;
+drop table voided_kinds;
+
 -- Profiles that may still wait for a re-log: the ends of merges with missing actions, and of merges
 -- that voided no known action while a later log day is not loaded.
 set variable last_gap = (
@@ -418,6 +445,8 @@ create or replace temp table reconsidered_pids as
 select pid
 from profiles
 where is_provisional <> (pid in (from provisional_pids));
+
+drop table provisional_pids;
 
 update profiles
 set is_provisional = not is_provisional
