@@ -18,7 +18,6 @@ import pyarrow as pa
 from msgspec import Raw
 
 from woopra_pipeline.garbage_collection import paused_garbage_collection
-from woopra_pipeline.pandas_later import keep_pandas_for_later
 from woopra_pipeline.parse import json_text
 from woopra_pipeline.parse.lines import (
     REFERRER_KEY,
@@ -86,7 +85,6 @@ class ParsedChunk:
 
 def parse_chunk(chunk: bytes, log_day: date, first_line: int) -> ParsedChunk:
     """Read whole lines of `log_day`'s file, the first of which is its `first_line`-th (1-based)."""
-    keep_pandas_for_later()
     batches = []
     odd_lines: dict[int, bytes] = {}
     line_count = 0
