@@ -12,7 +12,6 @@ from typing import Any
 
 import duckdb
 
-from woopra_pipeline.files import make_folder
 from woopra_pipeline.model import update
 
 _connect, _create_tables = update.connect, update.create_tables
@@ -31,9 +30,8 @@ def _empty_model() -> bytes:
 @contextmanager
 def _connect_to_a_copy(path: Path, **options: Any) -> Iterator[duckdb.DuckDBPyConnection]:
     global _copied  # noqa: PLW0603
-    is_new = not path.exists()
+    is_new = path.name == "build-new.duckdb"
     if is_new:
-        make_folder(path.parent)
         path.write_bytes(_empty_model())
     with _connect(path, **options) as connection:
         _copied = connection if is_new else None
