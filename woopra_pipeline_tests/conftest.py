@@ -3,9 +3,9 @@
 Where several processes run tests, DuckDB works on one thread in each of them: there is a process
 for every core already, and the logs of tests are so small that threads mostly wait for each other.
 The files that it makes there have blocks of 16 KB instead of 256, most of which would be nothing
-but zeros to write. A model that they build anew begins as a copy of an empty one. The long tests,
-tests run in a single process, and programs that tests start have all threads, blocks as users have
-them, and build all of a model.
+but zeros to write. A model that they build begins as a copy of an empty one. The long tests, tests
+run in a single process, and programs that tests start have all threads, blocks as users have them,
+and build all of a model.
 """
 
 import gc

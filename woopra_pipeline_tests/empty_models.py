@@ -1,4 +1,4 @@
-"""The empty model: made once in each process of tests, and copied where a model is built anew.
+"""The empty model: made once in each process of tests, and copied where a model is built.
 
 Its hundreds of statements take a third of an update that is as small as those of tests.
 """
@@ -46,6 +46,6 @@ def _create_tables_unless_copied(connection: duckdb.DuckDBPyConnection, purge: s
 
 
 def copy_empty_models(wanted: bool) -> None:
-    """Whether models that are built anew in this process begin as a copy."""
+    """Whether models that are built from nothing in this process begin as a copy."""
     update.connect = _connect_to_a_copy if wanted else _connect
     update.create_tables = _create_tables_unless_copied if wanted else _create_tables
