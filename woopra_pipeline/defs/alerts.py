@@ -25,7 +25,7 @@ class AlertsResource(ConfigurableResource["AlertsResource"]):
         description='Address that takes a POST of {"text": …}, as Slack\'s incoming webhooks do; '
         "empty: alerts are only logged. It is a secret.",
     )
-    timeout: float = Field(TIMEOUT_SECONDS, description="Seconds the webhook may stay silent.")
+    timeout: float = Field(TIMEOUT_SECONDS, description="Seconds in which the webhook must answer.")
 
     def send(self, text: str) -> None:
         """Send `text` to the webhook, if there is one; raises `AlertError` if it is not taken."""
@@ -35,8 +35,8 @@ class AlertsResource(ConfigurableResource["AlertsResource"]):
 
 @run_failure_sensor(
     name="alert_on_failure",
-    description="Tells of every run that failed, with the reason: in the log of this sensor, and "
-    f"at the webhook in {WEBHOOK_VARIABLE} if there is one.",
+    description="Reports every run that failed, with the reason: in the log of this sensor, and to "
+    f"the webhook in {WEBHOOK_VARIABLE} if there is one.",
     minimum_interval_seconds=30,
     default_status=DefaultSensorStatus.RUNNING,
 )

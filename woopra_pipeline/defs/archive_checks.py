@@ -23,9 +23,9 @@ HOW_TO_ACCEPT = (
 NO_FILE_HELD_BACK = AssetCheckSpec(
     "no_file_held_back",
     asset="raw_export",
-    description="The log day did not come with fewer readable lines than its archived file, which "
-    "would then stay current. Where it did, its file is held back until the service takes it back "
-    "or somebody accepts it.",
+    description="No fetched file of the log day has fewer readable lines than its archived file. A "
+    "file with fewer lines is held back: the archived one stays current until the service delivers "
+    "a complete file, or somebody accepts the shorter one.",
     partitions_def=log_days,
 )
 
@@ -33,7 +33,7 @@ NO_FILE_HELD_BACK = AssetCheckSpec(
 def look_for_held_back(
     directory: DataDirectory, days: Iterable[date]
 ) -> Iterator[AssetCheckEvaluation]:
-    """Evaluate the check for each day; of one that is not archived, no file is held back."""
+    """Evaluate the check for each day; a day that is not archived has no file held back."""
     from woopra_pipeline.archive import Archive
 
     archive = Archive(directory.raw)

@@ -1,8 +1,8 @@
 """The sensor that finishes what stopped halfway: parses days, applies days, writes the report.
 
-Whoever fetched or parsed them, and wherever a run ended: what is left is read from the files, once
-nothing works on it any more. So days come into the model without anyone doing anything, many at
-once, and a bad day costs no other.
+It does not matter what fetched or parsed the days, or where a run ended. The files say what is
+left. The sensor waits until no run works on a day any more. So days come into the model by
+themselves, many at once, and a bad day does not stop the others.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ from woopra_pipeline.woopra.log_days import log_day_from_text, log_days_between
 
 NAME = "catch_up"
 LATEST_BACKFILLS = 20
-"""Among so many is one that is under way, if there is any."""
+"""So many of the last backfills are looked at, to find one that is not over."""
 UNFINISHED = [
     DagsterRunStatus.QUEUED,
     DagsterRunStatus.NOT_STARTED,
@@ -59,10 +59,10 @@ class Tried(msgspec.Struct, frozen=True):
     target=AssetSelection.groups("log", "model", "report"),
     minimum_interval_seconds=30,
     default_status=DefaultSensorStatus.RUNNING,
-    description="Parses archived days that are not parsed yet, brings the model in line with the "
-    "parsed ones, once for many, and the report in line with the model: whatever fetched the days, "
-    "and wherever a run ended. Leaves alone what another run or a backfill is working on, and "
-    "tries what fails once.",
+    description="Parses archived days that are not parsed yet, applies the parsed days to the "
+    "model, many at once, and updates the report. It does not matter what fetched the days, or "
+    "where a run ended. Days on which another run or a backfill works are left alone. What fails "
+    "is tried once.",
 )
 def catch_up(
     context: SensorEvaluationContext, data_directory: DataDirectoryResource
@@ -77,10 +77,10 @@ def catch_up(
     end_dead_runs(instance, directory)
     backfills = instance.get_backfills(limit=LATEST_BACKFILLS)
     if any(backfill.status.value == "REQUESTED" for backfill in backfills):
-        return SkipReason("A backfill is under way.")
+        return SkipReason("A backfill is running.")
     runs = instance.get_runs(RunsFilter(statuses=UNFINISHED))
     if any(run.tags.get(SENSOR_NAME) == NAME for run in runs):
-        return SkipReason("What was requested before is under way.")
+        return SkipReason("A run that was requested before is not over yet.")
 
     tried = msgspec.json.decode(context.cursor, type=Tried) if context.cursor else Tried()
     outstanding = find_outstanding(directory)
@@ -103,12 +103,12 @@ def catch_up(
         tried = Tried(to_parse, state, model_of)
     elif to_parse or to_apply:
         days = ", ".join(map(str, sorted({*to_parse, *to_apply})))
-        return SkipReason(f"What is left was tried and failed, see its run: {days}.")
+        return SkipReason(f"These days were tried and failed, see their run: {days}.")
     else:
         # Once nothing is left, the same may have to be done again: if a file is lost or damaged.
         is_done = not outstanding.to_parse and not outstanding.to_apply
         return SensorResult(
-            skip_reason="Everything that is archived is in the model, or on its way there.",
+            skip_reason="Every archived day is in the model, or a run is working on it.",
             cursor=_encoded(Tried(report=tried.report) if is_done else tried),
         )
     return SensorResult(requests, cursor=_encoded(tried))

@@ -29,15 +29,15 @@ LOG_DAY = "log_day"
 EVERY_LINE_ACCOUNTED = AssetCheckSpec(
     "every_line_accounted",
     asset="visits_log",
-    description="As many lines were parsed of the day as were counted while its file came in (R8).",
+    description="The day has as many parsed lines as were counted when its file was fetched (R8).",
     partitions_def=log_days,
 )
 
 
 def account_for_lines(directory: DataDirectory, days: WorkedDays) -> Iterator[AssetCheckEvaluation]:
-    """Evaluate the check for each day: of a bad day it does not hold; enter the days it finds bad.
+    """Evaluate the check for each day. It fails for a bad day. Enter the days that it finds bad.
 
-    If nothing were said of a day, Dagster would show that the check did not run.
+    For a day without an evaluation, Dagster would show that the check did not run.
     """
     from woopra_pipeline.archive import Archive
     from woopra_pipeline.parse.miscounts import miscount_of

@@ -1,9 +1,9 @@
 """SQLite as Dagster uses it, made quicker while a run is recorded.
 
-Dagster opens and closes a connection for each record it writes. SQLite puts the log of a database
-away when its last connection is closed, and waits for the disk with each commit. So here a second
-connection stays open meanwhile, and commits do not wait. If the machine itself fails, the last
-records may be missing, but no database is damaged; what was done is read from the files.
+Dagster opens and closes a connection for each record it writes. When the last connection closes,
+SQLite copies its write-ahead log into the database, and each commit waits for the disk. So here a
+second connection stays open during a run, and commits do not wait. If the machine itself fails, the
+last records may be missing, but no database is damaged. The files say what was done.
 """
 
 import os
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 LOGGED = "wal"
-"""The journal mode of the databases this is about; in others, a lasting reader stops writers."""
+"""The journal mode of these databases. In other modes, an open reader stops writers."""
 
 
 @contextmanager

@@ -34,17 +34,18 @@ LONGEST_DOUBLINGS = 6
     target=AssetSelection.assets(*current_day.keys, *model.keys),
     minimum_interval_seconds=60,
     default_status=DefaultSensorStatus.STOPPED,
-    description="Every minute, takes what is new of the current log day to the model: a quarter of "
-    "an hour a run, one run after another. While they fail, the pauses get longer, up to an hour.",
+    description="Fetches the new lines of the current log day every minute, and applies them to "
+    "the model. A run lasts a quarter of an hour, and then the next one starts. If runs fail, the "
+    "pauses get longer, up to an hour.",
 )
 def follow_current_day_sensor(context: SensorEvaluationContext) -> RunRequest | SkipReason:
-    """Request the next steps, without the checks: they judge days that are over."""
+    """Request the next steps, without the checks, which are about days that are over."""
     records = context.instance.get_run_records(
         RunsFilter(tags={SENSOR_NAME: NAME}), limit=LONGEST_DOUBLINGS
     )
     runs = [record.dagster_run for record in records]
     if runs and not runs[0].is_finished:
-        return SkipReason("The run before is under way.")
+        return SkipReason("The run before is not over yet.")
     failures = next((number for number, run in enumerate(runs) if run.is_success), len(runs))
     if failures:
         ended_at = datetime.fromtimestamp(records[0].end_time or 0, UTC)

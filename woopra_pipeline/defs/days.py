@@ -1,4 +1,4 @@
-"""Many log days in one step: all are worked through, and a bad one costs no other.
+"""Many log days in one step: a bad day does not stop the others.
 
 A Dagster run costs seconds before it does anything, a log day often less; so a backfill is one
 run of many days. Where all of them succeed, the step ends well and Dagster records each. Where

@@ -1,8 +1,8 @@
-"""Freshness, which is about the log days that are there and not about runs.
+"""Freshness: which log days are there. It is not about runs.
 
-Dagster's own freshness policies look at the last run of an asset, whatever day it was of. So a
-check says how many days are behind: with every run, and whenever a sensor sees that it changed,
-also because a day has become due.
+Dagster's own freshness policies look at the last run of an asset, whichever day it was for. So a
+check says how many days are missing at the end: with every run, and whenever a sensor sees that the
+number changed, also because a day has become due.
 """
 
 from collections.abc import Iterator
@@ -78,8 +78,8 @@ def evaluate_selected(
     name="watch_freshness",
     minimum_interval_seconds=60,
     default_status=DefaultSensorStatus.RUNNING,
-    description="Says how many log days the archive, the parsed days and the model are behind, "
-    f"when that changes: from {DUE_AT:%H:%M} in Los Angeles on, yesterday must be there. It starts "
+    description="Records how many log days the archive, the parsed days and the model are behind, "
+    f"when that changes. Yesterday must be there from {DUE_AT:%H:%M} in Los Angeles on. It starts "
     "no runs.",
 )
 def watch_freshness(

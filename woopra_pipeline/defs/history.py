@@ -1,8 +1,9 @@
 """What Dagster recorded of persons: found in its storage, be it SQLite or Postgres, and deleted.
 
-Versions before this one kept previews of tables with values in them. A preview shows whole rows, so
-it does not do to overwrite an email in it: the runs go whose records name a person, by Dagster's
-own means; then, in its tables, what these leave. What was done is never decided from them.
+Earlier versions kept previews of tables with values in them. A preview shows whole rows, so it is
+not enough to overwrite an email in it. Runs whose records name a person are deleted, by Dagster's
+own functions. Then what these leave in its tables is deleted. No code asks the history what was
+done.
 """
 
 import json

@@ -15,7 +15,7 @@ LONGEST_UNKNOWN = timedelta(days=2)
 
 @asset_check(asset=import_batches)
 def nothing_unknown_for_long(data_directory: DataDirectoryResource) -> AssetCheckResult:
-    """What became of every batch without an answer is known within two days."""
+    """No batch has been unknown for more than two days."""
     from woopra_pipeline.imports.ledger import Ledger, State
 
     now = system_clock()
@@ -29,7 +29,7 @@ def nothing_unknown_for_long(data_directory: DataDirectoryResource) -> AssetChec
     return AssetCheckResult(
         passed=not old,
         severity=AssetCheckSeverity.ERROR,
-        description="Materialize import_verification; what it leaves can be settled by hand."
+        description="Materialize import_verification, and settle by hand what is unknown after it."
         if old
         else None,
         metadata={
@@ -44,7 +44,7 @@ def nothing_unknown_for_long(data_directory: DataDirectoryResource) -> AssetChec
 def few_imported_lines_rejected(
     data_directory: DataDirectoryResource, imports: ImportsResource
 ) -> AssetCheckResult:
-    """Of no source is more than a small share of the lines of its last day rejected."""
+    """No source has more than a small share of rejected lines on its last day."""
     from woopra_pipeline.imports.ledger import Ledger, State
 
     shares: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""One run in this process, recorded in the instance: what the command line's runs are made of."""
+"""One run in this process, recorded in the instance: how commands run assets."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date

@@ -1,7 +1,7 @@
 """The Dagster instance: where runs and events are kept, and what a dead process leaves behind.
 
-It lives in the data directory, so that runs survive restarts without DAGSTER_HOME being set. What
-was done already is never decided from it: that is what the files and the model are for.
+It is in the data directory, so that runs survive restarts although DAGSTER_HOME is not set. Nobody
+asks it what was done already: the files and the model say that.
 """
 
 import sys

@@ -68,7 +68,7 @@ def daily_log_day_schedule(context: ScheduleEvaluationContext) -> RunRequest | S
     cron_schedule="30 4 * * *",
     execution_timezone=LOG_TIME_ZONE.key,
     description="Every night at 04:30 in Los Angeles, when the log day is in the model. Off until "
-    "you switch it on, for what is sent cannot be taken back.",
+    "you switch it on, because what is sent cannot be taken back.",
 )
 def daily_imports_schedule(context: ScheduleEvaluationContext) -> RunRequest | SkipReason:
     """Import what the sources have for the day that has just ended."""

@@ -1,7 +1,7 @@
 """What Dagster shows of a table: its columns with their meaning, and some of its rows.
 
-Dagster keeps what it shows for years. So nothing of a person is shown, unless that is asked for:
-of the texts in a table, those alone that stand in `IMPERSONAL`.
+Dagster keeps what it shows for years. So no personal data is shown, unless somebody asks for it. Of
+the columns with text, only those in `IMPERSONAL` are shown.
 """
 
 import re
@@ -71,7 +71,7 @@ def rows_as_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> T
 def preview(
     connection: duckdb.DuckDBPyConnection, table: Table, *, show_persons: bool = False
 ) -> TableMetadataValue:
-    """Some rows of a table of the published model, without the columns that tell of persons.
+    """Some rows of a table of the published model, without columns of personal data.
 
     `show_persons` shows these too. JSON, which nobody reads with ease, comes last.
     """

@@ -37,7 +37,7 @@ SHOW_PERSONS_VARIABLE = "WOOPRA_SHOW_PERSONS"
 
 
 class DataDirectoryResource(ConfigurableResource["DataDirectoryResource"]):
-    """Where archive, parsed files and model live, and the lake if there is one."""
+    """Where the archive, the parsed files and the model are, and the lake if there is one."""
 
     root: str = Field(description="The data directory; `data/` of the checkout unless it is set.")
     lake: str = Field(
@@ -56,7 +56,7 @@ class DataDirectoryResource(ConfigurableResource["DataDirectoryResource"]):
     )
     keep_raw_days: int = Field(
         default=0,
-        description="For how many days raw files are kept once their day is parsed; 0: for ever.",
+        description="For how many days raw files are kept after their day is parsed; 0: for ever.",
     )
     show_persons: bool = Field(
         default=False,
@@ -101,7 +101,7 @@ class DataDirectoryResource(ConfigurableResource["DataDirectoryResource"]):
 
 
 class WoopraResource(ConfigurableResource["WoopraResource"]):
-    """The service's API; without a project, the embedded sandbox answers in its place."""
+    """The service's API; without a project, the embedded sandbox answers instead."""
 
     project: str = Field(
         "", description="Name of the project; empty: the embedded sandbox answers instead."
@@ -138,18 +138,18 @@ class WoopraResource(ConfigurableResource["WoopraResource"]):
         WoopraSettings.attempts, description="How often a request may be tried in all."
     )
     connect_timeout: float = Field(
-        WoopraSettings.connect_timeout, description="Seconds until a connection must stand."
+        WoopraSettings.connect_timeout, description="Seconds in which a connection must be made."
     )
     read_timeout: float = Field(
-        WoopraSettings.read_timeout, description="Seconds the service may stay silent."
+        WoopraSettings.read_timeout, description="Seconds that the service may send nothing."
     )
     lowest_rate: float = Field(
         WoopraSettings.lowest_rate,
-        description="Bytes a second a download must bring, over each window; 0: no such bound.",
+        description="Bytes a second that a download must reach, in each window; 0: no limit.",
     )
     rate_window: float = Field(
         WoopraSettings.rate_window,
-        description="Seconds of waiting over which the lowest rate is reckoned.",
+        description="Seconds of waiting for which the lowest rate is computed.",
     )
     answer_deadline: float = Field(
         WoopraSettings.answer_deadline,
@@ -162,7 +162,7 @@ class WoopraResource(ConfigurableResource["WoopraResource"]):
     )
     least_free_bytes: int = Field(
         WoopraSettings.least_free_bytes,
-        description="Bytes that must stay free on the disk, or a download is given up.",
+        description="Bytes that must stay free on the disk; otherwise a download stops.",
     )
     first_backoff: float = Field(
         WoopraSettings.first_backoff, description="Seconds between the first two attempts."
@@ -176,7 +176,7 @@ class WoopraResource(ConfigurableResource["WoopraResource"]):
     )
 
     rate_budget: bool = Field(
-        WoopraSettings.rate_budget, description="Whether requests are counted against the limits."
+        WoopraSettings.rate_budget, description="Whether the limits of requests apply."
     )
     requests_per_minute: int = Field(
         WoopraSettings.requests_per_minute, description="Requests a minute, all endpoints together."
@@ -201,7 +201,7 @@ class WoopraResource(ConfigurableResource["WoopraResource"]):
         return WoopraSettings(**values)
 
     def require_complete(self) -> None:
-        """Raise `ConfigurationError` if a project is named but cannot be talked to."""
+        """Raise `ConfigurationError` if a project is named but its credentials are missing."""
         if self.project:
             _ = self.settings
 
@@ -262,7 +262,7 @@ class ImportsResource(ConfigurableResource[ImportSettings]):
     )
     memory_limit: str = Field(
         default=ImportSettings.memory_limit,
-        description="Memory for a source's query before it spills.",
+        description="Memory of a source's query, above which it uses the disk.",
     )
     read_folders: list[str] = Field(
         default=list(ImportSettings.read_folders),

@@ -137,7 +137,7 @@ def unfinished_run(project, status=DagsterRunStatus.STARTED, selection=None, **t
 
 
 def test_there_is_nothing_to_do_at_first(daemon):
-    assert daemon.tick() == "Everything that is archived is in the model, or on its way there."
+    assert daemon.tick() == "Every archived day is in the model, or a run is working on it."
 
 
 def test_there_is_nothing_to_do_after_a_backfill(project, daemon):
@@ -206,7 +206,7 @@ def test_what_fails_is_tried_once_and_costs_no_other(project, daemon):
     archive(project, "2026-01-01", "2026-01-02", "2026-01-03")
     spoil_parsed(project, "2026-01-02")
     assert daemon.settle() == ["parse 2026-01-01 2026-01-03", "model"]
-    assert daemon.tick() == "What is left was tried and failed, see its run: 2026-01-02."
+    assert daemon.tick() == "These days were tried and failed, see their run: 2026-01-02."
     assert sorted(project.partitions("visits_log")) == ["2026-01-01", "2026-01-03"]
 
 
@@ -224,7 +224,7 @@ def test_a_model_that_cannot_be_made_is_tried_once(project, daemon):
     archive(project, "2026-01-01")
     project.directory.model.write_text("in the way")
     assert daemon.settle() == ["parse 2026-01-01", "model"]
-    assert daemon.tick() == "What is left was tried and failed, see its run: 2026-01-01."
+    assert daemon.tick() == "These days were tried and failed, see their run: 2026-01-01."
 
 
 def test_a_damaged_manifest_of_the_archive_is_made_again(project, daemon):
@@ -240,7 +240,7 @@ def test_a_day_that_cannot_be_read_in_the_archive_is_tried_once(project, daemon)
     folder.mkdir()
     (folder / "manifest.json").write_text("{")
     assert daemon.settle() == ["parse 2026-01-01 2026-01-02", "model"]
-    assert daemon.tick() == "What is left was tried and failed, see its run: 2026-01-02."
+    assert daemon.tick() == "These days were tried and failed, see their run: 2026-01-02."
 
 
 def test_a_damaged_published_model_is_published_over(project, daemon):
@@ -313,7 +313,7 @@ def test_a_night_that_waits_for_a_late_file_holds_up_no_other_day(project, daemo
 def test_what_was_requested_is_waited_for(project, daemon):
     archive(project, "2026-01-01")
     with unfinished_run(project, **{"dagster/sensor_name": NAME}):
-        assert daemon.tick() == "What was requested before is under way."
+        assert daemon.tick() == "A run that was requested before is not over yet."
 
 
 def test_a_run_whose_process_died_holds_up_nothing(project, daemon):
@@ -322,7 +322,7 @@ def test_a_run_whose_process_died_holds_up_nothing(project, daemon):
         run = instance.create_run_for_job(
             some_job, status=DagsterRunStatus.STARTED, tags={"dagster/partition": "2026-01-01"}
         )
-    assert "on its way there" in daemon.tick()
+    assert "a run is working on it" in daemon.tick()
     (project.directory.dagster / "executing").mkdir()
     (project.directory.dagster / "executing" / run.run_id).touch()
     assert daemon.tick() == ["parse 2026-01-01"]
@@ -339,7 +339,7 @@ def test_a_backfill_is_left_alone_until_it_has_ended(project, daemon):
             backfill_timestamp=0.0,
         )
         instance.add_backfill(backfill)
-        assert daemon.tick() == "A backfill is under way."
+        assert daemon.tick() == "A backfill is running."
         instance.update_backfill(backfill.with_status(BulkActionStatus.COMPLETED_FAILED))
     assert daemon.tick() == ["parse 2026-01-01"]
 

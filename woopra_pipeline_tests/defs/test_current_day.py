@@ -164,7 +164,7 @@ def decision(instance):
 def test_runs_do_not_pile_up(instance):
     assert isinstance(decision(instance), RunRequest)
     add_run(instance, DagsterRunStatus.STARTED)
-    assert decision(instance) == SkipReason("The run before is under way.")
+    assert decision(instance) == SkipReason("The run before is not over yet.")
 
 
 def test_a_run_whose_process_was_killed_does_not_stand_in_the_way_for_ever(instance):

@@ -1,4 +1,4 @@
-"""The current log day, followed while its file grows: optional, off until it is switched on.
+"""The current log day, fetched while its file grows: optional, and off by default.
 
 A Dagster run takes seconds to start and leaves some 700 KB behind, a step often less than a second
 and nothing. So one run takes many steps, each of which goes all the way to the model.
@@ -27,9 +27,9 @@ SECONDS_A_STEP = 60
 
 
 class CurrentDayConfig(Config):
-    """How long to follow the day; nothing need be given."""
+    """How long to follow the day. Every setting has a default."""
 
-    minutes: int = Field(0, description="For how long to take a step a minute; 0: one step.")
+    minutes: int = Field(0, description="How many minutes to follow the day; 0: one step.")
 
 
 @asset(group_name="following", kinds={"api", "parquet"}, owners=["team:data"])
@@ -39,10 +39,10 @@ def current_day(
     woopra: WoopraResource,
     data_directory: DataDirectoryResource,
 ) -> MaterializeResult[None]:
-    """What is known so far of the log day that is not over; optional.
+    """What is known so far about the log day that is not over. This asset is optional.
 
-    A step asks once for the lines that the growing file has more by now, parses them and brings the
-    model up to date. When the day is over, the ordinary fetch of it takes the place of all that.
+    A step asks once for the lines that were added to the file, parses them and updates the model.
+    When the day is over, its ordinary fetch replaces all of that.
     """
     end = monotonic() + config.minutes * 60
     while True:

@@ -18,17 +18,17 @@ DOWNLOADS_AT_ONCE = 4
 
 
 class FetchConfig(Config):
-    """What to do with files that lose lines; nothing need be given."""
+    """What to do with files that lose lines. Every setting has a default."""
 
     accept_shorter: bool = Field(
         False,
         description="Whether a file that has fewer readable lines than the archived one becomes "
-        "current all the same; otherwise it is held back, and its day fails.",
+        "current anyway. Otherwise it is held back, and its day fails.",
     )
     even_if_in_lake: bool = Field(
         False,
-        description="Whether a day is fetched that is not on this disk, but in the lake; otherwise "
-        "it is taken from there.",
+        description="Whether a day that is in the lake, but not on this disk, is fetched from the "
+        "service. Otherwise it is copied from the lake.",
     )
 
 

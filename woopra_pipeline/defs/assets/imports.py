@@ -47,7 +47,7 @@ NOTHING_THERE_IN_PART = AssetCheckSpec(
 
 
 class ImportConfig(Config):
-    """What to import; nothing need be given."""
+    """What to import. Every setting has a default."""
 
     sources: list[str] = Field([], description="Names of the sources; empty: all there are.")
     dry_run: bool = Field(False, description="Write the batches, but send nothing.")

@@ -26,7 +26,7 @@ LAKE_DAYS = AssetSpec(
     description="""\
 A day's archived file and its Parquet files in the lake, each with its manifest.
 
-What is there already is not uploaded again, and what no manifest has named for a week is
+Files that are there already are not uploaded again. Files that no manifest has named for a week are
 removed.""",
     group_name=GROUP,
     kinds={"zstd", "parquet"},

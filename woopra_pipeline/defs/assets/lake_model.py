@@ -34,7 +34,7 @@ def lake_model(
 ) -> MaterializeResult[None]:
     """Every public table of the model as a Delta table in the lake, all of one revision.
 
-    They are computed again from all days in the lake, unless they are of these days already.
+    They are computed from all days in the lake. If they are up to date, nothing is computed.
     """
     lake = _lake(data_directory)
     update = update_tables(
@@ -75,7 +75,7 @@ def lake_equals_model(data_directory: DataDirectoryResource) -> AssetCheckResult
         severity=AssetCheckSeverity.ERROR if are_same_days else AssetCheckSeverity.WARN,
         description="`woopra-pipeline lake check` shows rows that differ."
         if are_same_days
-        else "The lake and the model are not of the same log days.",
+        else "The lake and the model have different log days.",
         metadata={
             "found": sum(each.only_in_lake + each.only_in_model for each in comparisons),
             "tables": rows_as_table(

@@ -46,7 +46,7 @@ def model(
     """Apply every difference between the parsed days and the model, and publish the result.
 
     All tables change together, whichever are selected. With a lake, the days that other machines
-    have put there and parsed are brought first.
+    have parsed are copied from there first.
     """
     from woopra_pipeline.defs.pictures import charts_of
     from woopra_pipeline.lake.homes import bring_parsed_days
