@@ -38,7 +38,7 @@ _ESCAPE = re.compile(
 
 
 class NotStrictJSONError(ValueError):
-    """The text is not one JSON value as RFC 8259 has it."""
+    """The text is not one JSON value by RFC 8259."""
 
 
 def replace_lone_surrogates(text: str) -> str:
@@ -101,7 +101,7 @@ def _refuse_what_is_no_json(text: str) -> None:
 def object_members(text: str) -> dict[str, str]:
     """The names and values of the object that the compact JSON `text` is; the last of a name wins.
 
-    A name stands where it stood first. Values are compact JSON texts.
+    A name keeps its first place. Values are compact JSON texts.
     """
     members = {}
     for member in _items(text):
@@ -122,7 +122,7 @@ def object_text(members: Mapping[str, str]) -> str:
 
 
 def string_value(text: str) -> str:
-    """The string that the JSON string `text` stands for."""
+    """The string that the JSON string `text` means."""
     if "\\" not in text:
         return text[1:-1]
     value: str = json.loads(text)

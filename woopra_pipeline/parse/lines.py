@@ -1,8 +1,7 @@
 """What one line of a day file means: R8 in plain Python, the reference for everything faster.
 
-A line is a visit, an identify, a delete, rejected, blank, or what an erasure left. Whatever a
-column cannot take and whatever no column asks for stands in `extra`, so that nothing a line said is
-lost.
+A line is a visit, an identify, a delete, rejected, blank, or what an erasure left. Values that a
+column cannot take, and fields without a column, go to `extra`, so nothing of a line is lost.
 """
 
 import math
@@ -97,7 +96,7 @@ class VisitLine:
 
 @dataclass(frozen=True)
 class DeleteLine:
-    """A delete line; without a `new_id` the profile is gone, otherwise it was merged into that."""
+    """A delete line: the profile was merged into `new_id`, or is gone if there is none."""
 
     pid: str
     new_id: str | None
@@ -106,7 +105,7 @@ class DeleteLine:
 
 @dataclass(frozen=True)
 class RejectedLine:
-    """A line that cannot be read, why, and its text."""
+    """A line that cannot be read: the reason and its text."""
 
     reason: str
     raw: str
@@ -119,7 +118,7 @@ class BlankLine:
 
 @dataclass(frozen=True)
 class ErasedLine:
-    """What stands in the place of a line of a person who was erased (R10)."""
+    """What replaces a line of a person who was erased (R10)."""
 
 
 Line: TypeAlias = VisitLine | DeleteLine | RejectedLine | BlankLine | ErasedLine

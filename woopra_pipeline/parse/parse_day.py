@@ -50,10 +50,9 @@ def parse_log_day(
 ) -> ParsedDay:
     """Parse the archived file of `log_day` into `parsed_folder` (`DataDirectory.parsed`).
 
-    If the day's files there were made from the same bytes by the same parser, they stay; by any
-    parser, if the raw file was removed because of its age. Otherwise
-    the new files become current all at once (R9); the ones before remain on disk until the next
-    call for this day, for the sake of those who are reading them.
+    The day's files stay if the same parser made them from the same bytes, or if the raw file was
+    removed because of its age. Otherwise the new files become current all at once (R9). The earlier
+    files stay on disk until the next call for this day, because somebody may be reading them.
 
     `processes` is how many parse a large file, this one included, by default one per usable core
     and at most four. With `workers`, which several threads may share, a small file is parsed by one
@@ -97,7 +96,7 @@ def parse_log_day(
 
 
 def _current(parsed_folder: Path, log_day: date) -> ParsedDay | None:
-    """The day as it was parsed before; None as well if that is damaged, and to be made again."""
+    """The day as it was parsed before; None if it is damaged, too, and must be made again."""
     try:
         day = find_parsed_day(parsed_folder, log_day)
         if day is not None:
@@ -192,7 +191,7 @@ def _jobs(
 
 
 def _chunks(stream: BinaryIO) -> Iterator[bytes]:
-    """The file in pieces of whole lines: one at least, though it be empty."""
+    """The file in pieces of whole lines: at least one, even if it is empty."""
     chunks = whole_lines(stream, CHUNK_BYTES)
     yield next(chunks, b"").removeprefix(BYTE_ORDER_MARK)
     yield from chunks

@@ -1,4 +1,4 @@
-"""The parsed days on disk, as their manifests tell it.
+"""The parsed days on disk, read from their manifests.
 
     parsed/YYYY-MM-DD/manifest.json                     names the folder that is current
     parsed/YYYY-MM-DD/<fingerprint>/visits_log-00000.parquet …
@@ -118,7 +118,7 @@ class ParsedDay:
 def checksum(content: bytes | memoryview) -> str:
     """The checksum of a Parquet file: XXH3, which finds damage at the speed of memory.
 
-    It is no protection from someone who wants to change a file without being noticed.
+    It does not protect from somebody who changes a file on purpose.
     """
     return xxh3_128(content).hexdigest()
 
@@ -134,7 +134,7 @@ def _is_whole(path: Path, wanted: str | None) -> bool:
 
 
 def open_fingerprint(folder_name: str, line_count: int) -> str:
-    """The fingerprint of an open day that has so many lines: it only ever grows in its folder."""
+    """The fingerprint of an open day with so many lines. In its folder, the day only grows."""
     return f"{folder_name} {line_count}"
 
 
@@ -180,7 +180,7 @@ def find_parsed_day(folder: Path, log_day: date) -> ParsedDay | None:
 
 
 def read_manifest(folder: Path, log_day: date, content: bytes) -> ParsedDay:
-    """What the manifest of a day below `folder` says whose bytes are given.
+    """The parsed day below `folder` whose manifest has these bytes.
 
     Raises `msgspec.DecodeError` or `UnicodeDecodeError` if it is damaged.
     """

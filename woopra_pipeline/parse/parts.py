@@ -23,7 +23,7 @@ from woopra_pipeline.tables import (
 
 
 class Part(msgspec.Struct, frozen=True):
-    """Where a piece of a day file stands, and where its Parquet files belong.
+    """Where a piece of a day file is, and where its Parquet files belong.
 
     `number` counts the pieces of the file from 0; `first_line` is the 1-based number of the
     piece's first line in the file. `pseudonyms` says what is replaced on the way, if anything.

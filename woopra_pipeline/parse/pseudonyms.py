@@ -1,7 +1,7 @@
 """Names and addresses replaced by keyed digests while a day is parsed, if a setting names them.
 
-Equal values have equal digests, wherever they stand, so that joins still work; without the key
-nobody can tell whose they are. The raw files keep what came.
+Equal values have equal digests everywhere, so joins still work. Without the key nobody can find out
+the values. The raw files stay as they came.
 """
 
 import hashlib
@@ -69,11 +69,11 @@ class Pseudonyms(msgspec.Struct, frozen=True, dict=True):
 
     @property
     def fingerprint(self) -> str:
-        """What changes if the same line would come out in another way."""
+        """A text that changes if the same line would be replaced in another way."""
         return self.digest(f"fingerprint of {sorted(self.names)}")
 
     def digest(self, value: str) -> str:
-        """What stands for a value, without regard to capitals and to spaces around it."""
+        """What replaces a value; capitals and spaces around it make no difference."""
         message = value.strip().lower().encode("utf-8", "surrogatepass")
         return MARK + hmac.digest(self.key, message, hashlib.sha256).hex()[:DIGITS]
 

@@ -45,7 +45,7 @@ def count_lines(file: BinaryIO) -> LineCounts:
 
 
 def count_different_lines(one: BinaryIO, other: BinaryIO) -> tuple[LineCounts, LineCounts]:
-    """Count the lines of two whole files from where they differ on; often that is not much.
+    """Count the lines of two whole files, from their first difference to their ends.
 
     Neither file's count has the lines of some whole chunks with which both begin alike.
     """
@@ -87,7 +87,7 @@ def is_readable(line: bytes) -> bool:
 class FirstReadableLine:
     """Looks for the first readable line in the bytes of a file as they pass, in any pieces.
 
-    Once it is found, nothing more is looked at: in a true log that is the first line.
+    After it is found, the rest is not looked at. In a real log it is the first line.
     """
 
     def __init__(self) -> None:
@@ -110,7 +110,7 @@ class FirstReadableLine:
         self._take(rest)
 
     def found(self) -> bool:
-        """Whether a readable line has passed; what stands after the last newline counts as one."""
+        """Whether a readable line has passed; the bytes after the last newline count as one."""
         if not self._found:
             self._judge()
         return self._found

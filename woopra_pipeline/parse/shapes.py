@@ -1,10 +1,10 @@
 """Structs that read ordinary lines at C speed, made to measure for a sample of the lines at hand.
 
-A struct refuses, in C, whatever R8 wants judged with care: an unknown key, a value its column
-cannot take, an integer out of range, JSON that is not strict. What a sample shows to be common
-must not be refused line after line, though: unknown keys seen there become fields that end in
-`extra`, and columns seen with values they cannot take are read as raw JSON, value by value. So are
-doubles in any case: of a double alone nobody could tell whether it is what was written.
+A struct refuses, in C, what R8 says must be looked at closely: an unknown key, a value its column
+cannot take, an integer out of range, JSON that is not strict. What is common in the sample must not
+be refused line by line. So unknown keys in it become fields that end in `extra`, and columns with
+values that they cannot take are read as raw JSON, value by value. Doubles are always read as raw
+JSON: a double alone does not say what was written.
 """
 
 import re
