@@ -2,8 +2,9 @@
 
 The ledger `log.days` inside the database names the fingerprint of every day that was applied. An
 update compares it with the parsed days, applies the difference in one transaction that also writes
-the ledger, and publishes. What the model holds is thereby a function of the set of parsed days
-alone (R7), and a process killed at any point leaves the state before or the state after (R9).
+the ledger, and publishes. A rebuild fills a new file in several transactions, and the whole file
+then replaces the old one. So the model depends only on the set of parsed days (R7), and a process
+that is killed at any point leaves the state before or the state after (R9).
 """
 
 import secrets
@@ -402,10 +403,10 @@ def _apply(
     *,
     in_steps: bool = False,
 ) -> int:
-    """Apply `difference` in one transaction, ledger and all; return how many pids it touched.
+    """Apply `difference` and write the ledger, in one transaction; return how many pids it touched.
 
-    What a transaction adds stays in memory up to its end. A file that nobody has yet is filled
-    `in_steps`, each a transaction.
+    What a transaction adds stays in memory up to its end. So a new file, which has no reader yet,
+    is filled `in_steps`: each step is a transaction.
     """
     # DuckDB guesses that a table filled in this transaction is tiny, and would loop over it.
     for join in ("asof_loop_join", "nested_loop_join", "merge_join"):

@@ -47,7 +47,7 @@ with recursive
                 )
             )
     ),
-    -- Of actions at the same time nobody knows here which comes first: then the way is not sure.
+    -- This compares times, not places in the log. If two steps have the same time, the way is not sure.
     first_ways as (
         select
             done.step,
